@@ -1,0 +1,47 @@
+# One static library per folder of src/, linked in the order of the layers, so that a file cannot use what lies below it.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+
+add_library(evergrant_spdlog INTERFACE)
+target_link_libraries(evergrant_spdlog INTERFACE spdlog::spdlog)
+add_library(evergrant_cli11 INTERFACE)
+target_link_libraries(evergrant_cli11 INTERFACE CLI11::CLI11)
+add_library(evergrant_toml INTERFACE)
+target_compile_definitions(evergrant_toml INTERFACE TOML_EXCEPTIONS=0)
+# Asio, Beast and their SSL parts are compiled once, in net/asio_impl.cpp.
+add_library(evergrant_asio INTERFACE)
+target_compile_definitions(evergrant_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+                                                    BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
+
+add_library(evergrant_warnings INTERFACE)
+target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+                       -Wcast-align -Woverloaded-virtual -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Werror)
+
+function(evergrant_layer name)
+  cmake_parse_arguments(LAYER "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  set(kind STATIC)
+  set(scope PUBLIC)
+  if(NOT sources)
+    file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")
+    set(sources ${CMAKE_BINARY_DIR}/empty.cpp)
+  endif()
+  add_library(${name} ${kind} ${sources})
+  target_include_directories(${name} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  target_link_libraries(${name} PUBLIC ${LAYER_PUBLIC} PRIVATE evergrant_warnings ${LAYER_PRIVATE})
+endfunction()
+
+function(evergrant_program)
+  if(EXISTS ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
+    add_executable(evergrant ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
+    target_link_libraries(evergrant PRIVATE app evergrant_warnings evergrant_cli11)
+  endif()
+endfunction()

@@ -1,0 +1,71 @@
+#include "base/executor.hpp"
+
+namespace evergrant {
+
+void RunLoop::post(Work work) {
+  {
+    const std::lock_guard lock{mutex_};
+    ready_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+}
+
+Executor::TimerId RunLoop::call_after(Duration delay, Work work) {
+  TimerId id = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    id = next_timer_++;
+    const Steady due = std::chrono::steady_clock::now() + delay;
+    timers_.emplace(std::pair{due, id}, std::move(work));
+    due_.emplace(id, due);
+  }
+  wake_.notify_one();
+  return id;
+}
+
+void RunLoop::cancel(TimerId timer) {
+  Work dropped;  // declared before the lock, so destroyed outside it: it may own what takes locks of its own
+  const std::lock_guard lock{mutex_};
+  const auto found = due_.find(timer);
+  if (found == due_.end()) return;
+  auto node = timers_.extract({found->second, timer});
+  if (!node.empty()) dropped = std::move(node.mapped());
+  due_.erase(found);
+}
+
+void RunLoop::run() {
+  std::unique_lock lock{mutex_};
+  while (!stopped_) {
+    const auto now = std::chrono::steady_clock::now();
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+      auto node = timers_.extract(timers_.begin());
+      due_.erase(node.key().second);
+      ready_.push_back(std::move(node.mapped()));
+    }
+    if (ready_.empty()) {
+      if (timers_.empty()) {
+        wake_.wait(lock);
+      } else {
+        const Steady next = timers_.begin()->first.first;  // a copy: the entry may go while this waits
+        wake_.wait_until(lock, next);
+      }
+      continue;
+    }
+    Work work = std::move(ready_.front());
+    ready_.pop_front();
+    lock.unlock();
+    work();
+    work = nullptr;
+    lock.lock();
+  }
+}
+
+void RunLoop::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  wake_.notify_one();
+}
+
+}  // namespace evergrant

@@ -1,0 +1,56 @@
+// Where coroutines run. An Executor runs work one piece at a time on one thread, so that what lives on it needs no locks.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/clock.hpp"
+
+namespace evergrant {
+
+using Work = std::move_only_function<void()>;
+
+class Executor {
+ public:
+  using TimerId = std::uint64_t;
+  virtual ~Executor() = default;
+  // Runs `work` later on this executor, in order. Thread-safe.
+  virtual void post(Work work) = 0;
+  // Runs `work` on this executor once `delay` has passed (steady time, not the wall clock). Thread-safe.
+  virtual TimerId call_after(Duration delay, Work work) = 0;
+  // Forgets a timer that has not run. Thread-safe; unknown ids are ignored.
+  virtual void cancel(TimerId timer) = 0;
+};
+
+// An executor for a thread of its own: `run()` on that thread until `stop()`.
+class RunLoop final : public Executor {
+ public:
+  RunLoop() = default;
+  RunLoop(const RunLoop&) = delete;
+  RunLoop& operator=(const RunLoop&) = delete;
+
+  void post(Work work) override;
+  TimerId call_after(Duration delay, Work work) override;
+  void cancel(TimerId timer) override;
+
+  // Runs work until `stop()`; work that is queued when it stops is dropped.
+  void run();
+  void stop();  // thread-safe
+
+ private:
+  using Steady = std::chrono::steady_clock::time_point;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Work> ready_;
+  std::map<std::pair<Steady, TimerId>, Work> timers_;
+  std::map<TimerId, Steady> due_;
+  TimerId next_timer_ = 1;
+  bool stopped_ = false;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,91 @@
+#include "base/metrics.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <mutex>
+#include <utility>
+
+namespace evergrant {
+namespace {
+
+class LiveCounter final : public Metrics::Counter {
+ public:
+  explicit LiveCounter(prometheus::Counter& counter) : counter_{counter} {}
+  void add(double by) override { counter_.Increment(by); }
+  [[nodiscard]] double value() const override { return counter_.Value(); }
+
+ private:
+  prometheus::Counter& counter_;
+};
+
+class LiveGauge final : public Metrics::Gauge {
+ public:
+  explicit LiveGauge(prometheus::Gauge& gauge) : gauge_{gauge} {}
+  void set(double value) override { gauge_.Set(value); }
+  [[nodiscard]] double value() const override { return gauge_.Value(); }
+
+ private:
+  prometheus::Gauge& gauge_;
+};
+
+class LiveHistogram final : public Metrics::Histogram {
+ public:
+  explicit LiveHistogram(prometheus::Histogram& histogram) : histogram_{histogram} {}
+  void observe(double value) override { histogram_.Observe(value); }
+
+ private:
+  prometheus::Histogram& histogram_;
+};
+
+}  // namespace
+
+struct Metrics::Registry {
+  using Key = std::pair<std::string, Labels>;
+  prometheus::Registry registry;
+  std::mutex mutex;
+  std::map<Key, std::unique_ptr<Counter>> counters;
+  std::map<Key, std::unique_ptr<Gauge>> gauges;
+  std::map<Key, std::unique_ptr<Histogram>> histograms;
+};
+
+Metrics::Metrics() : registry_{std::make_unique<Registry>()} {}
+Metrics::~Metrics() = default;
+
+Metrics::Counter& Metrics::counter(std::string_view name, std::string_view help, const Labels& labels) {
+  const std::lock_guard lock{registry_->mutex};
+  auto& slot = registry_->counters[{std::string{name}, labels}];
+  if (!slot) {
+    auto& family = prometheus::BuildCounter().Name(std::string{name}).Help(std::string{help}).Register(registry_->registry);
+    slot = std::make_unique<LiveCounter>(family.Add(labels));
+  }
+  return *slot;
+}
+
+Metrics::Gauge& Metrics::gauge(std::string_view name, std::string_view help, const Labels& labels) {
+  const std::lock_guard lock{registry_->mutex};
+  auto& slot = registry_->gauges[{std::string{name}, labels}];
+  if (!slot) {
+    auto& family = prometheus::BuildGauge().Name(std::string{name}).Help(std::string{help}).Register(registry_->registry);
+    slot = std::make_unique<LiveGauge>(family.Add(labels));
+  }
+  return *slot;
+}
+
+Metrics::Histogram& Metrics::histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets,
+                                       const Labels& labels) {
+  const std::lock_guard lock{registry_->mutex};
+  auto& slot = registry_->histograms[{std::string{name}, labels}];
+  if (!slot) {
+    auto& family = prometheus::BuildHistogram().Name(std::string{name}).Help(std::string{help}).Register(registry_->registry);
+    slot = std::make_unique<LiveHistogram>(family.Add(labels, buckets));
+  }
+  return *slot;
+}
+
+std::string Metrics::render() const { return prometheus::TextSerializer{}.Serialize(registry_->registry.Collect()); }
+
+}  // namespace evergrant
