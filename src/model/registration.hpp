@@ -1,0 +1,45 @@
+// Our client at a provider, from the configuration. Immutable after start-up; shared between threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "model/provider.hpp"
+
+namespace evergrant {
+
+struct ClientSecret {
+  Secret value;
+  std::optional<Time> expires_at;  // CA-13: warned about ahead of time
+};
+
+struct Registration {
+  RegistrationId id;
+  Provider provider;  // with its environment and the configuration's overrides applied
+  std::string client_id;
+  std::vector<ClientSecret> client_secrets;  // newest first; the next is tried on invalid_client (CA-11); empty: public client
+  std::string redirect_uri;                  // <public_url>/callback/<id>, exact
+  std::vector<std::string> scopes;           // a caller may narrow, never widen (AUTH-13)
+  std::vector<std::string> return_urls;      // allow-list: exact origin and path prefix ending in '/', or an exact URL (AUTH-12)
+  bool keepalive = true;
+};
+
+// All registrations. Non-movable, so that references into it stay good.
+class Registrations {
+ public:
+  explicit Registrations(std::vector<Registration> all);
+  Registrations(const Registrations&) = delete;
+  Registrations& operator=(const Registrations&) = delete;
+
+  [[nodiscard]] const Registration* find(const RegistrationId& id) const;
+  [[nodiscard]] const std::vector<Registration>& all() const noexcept { return all_; }
+
+ private:
+  std::vector<Registration> all_;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,41 @@
+// What a token endpoint gave, opened. Lives as briefly as possible; stored only sealed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "model/ids.hpp"
+
+namespace evergrant {
+
+struct TokenSet {
+  Secret access_token;
+  std::string token_type = "Bearer";            // normalised: "Bearer", or the provider's own
+  std::optional<Secret> refresh_token;          // nothing: the answer had none (keep the old one on refresh)
+  std::optional<Secret> id_token;               // validated once, never stored
+  std::vector<std::string> scope;               // granted; as requested where the answer is silent
+  std::optional<Time> access_expires_at;        // nothing: does not expire, as far as the provider says
+  std::optional<Time> refresh_idle_expires_at;
+  std::optional<Time> refresh_absolute_expires_at;
+  std::map<std::string, std::string> extras;    // profile-listed members for the application
+  Secret raw_extras;                            // all further members as JSON, kept sealed (TOK-11)
+};
+
+// A working access token, as handed to a caller. Move-only.
+struct TokenLease {
+  ConnectionId connection;
+  RegistrationId registration;
+  TenantId tenant;
+  RealmId realm;
+  Secret access_token;
+  std::string token_type;
+  std::vector<std::string> scope;
+  std::optional<Time> expires_at;
+  Generation generation = 0;
+};
+
+}  // namespace evergrant

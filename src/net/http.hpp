@@ -1,0 +1,79 @@
+// HTTP as values: what a handler gets and gives, and what the transport to providers sends and reads. No I/O here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+
+namespace evergrant {
+
+// Header fields in order; names compare without case.
+class Headers {
+ public:
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void set(std::string_view name, std::string value);  // replaces all of that name
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;  // the first of that name
+  [[nodiscard]] std::size_t count(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct HttpRequest {  // to a handler of ours
+  std::string method;
+  std::string path;   // raw, still percent-encoded, without query
+  std::string query;  // raw, without '?'
+  Headers headers;
+  std::string body;
+  std::string remote;   // address of the peer; from a trusted proxy, of its client
+  bool secure = false;  // TLS here, or at a trusted proxy
+};
+
+struct HttpResponse {  // from a handler of ours, or from a provider
+  int status = 200;
+  Headers headers;
+  std::string body;
+};
+
+// Serves one request. Called on a serving thread, whose executor the task inherits; an exception becomes a 500.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual Task<HttpResponse> handle(HttpRequest request) = 0;
+};
+
+enum class AddressRule : std::uint8_t {
+  configured,  // the URL comes from a profile or the configuration: any address, https unless loopback is allowed
+  remote,      // the URL was supplied by a document: no private, loopback or link-local address (META-09)
+};
+
+struct OutboundRequest {
+  std::string method = "GET";
+  std::string url;
+  Headers headers;
+  std::string body;  // holds credentials: wiped by the transport after sending
+  Duration connect_timeout{std::chrono::seconds{5}};
+  Duration timeout{std::chrono::seconds{30}};  // for the whole exchange
+  std::size_t max_body = 1U << 20U;            // a longer answer is an error (TOK-14)
+  AddressRule address_rule = AddressRule::configured;
+  bool allow_loopback_http = false;
+};
+
+// The seam to providers. Redirects are never followed (TOK-05); certificates and host names are always checked.
+// Errors: `provider_unavailable` when nothing was sent (resolve, connect, TLS: the provider cannot have acted),
+// `ambiguous` when the request or a part of it was sent and no complete answer was read, `invalid_argument` for a URL
+// that the address guard refuses. Thread-safe.
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+  virtual Task<Result<HttpResponse>> send(OutboundRequest request) = 0;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,34 @@
+// HttpTransport over libcurl's multi interface, on a thread of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "net/http.hpp"
+
+namespace evergrant {
+
+struct ClientOptions {
+  std::string ca_file;  // PEM; empty: the system's
+  std::string proxy;    // empty: none (the environment's proxy variables are not read)
+  std::string user_agent = "evergrant";
+  int connections_per_host = 64;
+};
+
+class HttpClient final : public HttpTransport {
+ public:
+  explicit HttpClient(ClientOptions options);
+  ~HttpClient() override;  // cancels what is in progress: its awaiters get `ambiguous` or `provider_unavailable`
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  [[nodiscard]] Result<> start();
+  Task<Result<HttpResponse>> send(OutboundRequest request) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,289 @@
+// The seam to durable state. It stores sealed values only and knows no key.
+//
+// Every operation is one transaction: durable when its Task completes with a value, without effect when it fails.
+// Writes to a connection compare and swap on generation, lease fence or status: a writer that is stale changes nothing
+// and gets `stale` (I3). Methods may be called on any executor and resume there; thread-safe. Errors, besides those named:
+// `store_unavailable` (it refuses; nothing was changed, or for a lost COMMIT: read again before believing so).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "model/caller.hpp"
+#include "model/connection.hpp"
+#include "model/event.hpp"
+
+namespace evergrant {
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::string next;  // opaque position of the next page; empty: this was the last
+};
+
+// --- connections ---
+
+struct ConnectionFilter {
+  std::optional<TenantId> tenant;
+  std::optional<RegistrationId> registration;
+  std::optional<RealmId> realm;
+  std::optional<Status> status;
+  // What the caller may see; nothing: everything. Applied inside the query so that pages are full.
+  std::optional<std::vector<TenantId>> visible_tenants;
+  std::optional<std::vector<RegistrationId>> visible_registrations;
+};
+
+// A new token set for an existing row: the columns that a refresh or a reconnect replaces, and only those.
+struct TokenUpdate {
+  SealedTokens tokens;  // sealed for the new generation; an unchanged refresh token is sealed again
+  std::string token_type;
+  std::vector<std::string> scope;
+  std::vector<std::string> missing_scope;
+  std::map<std::string, std::string> extras;
+  std::optional<Time> access_expires_at;
+  std::optional<Time> refresh_idle_expires_at;
+  std::optional<Time> refresh_absolute_expires_at;
+  std::optional<Time> next_due_at;
+  std::optional<std::string> issuer;   // set on connect; nothing: unchanged
+  std::optional<std::string> subject;
+  Time at;
+};
+
+// A refresh that was sent: written before sending (step 2), kept until its outcome is known.
+struct Attempt {
+  AttemptId id;
+  ConnectionId connection;
+  RegistrationId registration;
+  Generation generation = 0;  // whose refresh token was sent
+  Fence fence = 0;
+  Time sent_at;
+  Sealed answer;  // the raw 2xx answer, sealed, before it is judged (step 4)
+};
+
+struct Claim {
+  Connection connection;  // as it is under the lease
+  std::optional<Attempt> unresolved;  // an earlier attempt without an outcome, for the same generation
+};
+
+// A promise to tell a provider: kept until it is proven (REV-05).
+enum class OutboxKind : std::uint8_t { revoke_grant, revoke_replaced };
+struct OutboxItem {
+  std::int64_t id = 0;  // given by the store
+  OutboxKind kind = OutboxKind::revoke_grant;
+  ConnectionId connection;
+  RegistrationId registration;
+  TenantId tenant;
+  RealmId realm;
+  Generation generation = 0;  // of the tokens below, which are sealed for it
+  SealedTokens tokens;
+  int tries = 0;
+  Time next_try_at;
+  Time created_at;
+  std::string last_error;
+};
+
+struct ConnectionStats {
+  std::vector<std::pair<Status, std::int64_t>> by_status;
+  std::int64_t due = 0;
+  std::int64_t outbox = 0;
+  std::optional<Time> earliest_access_expiry;  // of active connections
+};
+
+// --- connect sessions ---
+
+struct ConnectSession {
+  SessionId id;
+  std::string token_hash;  // SHA-256 of the one-time link token, hex
+  std::string state_hash;  // SHA-256 of `state`, hex; empty until the browser came
+  std::string browser_hash;  // SHA-256 of the browser-binding cookie, hex
+  RegistrationId registration;
+  TenantId tenant;
+  std::optional<ConnectionId> reconnect;  // the connection this session must lead back to
+  std::string return_to;
+  std::string login_hint;
+  std::vector<std::string> scope;
+  std::string expected_issuer;
+  Sealed secrets;  // PKCE verifier and nonce, as JSON
+  CallerId caller;
+  Time created_at;
+  Time expires_at;
+  std::string outcome;  // "", "opened", "connected", or an error code once used
+  std::optional<ConnectionId> connection;  // what came of it
+};
+
+// --- keys ---
+
+enum class KeyState : std::uint8_t { active, decrypt_only, retired };
+struct StoredKey {
+  KeyId id;
+  TenantId tenant;      // empty: a root key
+  std::string wrapped;  // by `wrapped_by`
+  std::string wrapped_by;  // KEK id for a root key, root key id for a tenant key
+  KeyState state = KeyState::active;
+  std::int64_t seals = 0;  // how often it sealed, in steps reserved ahead (VLT-03)
+  Time created_at;
+};
+
+// A sealed value and where it stands, for re-sealing when a tenant key is rotated.
+struct SealedPlace {
+  ConnectionId connection;
+  Generation generation = 0;
+  SealedTokens tokens;
+};
+
+// --- HTTP idempotency ---
+
+struct IdempotentAnswer {
+  std::string request_hash;  // the same key with another request is a conflict
+  int status = 0;            // 0: still in progress
+  std::string body;          // never holds a token: only POSTs without secrets in the answer are replayed
+  Time created_at;
+};
+
+struct RetentionCutoffs {  // rows older than these go; nothing: kept
+  std::optional<Time> sessions, revoked_connections, audit, events, idempotency;
+};
+struct SweepReport {
+  std::int64_t sessions = 0, connections = 0, audit = 0, events = 0, idempotency = 0, tenant_keys = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Connections ------------------------------------------------------------------------------------------------
+  // Errors: not_found.
+  virtual Task<Result<Connection>> connection(ConnectionId id) = 0;
+  // The live (not revoked) connection of a realm. Errors: not_found.
+  virtual Task<Result<Connection>> connection_of(RegistrationId registration, RealmId realm) = 0;
+  virtual Task<Result<Page<Connection>>> connections(ConnectionFilter filter, std::string cursor, int limit) = 0;
+  // Errors: conflict if (registration, realm) has a live connection already.
+  virtual Task<Result<>> create(Connection connection, Event event) = 0;
+  // Reconnect: replaces the token set under the same id, status becomes active, the old tokens go to the outbox where
+  // `replaced` is given. Expects generation `expected`; the new one is expected + 1. Clears lease and failure (a refresh in
+  // flight loses its fence). Errors: stale, not_found, revoked.
+  virtual Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update,
+                                   std::optional<OutboxItem> replaced, Event event) = 0;
+
+  // Refresh, design section 5 -----------------------------------------------------------------------------------
+  // Step 2. Takes the lease if it is free or ran out at `now`, status is active and the generation is `expected`; raises the
+  // fence. With `attempt`, writes it in the same transaction (its fence is filled in).
+  // Errors: busy (someone holds the lease), stale (another generation), not_found, revoked, reauth_required, quarantined.
+  virtual Task<Result<Claim>> claim(ConnectionId id, Generation expected, std::string owner, Time now, Time until,
+                                    std::optional<Attempt> attempt) = 0;
+  // Errors: stale.
+  virtual Task<Result<>> renew(ConnectionId id, Fence fence, Time until) = 0;
+  // Step 4, first half. Allowed even while the connection is revoking (I5: the token must be revoked too). Errors: stale.
+  virtual Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) = 0;
+  // Step 5: new token set, generation + 1, lease and failure cleared, attempt ended; only if fence and generation are current
+  // and the status is active. Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
+  virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) = 0;
+  // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with reason.
+  // Errors: stale.
+  virtual Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
+                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
+  // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.
+  virtual Task<Result<>> release(ConnectionId id, Fence fence) = 0;
+  virtual Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) = 0;
+  // Active connections with next_due_at <= now and no running lease, soonest first.
+  virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
+  // last_used_at in one batch; unknown ids are ignored.
+  virtual Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) = 0;
+  // Live connections that share an upstream grant (REF-22, REV-06).
+  virtual Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) = 0;
+  virtual Task<Result<ConnectionStats>> stats(Time now) = 0;
+
+  // Operators hold (quarantined) and release (active). Errors: stale if the status is not `from`, not_found.
+  virtual Task<Result<>> change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) = 0;
+
+  // Registrations: the one thing stored about them is whether an operator fault paused them (CA-12).
+  struct Pause {
+    RegistrationId registration;
+    std::string code, detail;
+    Time since;
+  };
+  virtual Task<Result<std::vector<Pause>>> paused() = 0;
+  virtual Task<Result<>> pause(Pause pause) = 0;
+  virtual Task<Result<>> resume(RegistrationId registration) = 0;
+
+  // Revocation --------------------------------------------------------------------------------------------------
+  // Status becomes revoking and the outbox gets the connection's tokens, in one transaction; the lease loses its fence.
+  // A repeated call changes nothing. `tell_provider` false (a shared grant, REV-06): the item is written as already proven.
+  // Errors: not_found, revoked.
+  virtual Task<Result<Connection>> begin_revocation(ConnectionId id, bool tell_provider, std::string reason, Time now,
+                                                    Event event) = 0;
+  virtual Task<Result<std::int64_t>> enqueue(OutboxItem item) = 0;
+  virtual Task<Result<std::vector<OutboxItem>>> outbox_due(Time now, int limit) = 0;
+  virtual Task<Result<std::vector<OutboxItem>>> outbox_of(ConnectionId id) = 0;
+  virtual Task<Result<>> outbox_retry(std::int64_t item, Time next_try_at, std::string error) = 0;
+  // Ends the item; when it was the connection's last and the connection is revoking: status revoked, sealed tokens erased.
+  virtual Task<Result<>> outbox_done(std::int64_t item, std::string outcome, Event event) = 0;
+
+  // Connect sessions --------------------------------------------------------------------------------------------
+  // Errors: rate_limited if the tenant has `max_pending` unexpired sessions already (AUTH-18).
+  virtual Task<Result<>> create_session(ConnectSession session, int max_pending) = 0;
+  virtual Task<Result<ConnectSession>> session(SessionId id) = 0;
+  // First use of the link: stores what the redirect needs, once. Errors: gone (used, expired or unknown).
+  virtual Task<Result<ConnectSession>> open_session(std::string token_hash, Time now) = 0;
+  // After opening: records the state, browser binding, issuer and sealed secrets. Errors: gone.
+  virtual Task<Result<>> arm_session(SessionId id, std::string state_hash, std::string browser_hash, std::string expected_issuer,
+                                     Sealed secrets) = 0;
+  // The callback's one use of a state: removes it from the row whatever comes of it. Errors: gone.
+  virtual Task<Result<ConnectSession>> take_session(std::string state_hash, Time now) = 0;
+  virtual Task<Result<>> finish_session(SessionId id, std::string outcome, std::optional<ConnectionId> connection) = 0;
+
+  // Keys --------------------------------------------------------------------------------------------------------
+  virtual Task<Result<std::vector<StoredKey>>> root_keys() = 0;
+  virtual Task<Result<std::vector<StoredKey>>> tenant_keys(TenantId tenant) = 0;
+  virtual Task<Result<std::vector<StoredKey>>> tenant_keys_wrapped_by(KeyId root_key, int limit) = 0;
+  // Errors: conflict if an active key of that tenant (or an active root key) exists; the caller reads again.
+  virtual Task<Result<>> add_key(StoredKey key) = 0;
+  // Makes `key` active and the active one decrypt_only, in one transaction.
+  virtual Task<Result<>> replace_active_key(StoredKey key) = 0;
+  // Compare-and-swap on `wrapped`. Errors: stale.
+  virtual Task<Result<>> rewrap_key(KeyId id, std::string old_wrapped, std::string wrapped, std::string wrapped_by) = 0;
+  // Reserves `count` more seals of a key and returns the total. Errors: not_found.
+  virtual Task<Result<std::int64_t>> reserve_seals(KeyId id, std::int64_t count) = 0;
+  // Errors: conflict while anything is still sealed or wrapped by it (checked in the same transaction).
+  virtual Task<Result<>> retire_key(KeyId id) = 0;
+  // Erases all keys of a tenant: its tokens cannot be opened any more, backups included. Returns how many.
+  virtual Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant) = 0;
+  // Records of a tenant that `key` sealed, for re-sealing.
+  virtual Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit) = 0;
+  // Errors: stale if the generation is another or the tokens changed.
+  virtual Task<Result<>> reseal(ConnectionId id, Generation generation, SealedTokens expected, SealedTokens tokens) = 0;
+
+  // Callers, audit, events ----------------------------------------------------------------------------------------
+  virtual Task<Result<>> create_caller(Caller caller) = 0;
+  virtual Task<Result<Caller>> caller_by_key_hash(std::string key_hash) = 0;  // Errors: not_found
+  virtual Task<Result<Caller>> caller(CallerId id) = 0;
+  virtual Task<Result<Page<Caller>>> callers(std::string cursor, int limit) = 0;
+  virtual Task<Result<>> revoke_caller(CallerId id, Time at) = 0;  // Errors: not_found; a repeated call changes nothing
+  virtual Task<Result<>> append_audit(std::vector<AuditEntry> entries) = 0;
+  virtual Task<Result<Page<AuditEntry>>> audit(std::optional<ConnectionId> connection, std::optional<CallerId> caller,
+                                               std::string cursor, int limit) = 0;  // newest first
+  virtual Task<Result<>> append_event(Event event) = 0;
+  // Oldest first, after `cursor`: an application polls with the last cursor it has seen.
+  virtual Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection, std::string cursor,
+                                           int limit) = 0;
+
+  // Idempotency: nothing came back means: this request is the first, go on, then finish or forget it. -----------------
+  virtual Task<Result<std::optional<IdempotentAnswer>>> begin_idempotent(std::string scoped_key, std::string request_hash,
+                                                                         Time now) = 0;
+  virtual Task<Result<>> finish_idempotent(std::string scoped_key, int status, std::string body) = 0;
+  virtual Task<Result<>> forget_idempotent(std::string scoped_key) = 0;
+
+  // House-keeping -------------------------------------------------------------------------------------------------
+  virtual Task<Result<SweepReport>> sweep(RetentionCutoffs cutoffs, int limit) = 0;
+  virtual Task<Result<std::optional<std::string>>> meta(std::string name) = 0;
+  virtual Task<Result<>> set_meta(std::string name, std::string value) = 0;
+  // Proves that a write can be made durable; for /readyz and `doctor`.
+  virtual Task<Result<>> probe() = 0;
+};
+
+}  // namespace evergrant

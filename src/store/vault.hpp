@@ -1,0 +1,76 @@
+// Seals and opens what belongs to connections: tenant keys under root keys under the KEK (design section 7).
+// The associated data binds tenant, registration, realm, connection, field, generation and key id.
+// Thread-safe: `open_now` and `seal` may run on any thread; key memory is locked and wiped.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "crypto/kek.hpp"
+#include "model/connection.hpp"
+#include "store/store.hpp"
+
+namespace evergrant {
+
+// Where a sealed value stands.
+struct Place {
+  TenantId tenant;
+  RegistrationId registration;
+  RealmId realm;
+  ConnectionId connection;
+  std::string_view field;  // "access_token", "refresh_token", "extras", "answer", "session"
+  Generation generation = 0;
+};
+
+struct RotationReport {
+  std::int64_t rewrapped_root_keys = 0;
+  std::int64_t rewrapped_tenant_keys = 0;
+  std::int64_t resealed_records = 0;
+  std::int64_t retired_keys = 0;
+  std::int64_t unreadable_records = 0;  // reported, never dropped (VLT-12)
+};
+
+class Vault {
+ public:
+  // `kek` wraps; `previous` can still unwrap what older KEKs wrapped. All outlive the vault.
+  Vault(Store& store, KekSource& kek, std::vector<KekSource*> previous, Clock& clock, Random& random, const Log& log);
+  ~Vault();
+  Vault(const Vault&) = delete;
+  Vault& operator=(const Vault&) = delete;
+
+  // Loads the root keys (makes the first). Errors: key_unavailable if no KEK given opens them (which id is missing is said).
+  Task<Result<>> start();
+
+  // Makes the tenant's key at its first use.
+  Task<Result<Sealed>> seal(Place place, const Secret& plain);
+  // Errors: sealed_broken, key_unavailable.
+  Task<Result<Secret>> open(Place place, Sealed sealed);
+  // The reading path: nothing if the tenant's key is not in memory yet (then `open`).
+  std::optional<Result<Secret>> open_now(const Place& place, const Sealed& sealed) const;
+
+  // Keyed blind index of a value (VLT-10), with a key of its own per tenant; hex.
+  Task<Result<std::string>> blind_index(TenantId tenant, std::string purpose, std::string value);
+  // Keyed fingerprint for the audit trail: 12 hex digits; the same token gives the same one in this installation.
+  [[nodiscard]] std::string fingerprint(const Secret& token) const;
+
+  // Online and resumable; calling it again continues.
+  Task<Result<RotationReport>> rewrap_root_keys();                // after the KEK changed
+  Task<Result<RotationReport>> rotate_root_key();                 // a new root key; re-wraps all tenant keys
+  Task<Result<RotationReport>> rotate_tenant_key(TenantId tenant);  // a new tenant key; re-seals its records
+  Task<Result<std::int64_t>> shred_tenant(TenantId tenant);       // in memory too
+  Task<Result<>> retire(KeyId key);                               // Errors: conflict while in use
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Places of a connection's values.
+[[nodiscard]] Place place_of(const Connection& connection, std::string_view field, Generation generation);
+
+}  // namespace evergrant
