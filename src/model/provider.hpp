@@ -13,11 +13,15 @@
 
 namespace evergrant {
 
-enum class MetadataMode : std::uint8_t { discovery, fixed, hybrid };  // from the document, from the file, file overriding document
+enum class MetadataMode : std::uint8_t {
+  discovery,
+  fixed,
+  hybrid
+};  // from the document, from the file, file overriding document
 enum class ClientAuth : std::uint8_t { basic, post, none, private_key_jwt, secret_jwt, tls, self_signed_tls };
-enum class BasicEncoding : std::uint8_t { rfc, raw };        // form-urlencode id and secret before base64 (RFC 6749 2.3.1), or not
-enum class Presence : std::uint8_t { require, send, omit };  // PKCE, nonce: send and insist, send, do not send
-enum class IssParameter : std::uint8_t { enforce, if_present };         // RFC 9207
+enum class BasicEncoding : std::uint8_t { rfc, raw };  // form-urlencode id and secret before base64 (RFC 6749 2.3.1), or not
+enum class Presence : std::uint8_t { require, send, omit };      // PKCE, nonce: send and insist, send, do not send
+enum class IssParameter : std::uint8_t { enforce, if_present };  // RFC 9207
 enum class BodyFormat : std::uint8_t { form, json };
 enum class ResponseFormat : std::uint8_t { json, form, automatic };
 enum class Rotation : std::uint8_t { never, always_with_grace, sometimes, always_strict, self_refresh };
@@ -27,19 +31,25 @@ enum class RevokeStyle : std::uint8_t { rfc7009, json, delete_path, query, self_
 enum class RevokeOrder : std::uint8_t { refresh_first, access_first };
 enum class Cascade : std::uint8_t { all, one };  // one token ends the whole grant, or only itself
 enum class RealmSource : std::uint8_t { callback, token_response, id_token, userinfo, api, none };
+enum class RealmChoice : std::uint8_t { only, first };  // where a list of accounts has several: refuse, or take the first
 enum class IssuerRule : std::uint8_t { exact, tenant_template, alternatives };
+enum class ResponseMode : std::uint8_t { query, form_post };
+enum class AssertionAudience : std::uint8_t { issuer, token_endpoint };  // RFC 7523 3, and older servers
+enum class SignatureEncoding : std::uint8_t { hex, base64 };
 
 struct Endpoints {
-  std::string authorize, token, refresh, revoke, introspect, userinfo, jwks;
+  std::string authorize, token, refresh, revoke, introspect, userinfo, jwks, device, par;
   bool operator==(const Endpoints&) const = default;
 };
 
 // `{name}` in an endpoint or API base, filled from the callback, the token answer or the connect request.
 struct HostVariable {
   std::string name;
-  std::string source;   // "callback", "token_response", "connection"
-  std::string field;    // the parameter or member that holds it
-  std::string pattern;  // ECMAScript regex, matched against the whole value
+  std::string source;    // "callback", "token_response", "connection"
+  std::string field;     // the parameter or member that holds it
+  std::string pattern;   // ECMAScript regex, anchored, matched against the whole value
+  std::string fallback;  // where the source has no value; empty: it must have one
+  bool operator==(const HostVariable&) const = default;
 };
 
 struct AuthorizeProfile {
@@ -49,10 +59,11 @@ struct AuthorizeProfile {
   Presence pkce = Presence::send;
   Presence nonce = Presence::omit;
   IssParameter iss = IssParameter::if_present;
+  ResponseMode response_mode = ResponseMode::query;
   std::vector<std::string> callback_extras;  // parameters kept from the callback: realmId, location …
   std::string code_parameter = "code";
-  bool code_url_decode = false;   // Square, TikTok
-  std::string code_strip_suffix;  // "#_" (Instagram)
+  bool code_url_decode = false;         // Square, TikTok
+  std::string code_strip_suffix;        // "#_" (Instagram)
   std::string callback_hmac_parameter;  // where the provider signs the callback ("hmac", Shopify); empty: it does not
   std::vector<std::string> default_scopes;
 };
@@ -63,9 +74,11 @@ struct TokenProfile {
   std::string client_id_parameter = "client_id";  // client_key (TikTok)
   BodyFormat body = BodyFormat::form;
   ResponseFormat response = ResponseFormat::json;
-  std::map<std::string, std::string> headers;      // sent with every token request
+  AssertionAudience assertion_audience = AssertionAudience::issuer;
+  std::map<std::string, std::string> headers;           // sent with every token request
+  std::map<std::string, std::string> extra_parameters;  // in the body of every token request: expiring=1 (Shopify)
   std::vector<int> success_statuses{200, 201};
-  std::vector<std::string> failure_members;        // "ok=false": JSON pointer-like path and value that mean failure on 2xx
+  std::vector<std::string> failure_members;  // "ok=false": JSON pointer-like path and value that mean failure on 2xx
   // Members of the answer, dotted paths; defaults are RFC 6749 5.1.
   std::string access_token_member = "access_token";
   std::string refresh_token_member = "refresh_token";
@@ -80,18 +93,19 @@ struct TokenProfile {
 };
 
 struct ExpiryProfile {
-  std::int64_t unit_ms = 1000;                     // of expires_in: 1000 (seconds) or 1 (milliseconds)
-  std::vector<std::string> absolute_members;       // expires_at, expires …: epoch s or ms, or RFC 3339
+  std::int64_t unit_ms = 1000;                // of expires_in: 1000 (seconds) or 1 (milliseconds)
+  std::vector<std::string> absolute_members;  // expires_at, expires …: epoch s or ms, or RFC 3339
   ZeroExpiry zero_means = ZeroExpiry::expired;
-  std::optional<Duration> default_lifetime;        // where the answer does not say; nothing: the token does not expire
+  std::optional<Duration> default_lifetime;  // where the answer does not say; nothing: the token does not expire
   std::string refresh_soft_member = "refresh_token_expires_in";  // x_refresh_token_expires_in (Intuit)
-  std::string refresh_hard_member;                 // x_refresh_token_hard_expires_in (Intuit)
+  std::string refresh_hard_member;                               // x_refresh_token_hard_expires_in (Intuit)
 };
 
 struct RefreshProfile {
   RefreshMode mode = RefreshMode::refresh_token;
   Rotation rotation = Rotation::always_strict;     // unknown is treated as strict
   Duration grace{0};                               // how long a superseded refresh token still works
+  bool keeps_refresh_token = true;                 // an answer without one leaves the old one good (REF-03)
   bool invalidates_old_access_token = false;       // Wise, Figma, GitLab (REF-16)
   std::optional<Duration> earliest_before_expiry;  // Exact Online: 30 s
   Duration advisory_margin{0};                     // 0: max(60 s, 10 % of life)
@@ -110,7 +124,7 @@ struct ErrorProfile {
   std::vector<std::string> operator_;  // further codes that are our client's fault
   std::vector<std::string> transient;  // codes that mean "try later" here
   std::vector<int> transient_statuses;
-  std::string code_member = "error";   // dotted path of the error code
+  std::string code_member = "error";  // dotted path of the error code
   std::string description_member = "error_description";
 };
 
@@ -118,9 +132,13 @@ struct RevokeProfile {
   RevokeStyle style = RevokeStyle::rfc7009;
   RevokeOrder order = RevokeOrder::refresh_first;
   Cascade cascade = Cascade::all;
+  std::string token_parameter = "token";                // its name in the body or query: access_token (GitHub, Square)
+  std::map<std::string, std::string> extra_parameters;  // beside it; {client_id} is replaced (Square)
+  std::string authorization;  // own Authorization header, {client_secret} is replaced (Square); empty: as for tokens
   std::vector<int> gone_statuses{400, 401, 403, 404};  // the token is already dead: treated as revoked (REV-04)
-  bool replaced_grant_is_shared = false;  // a reconnect yields the same upstream grant: revoking the old kills the new (REV-08)
-  std::string shared_grant_key;           // token-answer member that identifies the upstream grant (REF-22, REV-06)
+  bool replaced_grant_is_shared =
+      false;                     // a reconnect yields the same upstream grant: revoking the old kills the new (REV-08)
+  std::string shared_grant_key;  // token-answer member that identifies the upstream grant (REF-22, REV-06)
 };
 
 struct RealmProfile {
@@ -129,12 +147,18 @@ struct RealmProfile {
   std::string verify_url;                  // GET with the new access token; {realm} is replaced; 200 proves it (CB-11)
   std::string verify_member;               // dotted path in that answer that must equal the realm; empty: the status decides
   std::string id_token_claim;              // realmid: compared where an ID token has it
+  std::vector<std::string> scopes;         // the realm comes only with one of these (Intuit); empty: always
+  // source = api: GET with the new access token; `field` is read from each element of the list at `list_member`.
+  std::string list_url;     // https://api.xero.com/connections
+  std::string list_member;  // dotted path of the array; empty: the answer itself is one
+  RealmChoice choice = RealmChoice::only;
 };
 
 struct InjectProfile {
   std::string header = "Authorization";
   std::string format = "Bearer {token}";
   std::map<std::string, std::string> extra_headers;  // {realm} is replaced: xero-tenant-id
+  std::vector<std::string> forbidden_headers;        // of the caller's request, removed
   std::vector<std::string> allowed_hosts;            // exact, or "*.example.com" where the provider owns the suffix
   std::string api_base;
   std::string realm_path;  // where the realm stands in a path: /v3/company/{realm}/
@@ -146,17 +170,29 @@ struct IdTokenProfile {
   std::vector<std::string> algorithms{"RS256"};
   IssuerRule issuer_rule = IssuerRule::exact;
   std::vector<std::string> issuer_alternatives;  // Google's spelling without https://
+  std::vector<std::string> required_claims;      // beside those of OpenID Connect
   bool nonce_returned = true;                    // false: the provider may leave the nonce out (Intuit, unverified)
 };
 
-// One environment (production, sandbox) of a provider, complete: environments that the file declares are merged over its base.
+// How the provider tells of a disconnect, and how a token can be probed.
+struct SignalProfile {
+  std::string webhook_signature_header;  // intuit-signature …; empty: no webhooks
+  std::string webhook_algorithm = "hmac-sha256";
+  SignatureEncoding webhook_encoding = SignatureEncoding::base64;
+  std::vector<std::string> disconnect_events;  // event names that are a hint to verify the grant (REV-10)
+  std::string liveness_url;                    // GET with the access token (USE-12)
+  std::optional<Duration> liveness_every;
+};
+
+// One environment (production, sandbox) of a provider, complete: environments that the file declares are merged over its
+// base.
 struct Provider {
   ProviderId id;
   std::string environment = "production";
   std::string display_name;
-  std::string documentation;        // the vendor's page
-  std::string issuer;               // pinned; empty for plain OAuth
-  std::string metadata_url;         // where it is not derived from the issuer (Intuit)
+  std::string documentation;  // the vendor's page
+  std::string issuer;         // pinned; empty for plain OAuth
+  std::string metadata_url;   // where it is not derived from the issuer (Intuit)
   MetadataMode metadata_mode = MetadataMode::fixed;
   Endpoints endpoints;
   std::vector<HostVariable> host_variables;
@@ -169,7 +205,9 @@ struct Provider {
   RealmProfile realm;
   InjectProfile inject;
   IdTokenProfile id_token;
+  SignalProfile signals;
   bool allow_loopback_http = false;  // the local sandbox and tests: plain http to 127.0.0.1, ::1, localhost
+  bool generic = false;              // issuer or endpoints come from the registration (`oidc`, `oauth2`)
   std::string refresh_hint;          // what to ask for when no refresh token came (TOK-16)
 };
 
