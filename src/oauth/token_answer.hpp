@@ -1,0 +1,42 @@
+// What a token endpoint's answer means: the one table of real providers' odd answers (TOK-06 to TOK-14, REF-10). Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/connection.hpp"
+#include "model/registration.hpp"
+#include "model/token_set.hpp"
+#include "net/http.hpp"
+
+namespace evergrant {
+
+// The question that was asked; expiry counts from `sent_at`, the conservative end (TOK-09).
+struct SentTokenRequest {
+  Time sent_at;
+  std::vector<std::string> scope;  // requested, or granted before: what an answer without scope means
+};
+
+struct Verdict {
+  FailureClass failure = FailureClass::none;  // none: `tokens` is there
+  bool sent = true;                           // false: the request never left, so the provider cannot have acted
+  std::optional<TokenSet> tokens;
+  std::string code;         // the provider's error code, or ours: http_503, malformed_answer, timeout …
+  std::string description;  // printable
+  std::optional<Duration> retry_after;
+  std::string correlation;  // the provider's correlation id (TOK-18)
+};
+
+// A complete HTTP answer. A 2xx without usable tokens is never `grant`: unparsable 2xx is ambiguous (the provider has acted).
+[[nodiscard]] Verdict judge_token_answer(const HttpResponse& response, const Provider& provider, const SentTokenRequest& sent,
+                                         Time now);
+// No answer: nothing sent (transient), or sent and lost (ambiguous).
+[[nodiscard]] Verdict judge_transport_error(const Error& error);
+
+// Retry-After in seconds or as an HTTP-date (REF-12); bounded to a day.
+[[nodiscard]] std::optional<Duration> retry_after(const HttpResponse& response, Time now);
+[[nodiscard]] std::string correlation_of(const HttpResponse& response, const Provider& provider);
+
+}  // namespace evergrant
