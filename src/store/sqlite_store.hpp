@@ -1,7 +1,10 @@
 // Store on SQLite: WAL, synchronous=FULL, one writer thread that commits many operations in one transaction (group commit),
-// readers on connections of their own that never wait for it.
+// readers on connections of their own that never wait for it. Several processes may share one file: the store of each
+// takes the file's write lock for one batch at a time.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,15 +13,27 @@
 
 namespace evergrant {
 
-struct SqliteOptions {
-  std::string path;     // a file; created with mode 0600
-  int readers = 2;      // reading threads
-  int busy_timeout_ms = 5000;
-  std::size_t max_batch = 512;  // operations in one transaction
+// What the writer has done since it was opened.
+struct SqliteStatistics {
+  std::int64_t operations = 0;    // writing operations that were answered
+  std::int64_t transactions = 0;  // COMMITs that made them durable
 };
 
-// Opens, checks integrity, migrates. Errors: invalid_argument (a newer schema, a damaged file, no permission), each with what
-// to do; store_unavailable. Blocking: call it at start-up.
+struct SqliteOptions {
+  std::string path;             // a file; created with mode 0600
+  int readers = 2;              // reading threads
+  int busy_timeout_ms = 5000;   // how long to wait for another process that holds the file
+  std::size_t max_batch = 512;  // operations in one transaction
+  // Runs each operation at once on the caller's thread, in a transaction of its own, without any thread: for simulations
+  // that must be deterministic. Callers must be on one thread. `path` may then be ":memory:".
+  bool inline_execution = false;
+  // Called on the writing thread with the totals after each COMMIT that succeeded.
+  std::function<void(const SqliteStatistics&)> after_commit;
+};
+
+// Opens, checks integrity, migrates. Errors: invalid_argument (a newer schema, a damaged file, no permission), each with
+// what to do; store_unavailable. Blocking: call it at start-up. Operations that were queued when the store ends are carried
+// out.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(SqliteOptions options, const Log& log);
 
 }  // namespace evergrant
