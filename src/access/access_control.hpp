@@ -1,0 +1,78 @@
+// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "model/caller.hpp"
+#include "store/store.hpp"
+
+namespace evergrant {
+
+// What is asked for. Empty registration or tenant: the request is about none in particular (lists are filtered instead).
+struct AccessRequest {
+  Verb verb;
+  std::optional<RegistrationId> registration;
+  std::optional<TenantId> tenant;
+};
+
+// Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
+[[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
+// The caller's view as a filter on lists.
+void restrict_to(const Caller& caller, ConnectionFilter& filter);
+
+struct NewCaller {
+  Caller caller;
+  Secret key;  // "egk_" + 43 characters: shown once, stored hashed
+};
+
+// Thread-safe. Known keys are cached by their hash for a short time (also across revocations by other processes: at most `cache_ttl`).
+class Callers {
+ public:
+  Callers(Store& store, Clock& clock, Random& random, Duration cache_ttl = std::chrono::seconds{5});
+  ~Callers();
+  Callers(const Callers&) = delete;
+  Callers& operator=(const Callers&) = delete;
+
+  // Errors: invalid_argument.
+  Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
+  Task<Result<>> revoke(CallerId id);
+  // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all alike).
+  Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string_view> authorization);
+  // The same without waiting: nothing if the key is not cached.
+  std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. If the store refuses, entries
+// wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently). Thread-safe.
+class Audit {
+ public:
+  Audit(Store& store, Clock& clock, const Log& log, std::size_t capacity = 100'000);
+  ~Audit();
+  Audit(const Audit&) = delete;
+  Audit& operator=(const Audit&) = delete;
+
+  // Errors: store_unavailable when the buffer is full.
+  [[nodiscard]] Result<> record(AuditEntry entry);
+  Task<Result<>> flush();
+  // Flushes again and again until `stop`.
+  Task<void> run(Duration flush_every = std::chrono::milliseconds{500});
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant

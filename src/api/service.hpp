@@ -1,0 +1,50 @@
+// The HTTP API, version 1 (design section 8): one route table, thin handlers, RFC 9457 problems. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "access/access_control.hpp"
+#include "lifecycle/connect.hpp"
+#include "lifecycle/janitor.hpp"
+#include "lifecycle/revoker.hpp"
+#include "lifecycle/token_service.hpp"
+#include "net/http.hpp"
+
+namespace evergrant {
+
+struct ApiParts {
+  Store& store;
+  Vault& vault;
+  TokenService& tokens;
+  Connector& connector;
+  Revoker& revoker;
+  Callers& callers;
+  Audit& audit;
+  const Registrations& registrations;
+  const std::vector<Provider>& providers;  // every profile known, for /v1/providers
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+  const Log& log;
+};
+
+struct ApiOptions {
+  std::string public_url;
+  bool metrics_need_key = true;  // false only on a loopback or unix listener (SVC-07)
+  std::size_t json_depth = 16;
+};
+
+class ApiService final : public HttpHandler {
+ public:
+  ApiService(ApiParts parts, ApiOptions options);
+  ~ApiService() override;
+  Task<HttpResponse> handle(HttpRequest request) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant

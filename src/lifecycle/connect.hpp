@@ -1,0 +1,87 @@
+// The connect flow: a one-time session made by the application's backend, the redirect to the provider, the callback, the
+// exchange, the proof of the realm, and the connection stored before success is reported (AUTH-*, CB-*, TOK-17).
+// Coroutines may be awaited on any executor.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lifecycle/token_service.hpp"
+
+namespace evergrant {
+
+struct ConnectOptions {
+  std::string public_url;  // https://tokens.example.com, without a trailing slash
+  Duration session_ttl{std::chrono::minutes{10}};
+  int max_pending_per_tenant = 1000;
+};
+
+struct ConnectRequest {
+  RegistrationId registration;
+  TenantId tenant;
+  std::string return_to;            // empty: a small result page
+  std::vector<std::string> scopes;  // empty: all configured ones
+  std::string login_hint;
+  std::optional<ConnectionId> connection;  // reconnect: the result must be this connection's realm
+  CallerId caller;
+};
+
+struct ConnectLink {
+  SessionId id;
+  Secret url;  // one-time: <public_url>/connect/<token>
+  Time expires_at;
+};
+
+// Where the browser goes next, and the cookie that binds the flow to it.
+struct BrowserStep {
+  std::string location;
+  Secret cookie;  // value of the browser-binding cookie to set; empty: unchanged
+};
+
+struct ConnectResult {
+  std::string status;  // connected, cancelled, failed
+  Errc code = Errc::internal;  // where failed
+  std::string message;   // for the customer, plain words
+  std::optional<ConnectionId> connection;
+  std::string return_to;  // already checked against the allow-list; empty: result page
+  SessionId session;
+};
+
+class Connector {
+ public:
+  Connector(TokenService::Parts parts, TokenService& tokens, ConnectOptions options);
+  ~Connector();
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+
+  // Errors: invalid_argument (unknown scope, return URL not on the list …), not_found (registration), conflict, rate_limited,
+  // registration_paused.
+  Task<Result<ConnectLink>> start(ConnectRequest request);
+  // GET /connect/{token}. Errors: gone, provider_unavailable (metadata).
+  Task<Result<BrowserStep>> open(Secret link_token);
+  // GET /callback/{registration}. `cookie`: value of the browser-binding cookie, empty if there is none. Always ends the session.
+  // Errors only where no session could be found (unknown or foreign state): nothing else is revealed then.
+  Task<Result<ConnectResult>> callback(RegistrationId registration, std::string query, Secret cookie);
+  // POST /v1/connections: existing tokens; with `verify`, refreshed once before they are stored as active.
+  struct ImportRequest {
+    RegistrationId registration;
+    TenantId tenant;
+    RealmId realm;
+    Secret access_token;   // may be empty if a refresh token is there
+    Secret refresh_token;  // may be empty
+    std::optional<Time> access_expires_at;
+    std::optional<Time> refresh_idle_expires_at;
+    std::optional<Time> refresh_absolute_expires_at;
+    std::vector<std::string> scope;
+    bool verify = false;
+  };
+  Task<Result<Connection>> import(ImportRequest request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant

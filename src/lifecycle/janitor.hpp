@@ -1,0 +1,42 @@
+// Scheduled clean-up (REV-09): expired sessions, dead rows, old audit, events and idempotency keys, retired keys.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/task.hpp"
+#include "store/store.hpp"
+
+namespace evergrant {
+
+struct Retention {  // nothing: kept for ever
+  std::optional<Duration> sessions{std::chrono::hours{24}};
+  std::optional<Duration> revoked_connections{std::chrono::days{30}};
+  std::optional<Duration> audit{std::chrono::days{400}};
+  std::optional<Duration> events{std::chrono::days{90}};
+  std::optional<Duration> idempotency{std::chrono::hours{24}};
+};
+
+class Janitor {
+ public:
+  Janitor(Store& store, Clock& clock, Metrics& metrics, const Log& log, Retention retention,
+          Duration every = std::chrono::hours{1});
+  // One pass over everything that is due.
+  Task<Result<SweepReport>> sweep();
+  // Sweeps again and again until `stop`.
+  Task<void> run();
+  void stop();
+
+ private:
+  Store& store_;
+  Clock& clock_;
+  Metrics& metrics_;
+  const Log& log_;
+  Retention retention_;
+  Duration every_;
+  bool stopped_ = false;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,50 @@
+// Revocation, off-boarding: local use stops at once, the provider is told until it is proven, then the row is shredded
+// (REV-01 to REV-12). The outbox survives restarts. Coroutines may be awaited on any executor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lifecycle/token_service.hpp"
+#include "oauth/revocation.hpp"
+
+namespace evergrant {
+
+struct RevokeRequest {
+  ConnectionId connection;
+  std::string reason;  // for the timeline
+  bool force = false;  // revoke at the provider even while another live connection shares the upstream grant (REV-06)
+};
+
+struct OffboardReport {
+  TenantId tenant;
+  std::int64_t connections = 0;       // revocations begun now
+  std::int64_t already_revoked = 0;
+  std::int64_t waiting = 0;           // provider not told yet: the outbox goes on
+  bool keys_shredded = false;         // true once nothing waits: then no backup opens either
+  Time at;
+};
+
+class Revoker {
+ public:
+  Revoker(TokenService::Parts parts, TokenService& tokens);
+  ~Revoker();
+  Revoker(const Revoker&) = delete;
+  Revoker& operator=(const Revoker&) = delete;
+
+  // 202: status is revoking when this returns; local use has stopped. Errors: not_found.
+  Task<Result<Connection>> revoke(RevokeRequest request);
+  // Revokes all of a tenant's connections; the tenant's key is shredded as soon as the provider was told about each. Calling it
+  // again reports progress.
+  Task<Result<OffboardReport>> offboard(TenantId tenant);
+  // Works off the outbox until `stop`.
+  Task<void> run();
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant

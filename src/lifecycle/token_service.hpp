@@ -1,0 +1,87 @@
+// The reading path and the refresh engine: "a working access token for this connection", for ever.
+//
+// `read_now` may be called on any thread and never waits; everything else is a coroutine that may be awaited on any executor:
+// it hops to the engine's executor, where single flight, leases and schedules live, and comes back.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/executor.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "model/registration.hpp"
+#include "model/token_set.hpp"
+#include "oauth/metadata.hpp"
+#include "oauth/token_endpoint.hpp"
+#include "store/store.hpp"
+#include "store/vault.hpp"
+
+namespace evergrant {
+
+struct RefreshOptions {
+  std::string owner;                                  // this process: unique per start
+  Duration lease{std::chrono::seconds{60}};           // outlives the whole call; renewed at a third
+  Duration timeout{std::chrono::seconds{30}};         // of one token request; shorter than the lease
+  Duration reader_wait{std::chrono::seconds{10}};     // how long a reader waits where it names no deadline
+  Duration forced_interval{std::chrono::seconds{30}}; // at most one forced refresh per connection in this time (REF-19)
+  int concurrency = 32;                               // token requests in flight per registration
+  std::size_t cache_entries = 100'000;                // sealed token sets kept in memory
+};
+
+struct ReadRequest {
+  Duration min_ttl{0};
+  std::optional<Duration> deadline;  // from now; nothing: reader_wait
+};
+
+class TokenService {
+ public:
+  struct Parts {
+    Executor& engine;
+    Store& store;
+    Vault& vault;
+    ProviderDirectory& directory;
+    HttpTransport& transport;
+    const Registrations& registrations;
+    Clock& clock;
+    Random& random;
+    Metrics& metrics;
+    const Log& log;
+  };
+  TokenService(Parts parts, RefreshOptions options);
+  ~TokenService();
+  TokenService(const TokenService&) = delete;
+  TokenService& operator=(const TokenService&) = delete;
+
+  // The token if it is in memory, valid and needs nobody to wait; nothing otherwise (then `token`). Starts a refresh behind
+  // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
+  std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
+
+  // Errors: not_found, revoked, reauth_required, quarantined, registration_paused, provider_unavailable, deadline_exceeded …
+  Task<Result<TokenLease>> token(ConnectionId id, ReadRequest request);
+  Task<Result<TokenLease>> token_of(RegistrationId registration, RealmId realm, ReadRequest request);
+  // Refreshes unless a newer generation than `seen` exists (then that one is answered). Without `seen`: the current one is
+  // reported as bad. At most one forced refresh per connection and interval: sooner, the current token if valid, else rate_limited.
+  Task<Result<TokenLease>> refresh(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
+
+  // Others changed this row (connect, revoke, an operator): forget what is cached about it.
+  void forget(const ConnectionId& id);
+  // What connect uses to store a new grant's tokens the way refresh does.
+  Task<Result<TokenUpdate>> seal_tokens(const Connection& connection, Generation generation, TokenSet tokens);
+
+  // Scheduler: refreshes what is due, resolves unresolved attempts, writes last_used_at; call it once, it goes on until `stop`.
+  Task<void> run();
+  // Lets refreshes in flight end (bounded by their own timeouts), takes no new ones.
+  Task<void> stop();
+  [[nodiscard]] std::size_t in_flight() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evergrant
