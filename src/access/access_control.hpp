@@ -45,7 +45,7 @@ class Callers {
   Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
   Task<Result<>> revoke(CallerId id);
   // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all alike).
-  Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string_view> authorization);
+  Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string> authorization);
   // The same without waiting: nothing if the key is not cached.
   std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
 
