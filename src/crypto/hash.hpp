@@ -1,6 +1,7 @@
-// Digests and MACs. Results are raw bytes. Thread-safe.
+// Digests and MACs. Results are raw bytes. Thread-safe: each thread has its own contexts.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,11 +9,17 @@
 
 namespace evergrant {
 
+enum class HashKind : std::uint8_t { sha256, sha384, sha512 };
+
+[[nodiscard]] std::string digest(HashKind kind, std::string_view data);
+[[nodiscard]] std::string hmac(HashKind kind, const Secret& key, std::string_view data);
+[[nodiscard]] std::size_t digest_size(HashKind kind) noexcept;
+
 [[nodiscard]] std::string sha256(std::string_view data);
 [[nodiscard]] std::string sha384(std::string_view data);
 [[nodiscard]] std::string sha512(std::string_view data);
 [[nodiscard]] std::string hmac_sha256(const Secret& key, std::string_view data);
-// HKDF-SHA-256 (RFC 5869), without salt.
+// HKDF-SHA-256 (RFC 5869), without salt. `size` is 1 to 8160; anything else is a bug (std::invalid_argument).
 [[nodiscard]] Secret hkdf_sha256(const Secret& key, std::string_view info, std::size_t size);
 
 }  // namespace evergrant

@@ -18,7 +18,8 @@ namespace evergrant {
 class Jwk {
  public:
   struct Material;
-  Jwk(std::string kid, std::string kty, std::string alg, std::string use, std::string curve, std::shared_ptr<Material> material);
+  Jwk(std::string kid, std::string kty, std::string alg, std::string use, std::string curve,
+      std::shared_ptr<Material> material);
   [[nodiscard]] const std::string& kid() const noexcept { return kid_; }
   [[nodiscard]] const std::string& kty() const noexcept { return kty_; }
   [[nodiscard]] const std::string& alg() const noexcept { return alg_; }

@@ -23,7 +23,9 @@ class LockedKey {
   LockedKey& operator=(LockedKey&& other) noexcept;
   ~LockedKey();
 
-  [[nodiscard]] std::span<const unsigned char> reveal_bytes() const noexcept { return {data_, data_ == nullptr ? 0 : key_bytes}; }
+  [[nodiscard]] std::span<const unsigned char> reveal_bytes() const noexcept {
+    return {data_, data_ == nullptr ? 0 : key_bytes};
+  }
   [[nodiscard]] bool is_locked() const noexcept { return locked_; }
 
  private:
