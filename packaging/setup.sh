@@ -26,7 +26,8 @@ step() {
   fi
   "$@" >"$log" 2>&1 || status=$?
   if [[ -n $ticker ]]; then
-    kill "$ticker" && wait "$ticker" || true
+    kill "$ticker"
+    wait "$ticker" || true
     printf '\r\e[K' >&2
   fi
   if ((status != 0)); then tail -n 30 "$log" >&2; fi
@@ -35,11 +36,11 @@ step() {
 
 show_latest_line() {  # LOG OWNER: until it is killed or its owner is gone
   local started=$SECONDS
-  while kill -0 "$2"; do
+  while kill -0 "$2" 2>/dev/null; do
     printf '\r\e[K  %ds  %.100s' $((SECONDS - started)) "$(tail -n 1 "$1" | tr -d '\r')" >&2
     sleep 0.2
   done
-} 2>/dev/tty
+}
 
 packages_of() {  # SECTION…: the packages of these sections
   local section wanted
@@ -85,7 +86,7 @@ ensure_packages() {  # SECTION…
     die "This machine has no Debian package manager, and no clang++-19." \
       "Debian 12 is what these scripts know. Elsewhere, install what packaging/debian-packages.txt lists."
   fi
-  missing=$(missing_of "$@" | tr '\n' ' ')
+  missing=$(missing_of "$@" | xargs)
   [[ -z $missing ]] && return
   if ((EUID != 0)) && ! command -v sudo >/dev/null; then
     die "Debian packages are missing, and installing them takes root or sudo. As root, run:" \
@@ -114,7 +115,7 @@ build() {  # PRESET TARGET…
   say "Building ($preset) …"
   NINJA_STATUS='[%f/%t, %es] ' cmake --build "$root/build/$preset" --target "$@" >&2 ||
     die "The build failed: the first error above says where." \
-      "If it says \"Killed\", memory ran out: CMAKE_BUILD_PARALLEL_LEVEL=1 ${0##*/} compiles one file at a time."
+      "If it says \"Killed\", memory ran out: CMAKE_BUILD_PARALLEL_LEVEL=1 $0 compiles one file at a time."
 }
 
 # The npm packages of FOLDER, as its lock file names them; again only when the lock file or node changed.
