@@ -9,8 +9,8 @@
 
 namespace evergrant {
 
-// Adds the credentials to a request under construction: a header for basic, body parameters for post, the client_id alone for
-// none; exactly one method (CA-02). Errors: unsupported for methods that come later.
+// Adds the credentials to a request under construction: a header for basic, body parameters for post, the client_id alone
+// for none; exactly one method (CA-02). Errors: unsupported for methods that come later.
 [[nodiscard]] Result<> authenticate_client(const Registration& registration, const Secret& client_secret, Headers& headers,
                                            Parameters& body);
 
