@@ -59,11 +59,14 @@ class Connector {
   // Errors: invalid_argument (unknown scope, return URL not on the list …), not_found (registration), conflict, rate_limited,
   // registration_paused.
   Task<Result<ConnectLink>> start(ConnectRequest request);
-  // GET /connect/{token}. Errors: gone, provider_unavailable (metadata).
-  Task<Result<BrowserStep>> open(Secret link_token);
+  // GET /connect/{token}. `cookie`: the browser's binding cookie, empty if it has none; a well-formed one is kept, so that two flows
+  // in one browser do not undo each other. Errors: gone, provider_unavailable (metadata).
+  Task<Result<BrowserStep>> open(Secret link_token, Secret cookie);
   // GET /callback/{registration}. `cookie`: value of the browser-binding cookie, empty if there is none. Always ends the session.
   // Errors only where no session could be found (unknown or foreign state): nothing else is revealed then.
   Task<Result<ConnectResult>> callback(RegistrationId registration, std::string query, Secret cookie);
+  // How a session stands, for the result page and for whoever waits for it. Errors: not_found.
+  Task<Result<ConnectSession>> session(SessionId id);
   // POST /v1/connections: existing tokens; with `verify`, refreshed once before they are stored as active.
   struct ImportRequest {
     RegistrationId registration;

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "access/access_control.hpp"
+#include "base/encoding.hpp"
+#include "crypto/hash.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr std::string_view key_mark = "egk_";
+constexpr std::size_t key_length = 4 + 43;
+constexpr std::size_t shown_prefix = 10;
+constexpr std::size_t longest_name = 100;
+constexpr std::size_t most_cached = 10'000;
+
+Error unauthenticated() {
+  return {Errc::unauthenticated, "no valid API key",
+          "send 'Authorization: Bearer <API key>'; create a key with: evergrant callers create"};
+}
+
+// The API key in an Authorization header; empty if it is none of ours.
+std::string_view key_in(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() < scheme.size() || !equal_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return {};
+  const auto key = trim(authorization.substr(scheme.size()));
+  return key.size() == key_length && key.starts_with(key_mark) ? key : std::string_view{};
+}
+
+bool is_usable(const Caller& caller, Time now) {
+  return !caller.revoked_at && (!caller.expires_at || *caller.expires_at > now);
+}
+
+Result<> check(const std::string& name, const Policy& policy) {
+  if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
+    return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
+  }
+  if (policy.verbs.empty()) {
+    return fail(Errc::invalid_argument, "'verbs' is empty: such a caller may do nothing",
+                "name at least one of token:read, connection:read, connection:write, connect, revoke, proxy, admin");
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Callers::Impl {
+  struct Cached {
+    std::shared_ptr<const Caller> caller;
+    Time fetched_at;
+  };
+  Store& store;
+  Clock& clock;
+  Random& random;
+  Duration cache_ttl;
+  mutable std::shared_mutex mutex;  // held for map operations only
+  std::unordered_map<std::string, Cached> by_hash;
+
+  void remember(const Caller& caller) {
+    const std::unique_lock lock{mutex};
+    if (by_hash.size() >= most_cached) by_hash.clear();
+    by_hash.insert_or_assign(caller.key_hash, Cached{std::make_shared<const Caller>(caller), clock.now()});
+  }
+
+  std::shared_ptr<const Caller> cached(const std::string& hash) const {
+    const auto now = clock.now();
+    const std::shared_lock lock{mutex};
+    const auto found = by_hash.find(hash);
+    if (found == by_hash.end()) return nullptr;
+    const auto age = now - found->second.fetched_at;
+    if (age > cache_ttl || age < Duration{0}) return nullptr;  // also after the clock was set back
+    return found->second.caller;
+  }
+};
+
+Callers::Callers(Store& store, Clock& clock, Random& random, Duration cache_ttl)
+    : impl_{std::make_unique<Impl>(store, clock, random, cache_ttl)} {}
+Callers::~Callers() = default;
+
+Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::optional<Duration> lifetime) {
+  if (auto checked = check(name, policy); !checked) co_return std::unexpected(checked.error());
+  const Secret random_part = impl_->random.token();
+  Secret key = Secret::take(std::string{key_mark} + std::string{random_part.reveal()});
+  const Time now = impl_->clock.now();
+  Caller caller{.id = CallerId{impl_->random.id("cal_")},
+                .name = std::move(name),
+                .policy = std::move(policy),
+                .key_hash = hex_encode(sha256(key.reveal())),
+                .key_prefix = std::string{key.reveal().substr(0, shown_prefix)},
+                .expires_at = lifetime ? std::optional{now + *lifetime} : std::nullopt,
+                .revoked_at = std::nullopt,
+                .last_used_at = std::nullopt,
+                .created_at = now};
+  auto stored = co_await impl_->store.create_caller(caller);
+  if (!stored) co_return std::unexpected(stored.error());
+  co_return NewCaller{std::move(caller), std::move(key)};
+}
+
+Task<Result<>> Callers::revoke(CallerId id) {
+  auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
+  const std::unique_lock lock{impl_->mutex};
+  std::erase_if(impl_->by_hash, [&](const auto& entry) { return entry.second.caller->id == id; });
+  co_return revoked;
+}
+
+std::optional<std::shared_ptr<const Caller>> Callers::authenticate_now(std::string_view authorization) const {
+  const auto key = key_in(authorization);
+  if (key.empty()) return std::nullopt;
+  auto caller = impl_->cached(hex_encode(sha256(key)));
+  if (!caller || !is_usable(*caller, impl_->clock.now())) return std::nullopt;
+  return caller;
+}
+
+Task<Result<std::shared_ptr<const Caller>>> Callers::authenticate(std::optional<std::string> authorization) {
+  const auto key = authorization ? key_in(*authorization) : std::string_view{};
+  if (key.empty()) co_return std::unexpected(unauthenticated());
+  const std::string hash = hex_encode(sha256(key));
+  if (auto cached = impl_->cached(hash); cached && is_usable(*cached, impl_->clock.now())) co_return cached;
+  auto caller = co_await impl_->store.caller_by_key_hash(hash);
+  if (!caller && caller.error().code == Errc::not_found) co_return std::unexpected(unauthenticated());
+  if (!caller) co_return std::unexpected(caller.error());
+  if (!is_usable(*caller, impl_->clock.now())) co_return std::unexpected(unauthenticated());
+  impl_->remember(*caller);
+  co_return std::make_shared<const Caller>(std::move(*caller));
+}
+
+}  // namespace evergrant

@@ -1,0 +1,151 @@
+#include "api/handlers.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr std::size_t longest_tenant = 200;
+constexpr std::size_t longest_realm = 500;
+constexpr std::size_t longest_id = 64;
+
+Reply json_reply(int status, const boost::json::object& body) {
+  return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
+}
+
+// `limit`, `cursor` and the filters that the route allows.
+Result<ConnectionFilter> filter_of(const Call& call) {
+  ConnectionFilter filter;
+  if (auto text = query_text(call, "tenant"); !text.empty()) filter.tenant = TenantId{text};
+  if (auto text = query_text(call, "registration"); !text.empty()) filter.registration = RegistrationId{text};
+  if (auto text = query_text(call, "realm"); !text.empty()) filter.realm = RealmId{text};
+  if (auto text = query_text(call, "status"); !text.empty()) {
+    filter.status = status_from(text);
+    if (!filter.status) {
+      return fail(Errc::invalid_argument, "'status': expected active, reauth_required, revoking, revoked or quarantined");
+    }
+  }
+  restrict_to(*call.caller, filter);
+  return filter;
+}
+
+}  // namespace
+
+Task<Result<Reply>> Handlers::list_connections(Call& call) {
+  auto filter = filter_of(call);
+  if (!filter) co_return std::unexpected(filter.error());
+  auto limit = query_integer(call, "limit", 50, 1, 200);
+  if (!limit) co_return std::unexpected(limit.error());
+  auto page = co_await parts_.store.connections(*filter, query_text(call, "cursor"), static_cast<int>(*limit));
+  if (!page) co_return std::unexpected(page.error());
+  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::show_connection(Call& call) {
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  auto body = to_json(*connection);
+  if (connection->status == Status::revoking) {
+    auto waiting = co_await parts_.store.outbox_of(connection->id);
+    if (!waiting) co_return std::unexpected(waiting.error());
+    boost::json::array items;
+    for (const auto& item : *waiting) {
+      items.push_back(boost::json::object{{"tries", item.tries},
+                                          {"next_try_at", to_rfc3339(item.next_try_at)},
+                                          {"last_error", item.last_error}});
+    }
+    body["revocation"] = boost::json::object{{"waiting", std::move(items)}};
+  }
+  co_return json_reply(200, body);
+}
+
+Task<Result<Reply>> Handlers::import_connection(Call& call) {
+  auto body = JsonBody::parse(call.request, options_.json_depth);
+  if (!body) co_return std::unexpected(body.error());
+  Connector::ImportRequest request;
+  request.registration = RegistrationId{body->text("registration", longest_id)};
+  request.tenant = TenantId{body->text("tenant", longest_tenant)};
+  request.realm = RealmId{body->optional_text("realm", longest_realm)};
+  if (auto secret = body->secret("access_token")) request.access_token = std::move(*secret);
+  if (auto secret = body->secret("refresh_token")) request.refresh_token = std::move(*secret);
+  request.access_expires_at = body->time("access_expires_at");
+  request.refresh_idle_expires_at = body->time("refresh_idle_expires_at");
+  request.refresh_absolute_expires_at = body->time("refresh_absolute_expires_at");
+  request.scope = body->texts("scope");
+  request.verify = body->boolean("verify", false);
+  if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
+  if (auto allowed = allow(call, request.registration, request.tenant); !allowed) co_return std::unexpected(allowed.error());
+  auto connection = co_await parts_.connector.import(std::move(request));
+  if (!connection) co_return std::unexpected(connection.error());
+  call.audit.connection = connection->id;
+  auto reply = json_reply(201, to_json(*connection));
+  reply.headers.emplace_back("Location", "/v1/connections/" + connection->id.str());
+  co_return reply;
+}
+
+Task<Result<Reply>> Handlers::revoke_connection(Call& call) {
+  auto force = query_text(call, "force");
+  if (!force.empty() && force != "true" && force != "false") {
+    co_return fail(Errc::invalid_argument, "'force': expected true or false");
+  }
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  auto revoked = co_await parts_.revoker.revoke(
+      {.connection = connection->id, .reason = "revoked by " + call.caller->name, .force = force == "true"});
+  if (!revoked) co_return std::unexpected(revoked.error());
+  co_return json_reply(202, to_json(*revoked));
+}
+
+Task<Result<Reply>> Handlers::release_connection(Call& call) {
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  if (connection->status != Status::quarantined) {
+    co_return fail(Errc::conflict, "the connection is not quarantined but " + std::string{to_string(connection->status)});
+  }
+  const std::string reason = "released by " + call.caller->name;
+  Event event{.sequence = 0,
+              .at = parts_.clock.now(),
+              .type = "released",
+              .connection = connection->id,
+              .registration = connection->registration,
+              .tenant = connection->tenant,
+              .realm = connection->realm,
+              .generation = connection->generation,
+              .detail = reason,
+              .code = {},
+              .correlation = {}};
+  auto changed = co_await parts_.store.change_status(connection->id, Status::quarantined, Status::active, reason, event);
+  if (!changed) co_return std::unexpected(changed.error());
+  parts_.tokens.forget(connection->id);
+  auto now = co_await parts_.store.connection(connection->id);
+  if (!now) co_return std::unexpected(now.error());
+  co_return json_reply(200, to_json(*now));
+}
+
+Task<Result<Reply>> Handlers::offboard_tenant(Call& call) {
+  const TenantId tenant{call.path.at(0)};
+  call.audit.tenant = tenant;
+  // Off-boarding reaches every registration of the tenant, so a caller limited to some of them may not ask for it.
+  auto allowed = authorise(*call.caller, {.verb = Verb::revoke, .registration = RegistrationId{"*"}, .tenant = tenant});
+  if (!allowed) co_return std::unexpected(allowed.error());
+  auto report = co_await parts_.revoker.offboard(tenant);
+  if (!report) co_return std::unexpected(report.error());
+  co_return json_reply(202, {{"tenant", report->tenant.str()},
+                             {"connections", report->connections},
+                             {"already_revoked", report->already_revoked},
+                             {"waiting", report->waiting},
+                             {"keys_shredded", report->keys_shredded},
+                             {"at", to_rfc3339(report->at)}});
+}
+
+Task<Result<Reply>> Handlers::list_events(Call& call) {
+  auto filter = filter_of(call);
+  if (!filter) co_return std::unexpected(filter.error());
+  auto limit = query_integer(call, "limit", 50, 1, 200);
+  if (!limit) co_return std::unexpected(limit.error());
+  std::optional<ConnectionId> connection;
+  if (auto text = query_text(call, "connection"); !text.empty()) connection = ConnectionId{text};
+  auto page = co_await parts_.store.events(*filter, connection, query_text(call, "cursor"), static_cast<int>(*limit));
+  if (!page) co_return std::unexpected(page.error());
+  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
+}  // namespace evergrant

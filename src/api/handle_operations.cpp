@@ -1,0 +1,214 @@
+#include <algorithm>
+
+#include "api/handlers.hpp"
+#include "api/openapi.hpp"
+#include "api/pages.hpp"
+
+namespace evergrant {
+namespace {
+
+Reply json_reply(int status, const boost::json::value& body) {
+  return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
+}
+
+bool may_see(const Caller& caller, const RegistrationId& id) {
+  const auto& allowed = caller.policy.registrations;
+  return std::ranges::any_of(allowed, [&](const RegistrationId& entry) { return entry == id || entry.str() == "*"; });
+}
+
+template <class T>
+std::vector<T> ids_of(const std::vector<std::string>& texts) {
+  std::vector<T> ids;
+  for (const auto& text : texts) ids.emplace_back(text);
+  return ids;
+}
+
+boost::json::object to_json(const RotationReport& report) {
+  return {{"rewrapped_root_keys", report.rewrapped_root_keys},
+          {"rewrapped_tenant_keys", report.rewrapped_tenant_keys},
+          {"resealed_records", report.resealed_records},
+          {"retired_keys", report.retired_keys},
+          {"unreadable_records", report.unreadable_records}};
+}
+
+}  // namespace
+
+Task<Result<Reply>> Handlers::list_registrations(Call& call) {
+  auto paused = co_await parts_.store.paused();
+  if (!paused) co_return std::unexpected(paused.error());
+  boost::json::array items;
+  for (const auto& registration : parts_.registrations.all()) {
+    if (!may_see(*call.caller, registration.id)) continue;
+    boost::json::object item{{"id", registration.id.str()},
+                             {"provider", registration.provider.id.str()},
+                             {"environment", registration.provider.environment},
+                             {"client_id", registration.client_id},
+                             {"redirect_uri", registration.redirect_uri},
+                             {"scopes", boost::json::value_from(registration.scopes)},
+                             {"return_urls", boost::json::value_from(registration.return_urls)},
+                             {"paused", nullptr}};
+    const auto pause = std::ranges::find(*paused, registration.id, &Store::Pause::registration);
+    if (pause != paused->end()) {
+      item["paused"] = boost::json::object{{"code", pause->code}, {"detail", pause->detail}, {"since", to_rfc3339(pause->since)}};
+    }
+    items.push_back(std::move(item));
+  }
+  co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
+}
+
+Task<Result<Reply>> Handlers::resume_registration(Call& call) {
+  const RegistrationId id{call.path.at(0)};
+  call.audit.registration = id;
+  if (parts_.registrations.find(id) == nullptr || !may_see(*call.caller, id)) {
+    co_return fail(Errc::not_found, "there is no registration '" + printable(id.str(), 80) + "' that this caller may see",
+                   "list them with: evergrant registrations");
+  }
+  auto resumed = co_await parts_.store.resume(id);
+  if (!resumed) co_return std::unexpected(resumed.error());
+  co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::list_providers(Call&) {
+  boost::json::array items;
+  for (const auto& provider : parts_.providers) {
+    items.push_back(boost::json::object{{"id", provider.id.str()},
+                                        {"environment", provider.environment},
+                                        {"display_name", provider.display_name},
+                                        {"documentation", provider.documentation}});
+  }
+  co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
+}
+
+Task<Result<Reply>> Handlers::list_callers(Call& call) {
+  auto limit = query_integer(call, "limit", 50, 1, 200);
+  if (!limit) co_return std::unexpected(limit.error());
+  auto page = co_await parts_.store.callers(query_text(call, "cursor"), static_cast<int>(*limit));
+  if (!page) co_return std::unexpected(page.error());
+  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::create_caller(Call& call) {
+  auto body = JsonBody::parse(call.request, options_.json_depth);
+  if (!body) co_return std::unexpected(body.error());
+  const std::string name = body->text("name", 100);
+  Policy policy;
+  for (const auto& text : body->texts("verbs")) {
+    const auto verb = verb_from(text);
+    if (!verb) {
+      co_return fail(Errc::invalid_argument, "'verbs': '" + printable(text, 40) + "' is not a verb",
+                     "verbs are token:read, connection:read, connection:write, connect, revoke, proxy, admin");
+    }
+    policy.verbs.push_back(*verb);
+  }
+  policy.registrations = ids_of<RegistrationId>(body->texts("registrations"));
+  policy.tenants = ids_of<TenantId>(body->texts("tenants"));
+  const auto lifetime = body->integer("expires_in", 60, 10LL * 366 * 24 * 3600);
+  if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
+  for (const auto& id : policy.registrations) {
+    if (id.str() != "*" && parts_.registrations.find(id) == nullptr) {
+      co_return fail(Errc::invalid_argument, "'registrations': there is no registration '" + printable(id.str(), 80) + "'",
+                     "use ids from /v1/registrations, or [\"*\"] for all");
+    }
+  }
+  const auto until = lifetime ? std::optional<Duration>{std::chrono::seconds{*lifetime}} : std::nullopt;
+  auto created = co_await parts_.callers.create(name, std::move(policy), until);
+  if (!created) co_return std::unexpected(created.error());
+  call.audit.detail = "created " + created->caller.id.str();
+  auto answer = to_json(created->caller);
+  answer["key"] = created->key.reveal();
+  co_return json_reply(201, answer);
+}
+
+Task<Result<Reply>> Handlers::revoke_caller(Call& call) {
+  const CallerId id{call.path.at(0)};
+  call.audit.detail = printable(id.str(), 80);
+  auto revoked = co_await parts_.callers.revoke(id);
+  if (!revoked) co_return std::unexpected(revoked.error());
+  co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::list_audit(Call& call) {
+  auto limit = query_integer(call, "limit", 50, 1, 200);
+  if (!limit) co_return std::unexpected(limit.error());
+  std::optional<ConnectionId> connection;
+  if (auto text = query_text(call, "connection"); !text.empty()) connection = ConnectionId{text};
+  std::optional<CallerId> caller;
+  if (auto text = query_text(call, "caller"); !text.empty()) caller = CallerId{text};
+  auto flushed = co_await parts_.audit.flush();  // so that a reader sees what has just been done
+  if (!flushed) co_return std::unexpected(flushed.error());
+  auto page = co_await parts_.store.audit(connection, caller, query_text(call, "cursor"), static_cast<int>(*limit));
+  if (!page) co_return std::unexpected(page.error());
+  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::list_keys(Call& call) {
+  const auto tenant = query_text(call, "tenant");
+  auto keys = tenant.empty() ? co_await parts_.store.root_keys() : co_await parts_.store.tenant_keys(TenantId{tenant});
+  if (!keys) co_return std::unexpected(keys.error());
+  boost::json::array items;
+  for (const auto& key : *keys) items.push_back(evergrant::to_json(key));
+  co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
+}
+
+Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
+  auto body = JsonBody::parse(call.request, options_.json_depth);
+  if (!body) co_return std::unexpected(body.error());
+  const std::string what = body->text("what", 20);
+  const TenantId tenant{body->optional_text("tenant", 200)};
+  if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
+  call.audit.tenant = tenant;
+  call.audit.detail = what;
+  if (what != "kek" && what != "root" && what != "tenant") {
+    co_return fail(Errc::invalid_argument, "'what': expected kek (re-wrap after the KEK changed), root or tenant");
+  }
+  if ((what == "tenant") == tenant.empty()) {
+    co_return fail(Errc::invalid_argument, "'tenant' goes with \"what\": \"tenant\", and only with it");
+  }
+  auto report = what == "kek"    ? co_await parts_.vault.rewrap_root_keys()
+                : what == "root" ? co_await parts_.vault.rotate_root_key()
+                                 : co_await parts_.vault.rotate_tenant_key(tenant);
+  if (!report) co_return std::unexpected(report.error());
+  co_return json_reply(200, to_json(*report));
+}
+
+Task<Result<Reply>> Handlers::retire_key(Call& call) {
+  call.audit.detail = printable(call.path.at(0), 80);
+  auto retired = co_await parts_.vault.retire(KeyId{call.path.at(0)});
+  if (!retired) co_return std::unexpected(retired.error());
+  co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::health(Call&) { co_return json_reply(200, boost::json::object{{"status", "ok"}}); }
+
+Task<Result<Reply>> Handlers::ready(Call&) {
+  auto probed = co_await parts_.store.probe();
+  if (!probed) co_return std::unexpected(probed.error());
+  co_return json_reply(200, boost::json::object{{"status", "ready"}});
+}
+
+Task<Result<Reply>> Handlers::metrics(Call&) {
+  const auto now = parts_.clock.now();
+  auto stats = co_await parts_.store.stats(now);
+  if (stats) {
+    for (const auto& [status, count] : stats->by_status) {
+      parts_.metrics.gauge("evergrant_connections", "Connections by status", {{"status", std::string{to_string(status)}}})
+          .set(static_cast<double>(count));
+    }
+    parts_.metrics.gauge("evergrant_due", "Refreshes that are due and not begun").set(static_cast<double>(stats->due));
+    parts_.metrics.gauge("evergrant_outbox", "Revocations that the provider has not confirmed").set(static_cast<double>(stats->outbox));
+    if (stats->earliest_access_expiry) {
+      const std::chrono::duration<double> left = *stats->earliest_access_expiry - now;
+      parts_.metrics.gauge("evergrant_earliest_expiry_seconds", "Seconds until the first access token of an active connection ends")
+          .set(left.count());
+    }
+  }
+  co_return Reply{.status = 200, .body = parts_.metrics.render(), .content_type = "text/plain; version=0.0.4; charset=utf-8", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::openapi(Call&) {
+  co_return Reply{.status = 200, .body = openapi_document(options_.public_url), .content_type = "application/json", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::front_page(Call&) { co_return front_page_of(options_.public_url); }
+
+}  // namespace evergrant

@@ -1,0 +1,112 @@
+#include <algorithm>
+
+#include "api/handlers.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr std::int64_t longest_ttl = 366LL * 24 * 3600;
+constexpr std::int64_t longest_wait = 120;
+
+Error no_such_connection(const std::string& id) {
+  return {Errc::not_found, "there is no connection '" + printable(id, 80) + "' that this caller may see",
+          "list them with: evergrant connections list"};
+}
+
+Result<ReadRequest> read_request(const Call& call) {
+  auto min_ttl = query_integer(call, "min_ttl", 0, 0, longest_ttl);
+  if (!min_ttl) return std::unexpected(min_ttl.error());
+  auto wait = query_integer(call, "wait", -1, 0, longest_wait);
+  if (!wait) return std::unexpected(wait.error());
+  ReadRequest request{.min_ttl = std::chrono::seconds{*min_ttl}, .deadline = std::nullopt};
+  if (*wait >= 0) request.deadline = std::chrono::seconds{*wait};
+  return request;
+}
+
+}  // namespace
+
+Result<> Handlers::allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const {
+  call.audit.registration = registration;
+  call.audit.tenant = tenant;
+  return authorise(*call.caller, {.verb = *call.route->verb, .registration = registration, .tenant = tenant});
+}
+
+Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) {
+  const ConnectionId id{call.path.at(index)};
+  call.audit.connection = id;
+  auto connection = co_await parts_.store.connection(id);
+  if (!connection && connection.error().code == Errc::not_found) co_return std::unexpected(no_such_connection(id.str()));
+  if (!connection) co_return connection;
+  if (!allow(call, connection->registration, connection->tenant)) {
+    call.audit.detail = "denied by policy";
+    co_return std::unexpected(no_such_connection(id.str()));
+  }
+  call.problem_members = {{"connection", id.str()},
+                          {"registration", connection->registration.str()},
+                          {"tenant", connection->tenant.str()}};
+  co_return connection;
+}
+
+Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const {
+  if (!lease) return std::unexpected(lease.error());
+  call.audit.connection = lease->connection;
+  call.audit.fingerprint = parts_.vault.fingerprint(lease->access_token);
+  call.audit.detail = "generation " + std::to_string(lease->generation);
+  return Reply{.status = 200, .body = token_body(*lease, parts_.clock.now()), .content_type = "application/json", .headers = {}};
+}
+
+Task<Result<Reply>> Handlers::read_token(Call& call) {
+  auto request = read_request(call);
+  if (!request) co_return std::unexpected(request.error());
+  const ConnectionId id{call.path.at(0)};
+  if (auto lease = parts_.tokens.read_now(id, *request)) {
+    if (!allow(call, lease->registration, lease->tenant)) {
+      call.audit.connection = id;
+      call.audit.detail = "denied by policy";
+      co_return std::unexpected(no_such_connection(id.str()));
+    }
+    co_return token_reply(call, std::move(*lease));
+  }
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  auto lease = co_await parts_.tokens.token(id, *request);
+  co_return token_reply(call, std::move(lease));
+}
+
+Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) {
+  auto request = read_request(call);
+  if (!request) co_return std::unexpected(request.error());
+  const RegistrationId registration{call.path.at(0)};
+  const RealmId realm{call.path.at(1)};
+  auto connection = co_await parts_.store.connection_of(registration, realm);
+  const bool seen = connection && allow(call, connection->registration, connection->tenant).has_value();
+  if (!connection && connection.error().code != Errc::not_found) co_return std::unexpected(connection.error());
+  if (!seen) {
+    co_return fail(Errc::not_found, "there is no connection for that realm that this caller may see",
+                   "list them with: evergrant connections list");
+  }
+  call.problem_members = {{"connection", connection->id.str()},
+                          {"registration", registration.str()},
+                          {"tenant", connection->tenant.str()}};
+  auto lease = co_await parts_.tokens.token(connection->id, *request);
+  co_return token_reply(call, std::move(lease));
+}
+
+Task<Result<Reply>> Handlers::refresh_token(Call& call) {
+  std::optional<Generation> seen;
+  if (!call.request.body.empty()) {
+    auto body = JsonBody::parse(call.request, options_.json_depth);
+    if (!body) co_return std::unexpected(body.error());
+    seen = body->integer("generation", 1, std::numeric_limits<std::int64_t>::max());
+    if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
+  }
+  auto wait = query_integer(call, "wait", -1, 0, longest_wait);
+  if (!wait) co_return std::unexpected(wait.error());
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  const std::optional<Duration> deadline = *wait < 0 ? std::nullopt : std::optional<Duration>{std::chrono::seconds{*wait}};
+  auto lease = co_await parts_.tokens.refresh(connection->id, seen, deadline);
+  co_return token_reply(call, std::move(lease));
+}
+
+}  // namespace evergrant

@@ -1,0 +1,68 @@
+// The handlers of the route table, grouped by file: tokens, connections, connect, operations. Thin: read the call, check the
+// policy, ask the lifecycle, write the answer. Thread-safe; stateless but for its references.
+#pragma once
+
+#include <atomic>
+
+#include "api/json_body.hpp"
+#include "api/route.hpp"
+#include "api/service.hpp"
+
+namespace evergrant {
+
+class Handlers {
+ public:
+  Handlers(ApiParts parts, ApiOptions options);
+
+  // tokens
+  Task<Result<Reply>> read_token(Call& call);
+  Task<Result<Reply>> read_token_of_realm(Call& call);
+  Task<Result<Reply>> refresh_token(Call& call);
+  // connections
+  Task<Result<Reply>> list_connections(Call& call);
+  Task<Result<Reply>> show_connection(Call& call);
+  Task<Result<Reply>> import_connection(Call& call);
+  Task<Result<Reply>> revoke_connection(Call& call);
+  Task<Result<Reply>> release_connection(Call& call);
+  Task<Result<Reply>> offboard_tenant(Call& call);
+  Task<Result<Reply>> list_events(Call& call);
+  // connect
+  Task<Result<Reply>> create_connect_session(Call& call);
+  Task<Result<Reply>> show_connect_session(Call& call);
+  Task<Result<Reply>> open_connect_link(Call& call);
+  Task<Result<Reply>> provider_callback(Call& call);
+  Task<Result<Reply>> connect_result(Call& call);
+  // operations
+  Task<Result<Reply>> list_registrations(Call& call);
+  Task<Result<Reply>> resume_registration(Call& call);
+  Task<Result<Reply>> list_providers(Call& call);
+  Task<Result<Reply>> list_callers(Call& call);
+  Task<Result<Reply>> create_caller(Call& call);
+  Task<Result<Reply>> revoke_caller(Call& call);
+  Task<Result<Reply>> list_audit(Call& call);
+  Task<Result<Reply>> list_keys(Call& call);
+  Task<Result<Reply>> rotate_keys(Call& call);
+  Task<Result<Reply>> retire_key(Call& call);
+  Task<Result<Reply>> health(Call& call);
+  Task<Result<Reply>> ready(Call& call);
+  Task<Result<Reply>> metrics(Call& call);
+  Task<Result<Reply>> openapi(Call& call);
+  Task<Result<Reply>> front_page(Call& call);
+
+ private:
+  // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it, so that
+  // nobody learns what exists.
+  Task<Result<Connection>> visible_connection(Call& call, std::size_t index);
+  [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
+  [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
+
+  ApiParts parts_;
+  ApiOptions options_;
+};
+
+// Query parameters, checked. Errors: invalid_argument.
+[[nodiscard]] Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,
+                                                 std::int64_t least, std::int64_t most);
+[[nodiscard]] std::string query_text(const Call& call, std::string_view name);
+
+}  // namespace evergrant

@@ -1,0 +1,24 @@
+// Errors as RFC 9457 problem details: a stable `code` for programs, `detail` and `hint` for people. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/http.hpp"
+
+namespace evergrant {
+
+struct Problem {
+  Error error;
+  std::vector<std::pair<std::string, std::string>> members;  // further text members: connection, registration …
+  std::optional<Duration> retry_after;
+};
+
+[[nodiscard]] int http_status(Errc code) noexcept;
+[[nodiscard]] HttpResponse to_response(const Problem& problem);
+[[nodiscard]] inline HttpResponse to_response(const Error& error) { return to_response(Problem{.error = error, .members = {}, .retry_after = {}}); }
+
+}  // namespace evergrant
