@@ -16,12 +16,13 @@
 #include "base/task.hpp"
 #include "model/registration.hpp"
 #include "model/token_set.hpp"
-#include "oauth/metadata.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "store/store.hpp"
 #include "store/vault.hpp"
 
 namespace evergrant {
+
+class ProviderDirectory;  // oauth/metadata.hpp
 
 struct RefreshOptions {
   std::string owner;                                  // this process: unique per start
