@@ -44,7 +44,8 @@ Task<Result<>> Audit::flush() {
     impl_->refused = false;
     co_return written;
   }
-  if (!impl_->refused) impl_->log.error("audit_not_written", {{"reason", written.error().message}, {"entries", batch.size()}});
+  if (!impl_->refused)
+    impl_->log.error("audit_not_written", {{"reason", written.error().message}, {"entries", batch.size()}});
   impl_->refused = true;
   const std::lock_guard lock{impl_->mutex};
   batch.insert(batch.end(), std::make_move_iterator(impl_->waiting.begin()), std::make_move_iterator(impl_->waiting.end()));

@@ -19,11 +19,12 @@ bool lists_all(const std::vector<T>& allowed) {
 
 Result<> authorise(const Caller& caller, const AccessRequest& request) {
   const auto& policy = caller.policy;
-  const bool verb_allowed = std::ranges::any_of(
-      policy.verbs, [&](Verb allowed) { return allowed == Verb::admin || allowed == request.verb; });
+  const bool verb_allowed =
+      std::ranges::any_of(policy.verbs, [&](Verb allowed) { return allowed == Verb::admin || allowed == request.verb; });
   if (!verb_allowed) {
-    return fail(Errc::forbidden, "this caller may not use the verb '" + std::string{to_string(request.verb)} + "'",
-                "create a caller whose policy has it: evergrant callers create --verb " + std::string{to_string(request.verb)});
+    return fail(
+        Errc::forbidden, "this caller may not use the verb '" + std::string{to_string(request.verb)} + "'",
+        "create a caller whose policy has it: evergrant callers create --verb " + std::string{to_string(request.verb)});
   }
   if (request.registration && !lists(policy.registrations, *request.registration)) {
     return fail(Errc::forbidden, "this caller's policy does not cover that registration");

@@ -24,7 +24,8 @@ Error unauthenticated() {
 // The API key in an Authorization header; empty if it is none of ours.
 std::string_view key_in(std::string_view authorization) {
   constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size() || !equal_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return {};
+  if (authorization.size() < scheme.size() || !equal_ignoring_case(authorization.substr(0, scheme.size()), scheme))
+    return {};
   const auto key = trim(authorization.substr(scheme.size()));
   return key.size() == key_length && key.starts_with(key_mark) ? key : std::string_view{};
 }

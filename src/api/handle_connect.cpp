@@ -1,5 +1,6 @@
 #include "api/handlers.hpp"
 #include "api/pages.hpp"
+#include "api/problem.hpp"
 
 namespace evergrant {
 namespace {
@@ -64,7 +65,8 @@ Task<Result<Reply>> Handlers::create_connect_session(Call& call) {
   auto link = co_await parts_.connector.start(std::move(request));
   if (!link) co_return std::unexpected(link.error());
   call.audit.detail = link->id.str();
-  const boost::json::object answer{{"id", link->id.str()}, {"url", link->url.reveal()}, {"expires_at", to_rfc3339(link->expires_at)}};
+  const boost::json::object answer{
+      {"id", link->id.str()}, {"url", link->url.reveal()}, {"expires_at", to_rfc3339(link->expires_at)}};
   co_return Reply{.status = 201,
                   .body = boost::json::serialize(answer),
                   .content_type = "application/json",
@@ -81,7 +83,9 @@ Task<Result<Reply>> Handlers::show_connect_session(Call& call) {
   boost::json::object answer{{"id", id.str()},
                              {"registration", session->registration.str()},
                              {"tenant", session->tenant.str()},
-                             {"status", expired ? "expired" : session->outcome.empty() ? "pending" : session->outcome},
+                             {"status", expired                    ? "expired"
+                                        : session->outcome.empty() ? "pending"
+                                                                   : session->outcome},
                              {"connection", nullptr},
                              {"expires_at", to_rfc3339(session->expires_at)}};
   if (session->connection) answer["connection"] = session->connection->str();
@@ -103,12 +107,14 @@ Task<Result<Reply>> Handlers::open_connect_link(Call& call) {
 
 Task<Result<Reply>> Handlers::provider_callback(Call& call) {
   const bool secure = is_https(options_.public_url);
-  auto result = co_await parts_.connector.callback(RegistrationId{call.path.at(0)}, call.request.query, binding_cookie(call, secure));
+  auto result =
+      co_await parts_.connector.callback(RegistrationId{call.path.at(0)}, call.request.query, binding_cookie(call, secure));
   if (!result) {
     parts_.log.warning("callback_refused", {{"registration", call.path.at(0)}, {"reason", result.error().message}});
-    co_return page(http_status(result.error().code), false, "This answer belongs to no connection in progress",
-                   "It was used already, it expired, or it was begun in another browser. Nothing was stored. Please start again from "
-                   "the application.");
+    co_return page(
+        http_status(result.error().code), false, "This answer belongs to no connection in progress",
+        "It was used already, it expired, or it was begun in another browser. Nothing was stored. Please start again from "
+        "the application.");
   }
   if (!result->return_to.empty()) co_return redirect(with_outcome(result->return_to, *result));
   co_return redirect("/connect-result/" + percent_encode(result->session.str()));

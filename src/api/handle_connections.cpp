@@ -48,9 +48,8 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) {
     if (!waiting) co_return std::unexpected(waiting.error());
     boost::json::array items;
     for (const auto& item : *waiting) {
-      items.push_back(boost::json::object{{"tries", item.tries},
-                                          {"next_try_at", to_rfc3339(item.next_try_at)},
-                                          {"last_error", item.last_error}});
+      items.push_back(boost::json::object{
+          {"tries", item.tries}, {"next_try_at", to_rfc3339(item.next_try_at)}, {"last_error", item.last_error}});
     }
     body["revocation"] = boost::json::object{{"waiting", std::move(items)}};
   }

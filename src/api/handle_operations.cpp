@@ -49,7 +49,8 @@ Task<Result<Reply>> Handlers::list_registrations(Call& call) {
                              {"paused", nullptr}};
     const auto pause = std::ranges::find(*paused, registration.id, &Store::Pause::registration);
     if (pause != paused->end()) {
-      item["paused"] = boost::json::object{{"code", pause->code}, {"detail", pause->detail}, {"since", to_rfc3339(pause->since)}};
+      item["paused"] =
+          boost::json::object{{"code", pause->code}, {"detail", pause->detail}, {"since", to_rfc3339(pause->since)}};
     }
     items.push_back(std::move(item));
   }
@@ -143,7 +144,8 @@ Task<Result<Reply>> Handlers::list_audit(Call& call) {
 
 Task<Result<Reply>> Handlers::list_keys(Call& call) {
   const auto tenant = query_text(call, "tenant");
-  auto keys = tenant.empty() ? co_await parts_.store.root_keys() : co_await parts_.store.tenant_keys(TenantId{tenant});
+  auto listing = tenant.empty() ? parts_.store.root_keys() : parts_.store.tenant_keys(TenantId{tenant});
+  auto keys = co_await std::move(listing);
   if (!keys) co_return std::unexpected(keys.error());
   boost::json::array items;
   for (const auto& key : *keys) items.push_back(evergrant::to_json(key));
@@ -164,9 +166,10 @@ Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
   if ((what == "tenant") == tenant.empty()) {
     co_return fail(Errc::invalid_argument, "'tenant' goes with \"what\": \"tenant\", and only with it");
   }
-  auto report = what == "kek"    ? co_await parts_.vault.rewrap_root_keys()
-                : what == "root" ? co_await parts_.vault.rotate_root_key()
-                                 : co_await parts_.vault.rotate_tenant_key(tenant);
+  Task<Result<RotationReport>> rotation = what == "kek"    ? parts_.vault.rewrap_root_keys()
+                                          : what == "root" ? parts_.vault.rotate_root_key()
+                                                           : parts_.vault.rotate_tenant_key(tenant);
+  auto report = co_await std::move(rotation);
   if (!report) co_return std::unexpected(report.error());
   co_return json_reply(200, to_json(*report));
 }
@@ -195,18 +198,24 @@ Task<Result<Reply>> Handlers::metrics(Call&) {
           .set(static_cast<double>(count));
     }
     parts_.metrics.gauge("evergrant_due", "Refreshes that are due and not begun").set(static_cast<double>(stats->due));
-    parts_.metrics.gauge("evergrant_outbox", "Revocations that the provider has not confirmed").set(static_cast<double>(stats->outbox));
+    parts_.metrics.gauge("evergrant_outbox", "Revocations that the provider has not confirmed")
+        .set(static_cast<double>(stats->outbox));
     if (stats->earliest_access_expiry) {
       const std::chrono::duration<double> left = *stats->earliest_access_expiry - now;
-      parts_.metrics.gauge("evergrant_earliest_expiry_seconds", "Seconds until the first access token of an active connection ends")
+      parts_.metrics
+          .gauge("evergrant_earliest_expiry_seconds", "Seconds until the first access token of an active connection ends")
           .set(left.count());
     }
   }
-  co_return Reply{.status = 200, .body = parts_.metrics.render(), .content_type = "text/plain; version=0.0.4; charset=utf-8", .headers = {}};
+  co_return Reply{.status = 200,
+                  .body = parts_.metrics.render(),
+                  .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                  .headers = {}};
 }
 
 Task<Result<Reply>> Handlers::openapi(Call&) {
-  co_return Reply{.status = 200, .body = openapi_document(options_.public_url), .content_type = "application/json", .headers = {}};
+  co_return Reply{
+      .status = 200, .body = openapi_document(options_.public_url), .content_type = "application/json", .headers = {}};
 }
 
 Task<Result<Reply>> Handlers::front_page(Call&) { co_return front_page_of(options_.public_url); }

@@ -41,9 +41,8 @@ Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t in
     call.audit.detail = "denied by policy";
     co_return std::unexpected(no_such_connection(id.str()));
   }
-  call.problem_members = {{"connection", id.str()},
-                          {"registration", connection->registration.str()},
-                          {"tenant", connection->tenant.str()}};
+  call.problem_members = {
+      {"connection", id.str()}, {"registration", connection->registration.str()}, {"tenant", connection->tenant.str()}};
   co_return connection;
 }
 
@@ -52,7 +51,8 @@ Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const 
   call.audit.connection = lease->connection;
   call.audit.fingerprint = parts_.vault.fingerprint(lease->access_token);
   call.audit.detail = "generation " + std::to_string(lease->generation);
-  return Reply{.status = 200, .body = token_body(*lease, parts_.clock.now()), .content_type = "application/json", .headers = {}};
+  return Reply{
+      .status = 200, .body = token_body(*lease, parts_.clock.now()), .content_type = "application/json", .headers = {}};
 }
 
 Task<Result<Reply>> Handlers::read_token(Call& call) {
@@ -85,9 +85,8 @@ Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) {
     co_return fail(Errc::not_found, "there is no connection for that realm that this caller may see",
                    "list them with: evergrant connections list");
   }
-  call.problem_members = {{"connection", connection->id.str()},
-                          {"registration", registration.str()},
-                          {"tenant", connection->tenant.str()}};
+  call.problem_members = {
+      {"connection", connection->id.str()}, {"registration", registration.str()}, {"tenant", connection->tenant.str()}};
   auto lease = co_await parts_.tokens.token(connection->id, *request);
   co_return token_reply(call, std::move(lease));
 }

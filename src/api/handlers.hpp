@@ -50,8 +50,8 @@ class Handlers {
   Task<Result<Reply>> front_page(Call& call);
 
  private:
-  // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it, so that
-  // nobody learns what exists.
+  // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it,
+  // so that nobody learns what exists.
   Task<Result<Connection>> visible_connection(Call& call, std::size_t index);
   [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;

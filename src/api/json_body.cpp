@@ -20,9 +20,12 @@ bool is_json(const HttpRequest& request) {
   return equal_ignoring_case(media, "application/json");
 }
 
-void append_json_string(std::string& out, std::string_view text) { out += boost::json::serialize(boost::json::string_view{text}); }
+void append_json_string(std::string& out, std::string_view text) {
+  out += boost::json::serialize(boost::json::string_view{text});
+}
 
-// Tokens are VSCHAR (RFC 6749 appendix A.12), where only the quote and the backslash need escaping; the rest goes the slow way.
+// Tokens are VSCHAR (RFC 6749 appendix A.12), where only the quote and the backslash need escaping; the rest goes the slow
+// way.
 void append_token(std::string& out, std::string_view token) {
   const bool plain = std::ranges::all_of(token, [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; });
   if (!plain) return append_json_string(out, token);
@@ -51,7 +54,8 @@ const boost::json::value* JsonBody::take(std::string_view name) {
 }
 
 void JsonBody::problem(std::string_view name, std::string_view expected) {
-  if (!problem_) problem_ = Error{Errc::invalid_argument, "'" + std::string{name} + "': expected " + std::string{expected}, {}};
+  if (!problem_)
+    problem_ = Error{Errc::invalid_argument, "'" + std::string{name} + "': expected " + std::string{expected}, {}};
 }
 
 std::string JsonBody::text(std::string_view name, std::size_t longest) {

@@ -22,19 +22,20 @@
 
 namespace evergrant {
 
-// A JSON object from outside, read field by field. The first problem is kept; `finish` reports it, or a field nobody asked for.
+// A JSON object from outside, read field by field. The first problem is kept; `finish` reports it, or a field nobody asked
+// for.
 class JsonBody {
  public:
   // Errors: invalid_argument (not JSON, not an object, duplicate names, too deep, wrong Content-Type).
   [[nodiscard]] static Result<JsonBody> parse(const HttpRequest& request, std::size_t depth);
 
-  std::string text(std::string_view name, std::size_t longest);             // required, not empty
-  std::string optional_text(std::string_view name, std::size_t longest);    // "" if absent or null
-  std::optional<Secret> secret(std::string_view name);                      // up to 64 KiB
-  std::vector<std::string> texts(std::string_view name);                    // [] if absent
+  std::string text(std::string_view name, std::size_t longest);           // required, not empty
+  std::string optional_text(std::string_view name, std::size_t longest);  // "" if absent or null
+  std::optional<Secret> secret(std::string_view name);                    // up to 64 KiB
+  std::vector<std::string> texts(std::string_view name);                  // [] if absent
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
   bool boolean(std::string_view name, bool otherwise);
-  std::optional<Time> time(std::string_view name);                          // RFC 3339, or a number of epoch seconds
+  std::optional<Time> time(std::string_view name);  // RFC 3339, or a number of epoch seconds
   [[nodiscard]] Result<> finish() const;
 
  private:

@@ -23,7 +23,8 @@ const std::string& content_policy() {
 
 Reply html(int status, std::string_view title, std::string_view content) {
   std::string body = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
-  body += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" + html_escape(title) + "</title><style>";
+  body += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" + html_escape(title) +
+          "</title><style>";
   body += style;
   body += "</style></head><body><main>";
   body += content;
@@ -46,11 +47,13 @@ Reply page(int status, bool good, std::string_view title, std::string_view messa
 
 Reply front_page_of(std::string_view public_url) {
   const std::string base = html_escape(public_url);
-  return html(200, "evergrant", "<h1>evergrant is running</h1>"
-                                "<p>It keeps OAuth grants alive and hands out access tokens that work.</p><ul>"
-                                "<li><a href=\"/openapi.json\">/openapi.json</a>: the API, described</li>"
-                                "<li><a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a>: is it alive, can it serve</li>"
-                                "</ul><p>Try: <code>curl -H \"Authorization: Bearer $KEY\" " + base + "/v1/connections</code></p>");
+  return html(200, "evergrant",
+              "<h1>evergrant is running</h1>"
+              "<p>It keeps OAuth grants alive and hands out access tokens that work.</p><ul>"
+              "<li><a href=\"/openapi.json\">/openapi.json</a>: the API, described</li>"
+              "<li><a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a>: is it alive, can it serve</li>"
+              "</ul><p>Try: <code>curl -H \"Authorization: Bearer $KEY\" " +
+                  base + "/v1/connections</code></p>");
 }
 
 Reply redirect(std::string location) {

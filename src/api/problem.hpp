@@ -19,6 +19,8 @@ struct Problem {
 
 [[nodiscard]] int http_status(Errc code) noexcept;
 [[nodiscard]] HttpResponse to_response(const Problem& problem);
-[[nodiscard]] inline HttpResponse to_response(const Error& error) { return to_response(Problem{.error = error, .members = {}, .retry_after = {}}); }
+[[nodiscard]] inline HttpResponse to_response(const Error& error) {
+  return to_response(Problem{.error = error, .members = {}, .retry_after = {}});
+}
 
 }  // namespace evergrant

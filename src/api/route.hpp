@@ -1,5 +1,5 @@
-// The route table: one row per operation, from which requests are dispatched and the OpenAPI document is written, so that the two
-// cannot differ. Pure.
+// The route table: one row per operation, from which requests are dispatched and the OpenAPI document is written, so that
+// the two cannot differ. Pure.
 #pragma once
 
 #include <optional>
@@ -19,24 +19,24 @@ class Handlers;
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;     // "/v1/connections/{id}/token"
-  std::optional<Verb> verb;     // nothing: public
-  std::string_view action;      // in the audit trail and as operationId: "token.read"
+  std::string_view pattern;  // "/v1/connections/{id}/token"
+  std::optional<Verb> verb;  // nothing: public
+  std::string_view action;   // in the audit trail and as operationId: "token.read"
   std::string_view summary;
-  std::string_view query;       // allowed query parameters, space-separated
-  std::string_view request;     // schema of the JSON body; empty: no body is accepted
-  std::string_view response;    // schema of the answer; empty: not JSON
+  std::string_view query;     // allowed query parameters, space-separated
+  std::string_view request;   // schema of the JSON body; empty: no body is accepted
+  std::string_view response;  // schema of the answer; empty: not JSON
   int success = 200;
-  bool idempotent = false;      // honours Idempotency-Key
+  bool idempotent = false;  // honours Idempotency-Key
   Task<Result<Reply>> (Handlers::*handler)(Call&) = nullptr;
 };
 
 [[nodiscard]] std::span<const Route> routes();
 
 struct RouteMatch {
-  const Route* route = nullptr;          // nothing: no such path, or not this method
-  std::vector<std::string> parameters;   // decoded path parameters, in order
-  std::string allowed_methods;           // of the path, where the method did not fit: "GET, DELETE"
+  const Route* route = nullptr;         // nothing: no such path, or not this method
+  std::vector<std::string> parameters;  // decoded path parameters, in order
+  std::string allowed_methods;          // of the path, where the method did not fit: "GET, DELETE"
 };
 // A parameter never spans a '/', is never empty, and is refused when it does not decode.
 [[nodiscard]] RouteMatch match_route(std::string_view method, std::string_view path);

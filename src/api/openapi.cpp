@@ -1,0 +1,103 @@
+#include "api/openapi.hpp"
+
+#include "api/route.hpp"
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+json::object reference(std::string_view schema) { return {{"$ref", "#/components/schemas/" + std::string{schema}}}; }
+
+json::object content(std::string_view media, std::string_view schema) {
+  return {{media, json::object{{"schema", reference(schema)}}}};
+}
+
+std::string_view describe(std::string_view parameter) {
+  if (parameter == "min_ttl") return "Least remaining life of the token, in seconds; clamped to what the provider gives";
+  if (parameter == "wait") return "How long to wait for a refresh, in seconds (0 to 120)";
+  if (parameter == "limit") return "Items on a page, 1 to 200";
+  if (parameter == "cursor") return "`next` of the page before";
+  if (parameter == "force") return "true: revoke at the provider even if another connection shares the grant";
+  if (parameter == "status") return "active, reauth_required, revoking, revoked or quarantined";
+  return "Only those of this ";
+}
+
+json::array parameters_of(const Route& route) {
+  json::array parameters;
+  for (std::size_t open = route.pattern.find('{'); open != std::string_view::npos;
+       open = route.pattern.find('{', open + 1)) {
+    const auto name = route.pattern.substr(open + 1, route.pattern.find('}', open) - open - 1);
+    parameters.push_back(json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+  }
+  if (route.query == "*") return parameters;
+  for (const auto& name : split(route.query, ' ')) {
+    const bool number = name == "min_ttl" || name == "wait" || name == "limit";
+    std::string text{describe(name)};
+    if (text.ends_with("this ")) text += name;
+    parameters.push_back(json::object{
+        {"name", name}, {"in", "query"}, {"description", text}, {"schema", {{"type", number ? "integer" : "string"}}}});
+  }
+  if (route.idempotent) {
+    parameters.push_back(json::object{{"name", "Idempotency-Key"},
+                                      {"in", "header"},
+                                      {"description", "The same key and request give the same answer for a day"},
+                                      {"schema", {{"type", "string"}, {"maxLength", 200}}}});
+  }
+  return parameters;
+}
+
+std::string_view success_text(int status) {
+  switch (status) {
+    case 201: return "Created";
+    case 202: return "Accepted; GET shows progress";
+    case 204: return "Done";
+    case 303: return "On to the next page";
+    default: return "OK";
+  }
+}
+
+json::object operation_of(const Route& route) {
+  json::object success{{"description", success_text(route.success)}};
+  if (!route.response.empty()) success["content"] = content("application/json", route.response);
+  json::object problem{{"description", "A problem, with a stable `code`"},
+                       {"content", content("application/problem+json", "Problem")}};
+  json::object operation{
+      {"operationId", route.action},
+      {"summary", route.summary},
+      {"parameters", parameters_of(route)},
+      {"responses", json::object{{std::to_string(route.success), std::move(success)}, {"default", std::move(problem)}}}};
+  if (!route.request.empty()) {
+    operation["requestBody"] = json::object{{"required", route.request != "RefreshRequest"},
+                                            {"content", content("application/json", route.request)}};
+  }
+  operation["security"] = json::array{};
+  if (route.verb) {
+    operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
+    operation["description"] = "Needs the verb `" + std::string{to_string(*route.verb)} + "`.";
+  }
+  return operation;
+}
+
+}  // namespace
+
+std::string openapi_document(std::string_view public_url) {
+  json::object paths;
+  for (const auto& route : routes()) {
+    auto& item = paths[route.pattern];
+    if (!item.is_object()) item = json::object{};
+    item.as_object()[to_lower_ascii(route.method)] = operation_of(route);
+  }
+  const json::object document{
+      {"openapi", "3.1.0"},
+      {"info", {{"title", "evergrant"}, {"version", "1"}, {"summary", "OAuth grants kept alive; access tokens that work"}}},
+      {"servers", json::array{json::object{{"url", public_url}}}},
+      {"paths", std::move(paths)},
+      {"components",
+       {{"schemas", openapi_schemas()},
+        {"securitySchemes", {{"apiKey", {{"type", "http"}, {"scheme", "bearer"}, {"description", "An API key: egk_…"}}}}}}}};
+  return json::serialize(document);
+}
+
+}  // namespace evergrant

@@ -1,0 +1,123 @@
+#include "api/openapi.hpp"
+
+namespace evergrant {
+namespace {
+
+// JSON Schema, draft 2020-12, as OpenAPI 3.1 takes it. Tests hold every answer of the handlers against these.
+constexpr std::string_view schemas = R"json({
+"Problem": {"type": "object", "required": ["type", "title", "status", "code", "detail"], "properties": {
+  "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+  "code": {"type": "string", "description": "Stable; decide by this"}, "detail": {"type": "string"},
+  "hint": {"type": "string", "description": "How to mend it"},
+  "connection": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"},
+  "reconnect": {"type": "string", "description": "With code reauth_required: POST registration, tenant and connection there"}}},
+"Token": {"type": "object", "additionalProperties": false,
+  "required": ["access_token", "token_type", "expires_at", "expires_in", "generation", "scope", "realm", "connection"], "properties": {
+  "access_token": {"type": "string"}, "token_type": {"type": "string"},
+  "expires_at": {"type": ["string", "null"], "format": "date-time"},
+  "expires_in": {"type": ["integer", "null"], "description": "Seconds; null: the provider gives no end"},
+  "generation": {"type": "integer", "description": "Report it with POST …/refresh when the provider answers 401"},
+  "scope": {"type": "string"}, "realm": {"type": "string"}, "connection": {"type": "string"}}},
+"RefreshRequest": {"type": "object", "additionalProperties": false, "properties": {
+  "generation": {"type": "integer", "minimum": 1, "description": "The generation that was answered with 401"}}},
+"Connection": {"type": "object", "additionalProperties": false,
+  "required": ["id", "registration", "tenant", "realm", "status", "reason", "generation", "scope", "created_at"], "properties": {
+  "id": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"},
+  "status": {"type": "string", "enum": ["active", "reauth_required", "revoking", "revoked", "quarantined"]},
+  "reason": {"type": "string"}, "generation": {"type": "integer"},
+  "scope": {"type": "array", "items": {"type": "string"}},
+  "missing_scope": {"type": "array", "items": {"type": "string"}, "description": "Asked for and not granted"},
+  "extras": {"type": "object", "additionalProperties": {"type": "string"}},
+  "access_expires_at": {"type": ["string", "null"]}, "refresh_idle_expires_at": {"type": ["string", "null"]},
+  "refresh_absolute_expires_at": {"type": ["string", "null"]},
+  "access_only": {"type": "boolean", "description": "There is no refresh token: it ends with the access token"},
+  "issuer": {"type": "string"}, "subject": {"type": "string"},
+  "next_due_at": {"type": ["string", "null"]}, "last_used_at": {"type": ["string", "null"]},
+  "last_refreshed_at": {"type": ["string", "null"]}, "created_at": {"type": "string"}, "updated_at": {"type": "string"},
+  "failure": {"type": ["object", "null"], "properties": {"class": {"type": "string"}, "count": {"type": "integer"},
+    "since": {"type": ["string", "null"]}, "code": {"type": "string"}, "correlation": {"type": "string"}}},
+  "revocation": {"type": "object", "properties": {"waiting": {"type": "array", "items": {"type": "object", "properties": {
+    "tries": {"type": "integer"}, "next_try_at": {"type": "string"}, "last_error": {"type": "string"}}}}}}}},
+"ConnectionPage": {"type": "object", "required": ["items", "next"], "properties": {
+  "items": {"type": "array", "items": {"$ref": "#/components/schemas/Connection"}}, "next": {"type": ["string", "null"]}}},
+"ImportRequest": {"type": "object", "additionalProperties": false, "required": ["registration", "tenant"], "properties": {
+  "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"},
+  "access_token": {"type": "string"}, "refresh_token": {"type": "string"},
+  "access_expires_at": {"type": ["string", "integer"]}, "refresh_idle_expires_at": {"type": ["string", "integer"]},
+  "refresh_absolute_expires_at": {"type": ["string", "integer"]},
+  "scope": {"type": "array", "items": {"type": "string"}},
+  "verify": {"type": "boolean", "description": "Refresh once before it is stored as active"}}},
+"ConnectRequest": {"type": "object", "additionalProperties": false, "required": ["registration", "tenant"], "properties": {
+  "registration": {"type": "string"}, "tenant": {"type": "string", "maxLength": 200},
+  "return_to": {"type": "string", "description": "Where the browser goes afterwards; must be on the registration's list"},
+  "scopes": {"type": "array", "items": {"type": "string"}}, "login_hint": {"type": "string"},
+  "connection": {"type": "string", "description": "Reconnect this one"}}},
+"ConnectLink": {"type": "object", "additionalProperties": false, "required": ["id", "url", "expires_at"], "properties": {
+  "id": {"type": "string"}, "url": {"type": "string", "description": "One-time: send the customer's browser there"},
+  "expires_at": {"type": "string"}}},
+"ConnectSession": {"type": "object", "additionalProperties": false, "required": ["id", "status", "connection"], "properties": {
+  "id": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"},
+  "status": {"type": "string", "description": "pending, opened, expired, connected, cancelled, or an error code"},
+  "connection": {"type": ["string", "null"]}, "expires_at": {"type": "string"}}},
+"OffboardReport": {"type": "object", "additionalProperties": false, "required": ["tenant", "connections", "waiting", "keys_shredded"],
+  "properties": {"tenant": {"type": "string"}, "connections": {"type": "integer"}, "already_revoked": {"type": "integer"},
+  "waiting": {"type": "integer"}, "keys_shredded": {"type": "boolean"}, "at": {"type": "string"}}},
+"Event": {"type": "object", "additionalProperties": false, "required": ["sequence", "at", "type", "connection"], "properties": {
+  "sequence": {"type": "integer"}, "at": {"type": "string"}, "type": {"type": "string"}, "connection": {"type": "string"},
+  "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"}, "generation": {"type": "integer"},
+  "detail": {"type": "string"}, "code": {"type": "string"}, "correlation": {"type": "string"}}},
+"EventPage": {"type": "object", "required": ["items", "next"], "properties": {
+  "items": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}}, "next": {"type": ["string", "null"]}}},
+"RegistrationPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
+  "items": {"type": "array", "items": {"type": "object", "required": ["id", "provider", "environment"], "properties": {
+  "id": {"type": "string"}, "provider": {"type": "string"}, "environment": {"type": "string"}, "client_id": {"type": "string"},
+  "redirect_uri": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
+  "return_urls": {"type": "array", "items": {"type": "string"}},
+  "paused": {"type": ["object", "null"], "properties": {"code": {"type": "string"}, "detail": {"type": "string"},
+    "since": {"type": "string"}}}}}}}},
+"ProviderPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
+  "items": {"type": "array", "items": {"type": "object", "required": ["id", "environment", "display_name"], "properties": {
+  "id": {"type": "string"}, "environment": {"type": "string"}, "display_name": {"type": "string"},
+  "documentation": {"type": "string"}}}}}},
+"Caller": {"type": "object", "required": ["id", "name", "verbs"], "properties": {
+  "id": {"type": "string"}, "name": {"type": "string"}, "verbs": {"type": "array", "items": {"type": "string"}},
+  "registrations": {"type": "array", "items": {"type": "string"}}, "tenants": {"type": "array", "items": {"type": "string"}},
+  "key_prefix": {"type": "string"}, "expires_at": {"type": ["string", "null"]}, "revoked_at": {"type": ["string", "null"]},
+  "created_at": {"type": "string"}}},
+"CallerPage": {"type": "object", "required": ["items", "next"], "properties": {
+  "items": {"type": "array", "items": {"$ref": "#/components/schemas/Caller"}}, "next": {"type": ["string", "null"]}}},
+"CallerRequest": {"type": "object", "additionalProperties": false, "required": ["name", "verbs"], "properties": {
+  "name": {"type": "string", "maxLength": 100},
+  "verbs": {"type": "array", "items": {"type": "string", "enum": ["token:read", "connection:read", "connection:write", "connect",
+    "revoke", "proxy", "admin"]}},
+  "registrations": {"type": "array", "items": {"type": "string"}, "description": "Ids, or [\"*\"]; default: none"},
+  "tenants": {"type": "array", "items": {"type": "string"}, "description": "Tenants, or [\"*\"]; default: none"},
+  "expires_in": {"type": "integer", "minimum": 60, "description": "Seconds; absent: no end"}}},
+"NewCaller": {"type": "object", "required": ["id", "key"], "properties": {
+  "id": {"type": "string"}, "name": {"type": "string"}, "verbs": {"type": "array", "items": {"type": "string"}},
+  "registrations": {"type": "array", "items": {"type": "string"}}, "tenants": {"type": "array", "items": {"type": "string"}},
+  "key": {"type": "string", "description": "Shown this once"}, "key_prefix": {"type": "string"},
+  "expires_at": {"type": ["string", "null"]}, "revoked_at": {"type": ["string", "null"]}, "created_at": {"type": "string"}}},
+"AuditPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
+  "items": {"type": "array", "items": {"type": "object", "required": ["sequence", "at", "caller", "action", "result"], "properties": {
+  "sequence": {"type": "integer"}, "at": {"type": "string"}, "caller": {"type": "string"}, "action": {"type": "string"},
+  "result": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"}, "connection": {"type": "string"},
+  "fingerprint": {"type": "string"}, "detail": {"type": "string"}, "remote": {"type": "string"}}}}}},
+"KeyPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
+  "items": {"type": "array", "items": {"type": "object", "required": ["id", "kind", "state"], "properties": {
+  "id": {"type": "string"}, "kind": {"type": "string"}, "tenant": {"type": "string"}, "state": {"type": "string"},
+  "wrapped_by": {"type": "string"}, "seals_reserved": {"type": "integer"}, "created_at": {"type": "string"}}}}}},
+"RotateRequest": {"type": "object", "additionalProperties": false, "required": ["what"], "properties": {
+  "what": {"type": "string", "enum": ["kek", "root", "tenant"]}, "tenant": {"type": "string"}}},
+"RotationReport": {"type": "object", "additionalProperties": false, "properties": {
+  "rewrapped_root_keys": {"type": "integer"}, "rewrapped_tenant_keys": {"type": "integer"}, "resealed_records": {"type": "integer"},
+  "retired_keys": {"type": "integer"}, "unreadable_records": {"type": "integer"}}},
+"Health": {"type": "object", "additionalProperties": false, "required": ["status"], "properties": {"status": {"type": "string"}}},
+"OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]}
+})json";
+
+}  // namespace
+
+boost::json::object openapi_schemas() { return boost::json::parse(schemas).as_object(); }
+
+}  // namespace evergrant

@@ -1,0 +1,171 @@
+#include "api/service.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "api/handlers.hpp"
+#include "api/idempotency.hpp"
+#include "api/problem.hpp"
+#include "api/route.hpp"
+
+namespace evergrant {
+namespace {
+
+// Query parameters: known to the route, none twice (a typo must not silently change what is asked).
+Result<Parameters> read_query(const Route& route, const std::string& query) {
+  if (route.query == "*") return Parameters{};  // the handler reads the raw query with rules of its own
+  auto parameters = form_decode(query);
+  if (!parameters) return fail(Errc::invalid_argument, "the query is not well-formed: a '%' lacks its two hex digits");
+  const auto known = split(route.query, ' ');
+  for (const auto& [name, value] : *parameters) {
+    if (std::ranges::find(known, name) == known.end()) {
+      return fail(Errc::invalid_argument, "'" + printable(name, 60) + "' is not a query parameter of this request",
+                  known.empty() ? "this request takes none" : "known parameters: " + join(known, ", "));
+    }
+    if (count(*parameters, name) > 1)
+      return fail(Errc::invalid_argument, "the query parameter '" + name + "' is given twice");
+    if (!is_utf8(value)) return fail(Errc::invalid_argument, "the query parameter '" + name + "' is not UTF-8");
+  }
+  return std::move(*parameters);
+}
+
+HttpResponse to_http(Reply reply) {
+  HttpResponse response;
+  response.status = reply.status;
+  response.body = std::move(reply.body);
+  if (!reply.content_type.empty()) response.headers.add("Content-Type", std::move(reply.content_type));
+  response.headers.add("Cache-Control", "no-store");
+  for (auto& [name, value] : reply.headers) response.headers.add(std::move(name), std::move(value));
+  return response;
+}
+
+}  // namespace
+
+Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t least,
+                                   std::int64_t most) {
+  const auto text = single(call.query, name);
+  if (!text) return otherwise;
+  std::int64_t value = 0;
+  const auto* end = text->data() + text->size();
+  const auto [stopped, error] = std::from_chars(text->data(), end, value);
+  if (error != std::errc{} || stopped != end || value < least || value > most) {
+    return fail(Errc::invalid_argument, "'" + std::string{name} + "': expected a whole number from " +
+                                            std::to_string(least) + " to " + std::to_string(most));
+  }
+  return value;
+}
+
+std::string query_text(const Call& call, std::string_view name) { return single(call.query, name).value_or(""); }
+
+struct ApiService::Impl {
+  ApiParts parts;
+  ApiOptions options;
+  Handlers handlers;
+  Idempotency idempotency;
+
+  [[nodiscard]] bool is_public(const Route& route) const {
+    return !route.verb || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
+  Task<Result<>> admit(Call& call) {
+    const auto header = call.request.headers.find("Authorization");
+    if (call.request.headers.count("Authorization") > 1) co_return fail(Errc::unauthenticated, "two Authorization headers");
+    auto caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    if (!caller) {
+      parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
+      co_return std::unexpected(caller.error());
+    }
+    call.caller = *caller;
+    call.audit.caller = call.caller->id;
+    co_return authorise(*call.caller, {.verb = *call.route->verb, .registration = {}, .tenant = {}});
+  }
+
+  Task<Result<Reply>> perform(Call& call) {
+    if (call.route->request.empty() && !call.request.body.empty()) {
+      co_return fail(Errc::invalid_argument, "this request takes no body");
+    }
+    const auto key = call.request.headers.find("Idempotency-Key");
+    if (!key || !call.route->idempotent) co_return co_await (handlers.*call.route->handler)(call);
+    const std::string name{*key};
+    auto earlier = co_await idempotency.begin(call, name);
+    if (!earlier) co_return std::unexpected(earlier.error());
+    if (*earlier) co_return std::move(**earlier);
+    auto reply = co_await (handlers.*call.route->handler)(call);
+    Task<Result<>> keeping = reply ? idempotency.finish(call, name, *reply) : idempotency.forget(call, name);
+    const auto kept = co_await std::move(keeping);
+    if (!kept) parts.log.warning("idempotency_not_kept", {{"action", call.route->action}, {"reason", kept.error().message}});
+    co_return reply;
+  }
+
+  // A failed call as a problem, with what a caller needs to reconnect the customer.
+  [[nodiscard]] static HttpResponse problem(const Call& call, const Error& error) {
+    Problem problem{.error = error, .members = call.problem_members, .retry_after = {}};
+    if (error.code == Errc::rate_limited || (is_retryable(error.code) && error.code != Errc::stale)) {
+      problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
+    }
+    if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
+    return to_response(problem);
+  }
+
+  Task<HttpResponse> answer(Call& call) {
+    if (!is_public(*call.route)) {
+      auto admitted = co_await admit(call);
+      if (!admitted && !call.caller) co_return to_response(admitted.error());
+      if (!admitted) co_return audited(call, problem(call, admitted.error()), to_string(admitted.error().code));
+    }
+    auto query = read_query(*call.route, call.request.query);
+    if (!query) co_return audited(call, problem(call, query.error()), to_string(query.error().code));
+    call.query = std::move(*query);
+    auto reply = co_await perform(call);
+    if (!reply) co_return audited(call, problem(call, reply.error()), to_string(reply.error().code));
+    co_return audited(call, to_http(std::move(*reply)), "ok");
+  }
+
+  // Every use by a caller is in the audit trail, or it does not happen: a token is not handed out when it cannot be
+  // recorded.
+  [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
+    if (!call.caller) return response;
+    call.audit.action = call.route->action;
+    call.audit.result = result;
+    call.audit.remote = call.request.remote;
+    auto recorded = parts.audit.record(std::move(call.audit));
+    if (!recorded) return to_response(recorded.error());
+    return response;
+  }
+};
+
+ApiService::ApiService(ApiParts parts, ApiOptions options)
+    : impl_{std::make_unique<Impl>(parts, options, Handlers{parts, options},
+                                   Idempotency{parts.store, parts.vault, parts.clock})} {}
+ApiService::~ApiService() = default;
+
+Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_{std::move(options)} {}
+
+Task<HttpResponse> ApiService::handle(HttpRequest request) {
+  auto match = match_route(request.method, request.path);
+  if (match.route == nullptr && !match.allowed_methods.empty()) {
+    HttpResponse response =
+        to_response(Error{Errc::invalid_argument, "this resource does not take " + printable(request.method, 20),
+                          "it takes: " + match.allowed_methods});
+    response.status = 405;
+    response.headers.add("Allow", match.allowed_methods);
+    co_return response;
+  }
+  if (match.route == nullptr) {
+    co_return to_response(
+        Error{Errc::not_found, "there is nothing at " + printable(request.path, 100), "see /openapi.json"});
+  }
+  Call call{.request = std::move(request),
+            .route = match.route,
+            .path = std::move(match.parameters),
+            .query = {},
+            .caller = {},
+            .audit = {},
+            .problem_members = {}};
+  auto response = co_await impl_->answer(call);
+  if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");
+  co_return response;
+}
+
+}  // namespace evergrant
