@@ -1,0 +1,414 @@
+#include "oauth/profile_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <regex>
+#include <span>
+
+#include "base/encoding.hpp"
+#include "oauth/profile_url.hpp"
+
+namespace evergrant {
+namespace {
+
+using Names = std::vector<std::string>;
+
+bool contains(std::span<const std::string_view> all, std::string_view one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
+std::string quoted(std::string_view text) { return '"' + printable(text, 60) + '"'; }
+
+// RFC 9110 5.6.2: what a field name consists of.
+bool is_header_name(std::string_view name) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::ranges::all_of(name, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.contains(c);
+  });
+}
+
+bool is_header_value(std::string_view value) {
+  return std::ranges::none_of(value, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; });
+}
+
+bool is_identifier(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+  });
+}
+
+// The names in {braces}; nothing where a brace is left open.
+std::optional<Names> placeholders(std::string_view text) {
+  Names names;
+  for (std::size_t at = text.find_first_of("{}"); at != std::string_view::npos; at = text.find_first_of("{}", at)) {
+    const auto end = text.find('}', at);
+    if (text[at] == '}' || end == std::string_view::npos) return std::nullopt;
+    names.emplace_back(text.substr(at + 1, end - at - 1));
+    at = end + 1;
+  }
+  return names;
+}
+
+// The URL with something harmless in each place. A variable that begins a URL brings its scheme along.
+std::string sample_of(std::string_view url) {
+  std::string out;
+  while (!url.empty()) {
+    const auto open = url.find('{');
+    out += url.substr(0, open);
+    if (open == std::string_view::npos) break;
+    out += out.empty() ? "https://sample.example" : "sample";
+    url.remove_prefix(url.find('}', open) + 1);
+  }
+  return out;
+}
+
+class Checker {
+ public:
+  explicit Checker(const Provider& provider) : p_{provider} {
+    for (const auto& variable : p_.host_variables) variables_.push_back(variable.name);
+  }
+
+  std::vector<ProfileProblem> run() {
+    issuer();
+    endpoints();
+    for (const auto& variable : p_.host_variables) host_variable(variable);
+    authorize();
+    authorize_parameters();
+    token();
+    expiry();
+    refresh();
+    refresh_windows();
+    revoke();
+    realm();
+    inject();
+    id_token();
+    signals();
+    return std::move(problems_);
+  }
+
+ private:
+  void add(std::string field, std::string text) {
+    problems_.push_back({.field = std::move(field), .text = std::move(text)});
+  }
+  void require(bool holds, std::string field, std::string text) {
+    if (!holds) add(std::move(field), std::move(text));
+  }
+
+  void issuer();
+  void endpoints();
+  void complete_endpoints();
+  void host_variable(const HostVariable& variable);
+  void authorize();
+  void authorize_parameters();
+  void token();
+  void expiry();
+  void refresh();
+  void refresh_windows();
+  void revoke();
+  void realm();
+  void realm_source();
+  void inject();
+  void id_token();
+  void signals();
+
+  // Empty URLs pass: whether one is needed is another question.
+  void url(std::string field, std::string_view value, std::initializer_list<std::string_view> further = {});
+  void headers(const std::string& field, const std::map<std::string, std::string>& values,
+               std::initializer_list<std::string_view> further = {});
+  void names_in(const std::string& field, std::string_view value, std::initializer_list<std::string_view> known);
+  void positive(std::string field, const std::optional<Duration>& value) {
+    require(!value || *value > Duration{0}, std::move(field), "must be longer than 0s");
+  }
+  [[nodiscard]] bool discovers() const { return p_.metadata_mode != MetadataMode::fixed; }
+
+  const Provider& p_;
+  Names variables_;
+  std::vector<ProfileProblem> problems_;
+};
+
+void Checker::names_in(const std::string& field, std::string_view value, std::initializer_list<std::string_view> known) {
+  const auto names = placeholders(value);
+  if (!names) return add(field, "a { or } without its partner");
+  for (const auto& name : *names) {
+    if (contains(std::span{known.begin(), known.size()}, name)) continue;
+    add(field, "{" + printable(name, 40) + "} is not known here" +
+                   (known.size() == 0 ? "" : "; expected {" + std::string{*known.begin()} + "}"));
+  }
+}
+
+void Checker::url(std::string field, std::string_view value, std::initializer_list<std::string_view> further) {
+  if (value.empty()) return;
+  const auto names = placeholders(value);
+  if (!names) return add(std::move(field), "a { or } without its partner");
+  for (const auto& name : *names) {
+    if (contains(std::span{further.begin(), further.size()}, name)) continue;
+    require(std::ranges::find(variables_, name) != variables_.end(), field,
+            "{" + printable(name, 40) + "} has no [[host_variable]] with name = " + quoted(name));
+  }
+  // A value that is not matched by a pattern of its own must not choose the host that gets the token.
+  const auto host = value.substr(0, std::min(value.size(), value.find('/', value.find("://") + 3)));
+  for (const auto& name : further) {
+    require(!host.contains('{' + std::string{name} + '}'), field, "{" + std::string{name} + "} must not stand in the host");
+  }
+  if (const auto problem = url_problem(sample_of(value), p_.allow_loopback_http)) {
+    // The sample shows up in the words only where the URL has variables.
+    add(std::move(field), names->empty() ? *problem : "with its {variables} filled: " + *problem);
+  }
+}
+
+void Checker::headers(const std::string& field, const std::map<std::string, std::string>& values,
+                      std::initializer_list<std::string_view> further) {
+  static constexpr std::array<std::string_view, 5> ours{"host", "content-length", "transfer-encoding", "connection",
+                                                        "authorization"};
+  for (const auto& [name, value] : values) {
+    require(is_header_name(name), field, quoted(name) + " is not a header name");
+    require(!contains(ours, to_lower_ascii(name)), field, "the header " + quoted(name) + " is set by evergrant itself");
+    require(is_header_value(value), field, "the value of " + quoted(name) + " holds control characters");
+    names_in(field, value, further);
+  }
+}
+
+void Checker::issuer() {
+  url("metadata_url", p_.metadata_url);
+  const bool is_template = p_.id_token.issuer_rule == IssuerRule::tenant_template;
+  if (is_template) {
+    require(p_.issuer.contains("{tenantid}"), "issuer",
+            "must hold {tenantid} where id_token.issuer_rule is tenant_template");
+  }
+  if (!p_.issuer.empty()) {
+    const std::string issuer = is_template ? sample_of(p_.issuer) : p_.issuer;
+    if (const auto problem = issuer_problem(issuer, p_.allow_loopback_http)) add("issuer", *problem);
+  }
+  if (p_.generic) return;
+  require(!discovers() || !p_.issuer.empty(), "issuer", "missing; metadata is used, and its issuer must be pinned here");
+  require(p_.authorize.nonce == Presence::omit || !p_.issuer.empty(), "issuer",
+          "missing; authorize.nonce asks for an ID token, whose issuer must be pinned here");
+}
+
+void Checker::endpoints() {
+  const Endpoints& e = p_.endpoints;
+  url("endpoints.authorize", e.authorize);
+  url("endpoints.token", e.token);
+  url("endpoints.refresh", e.refresh);
+  url("endpoints.revoke", e.revoke, {"token", "client_id"});
+  url("endpoints.introspect", e.introspect);
+  url("endpoints.userinfo", e.userinfo);
+  url("endpoints.jwks", e.jwks);
+  url("endpoints.device", e.device);
+  url("endpoints.par", e.par);
+  if (!p_.generic && !discovers()) complete_endpoints();
+}
+
+void Checker::complete_endpoints() {
+  const std::string why = "; required where metadata_mode is fixed";
+  require(!p_.endpoints.authorize.empty(), "endpoints.authorize", "missing" + why);
+  require(!p_.endpoints.token.empty(), "endpoints.token", "missing" + why);
+  require(p_.revoke.style == RevokeStyle::none || !p_.endpoints.revoke.empty(), "endpoints.revoke",
+          R"(missing; or say revoke.style = "none")");
+  require(p_.authorize.nonce == Presence::omit || !p_.endpoints.jwks.empty(), "endpoints.jwks",
+          "missing; authorize.nonce asks for an ID token, whose keys come from here");
+  require(p_.realm.source != RealmSource::userinfo || !p_.endpoints.userinfo.empty(), "endpoints.userinfo",
+          R"(missing; required by realm.source = "userinfo")");
+}
+
+// A variable stands in a host: no value that its pattern lets pass may reach another one.
+void Checker::host_variable(const HostVariable& variable) {
+  static constexpr std::array<std::string_view, 3> sources{"callback", "token_response", "connection"};
+  static constexpr std::array<std::string_view, 12> hostile{
+      "a/b", "a@b", "a?b", "a#b", "a\\b", "a:1", "a b", "a%2f", "", "evil.example/x", "https://evil.example", "a\r\nb"};
+  const std::string field = "host_variable";
+  require(is_identifier(variable.name), field, "name " + quoted(variable.name) + " is not made of letters, digits, _ and -");
+  require(contains(sources, variable.source), field,
+          "source " + quoted(variable.source) + ", expected callback, token_response or connection");
+  const std::string& pattern = variable.pattern;
+  if (!pattern.starts_with('^') || !pattern.ends_with('$')) {
+    return add(field, "pattern of " + quoted(variable.name) + " is not anchored, expected ^…$");
+  }
+  try {
+    const std::regex expression{pattern, std::regex::ECMAScript};
+    const bool lets_pass = std::ranges::any_of(
+        hostile, [&](std::string_view text) { return std::regex_match(text.begin(), text.end(), expression); });
+    require(!lets_pass, field, "pattern of " + quoted(variable.name) + " lets through characters that lead to another host");
+    require(variable.fallback.empty() || std::regex_match(variable.fallback, expression), field,
+            "fallback of " + quoted(variable.name) + " does not match its own pattern");
+  } catch (const std::regex_error&) {
+    add(field, "pattern of " + quoted(variable.name) + " is not a regular expression (ECMAScript)");
+  }
+}
+
+void Checker::authorize() {
+  const AuthorizeProfile& a = p_.authorize;
+  require(a.scope_separator.size() == 1, "authorize.scope_separator", "expected one character");
+  require(!a.scope_parameter.empty(), "authorize.scope_parameter", "must not be empty");
+  require(!a.code_parameter.empty(), "authorize.code_parameter", "must not be empty");
+  for (const auto& extra : a.callback_extras) {
+    require(extra != "code" && extra != "state" && extra != "iss" && !extra.empty(), "authorize.callback_extras",
+            quoted(extra) + " is read by the protocol itself");
+  }
+  for (const auto& scope : a.default_scopes) {
+    const bool fits = !scope.empty() && !scope.contains(' ') && !scope.contains(a.scope_separator) && is_header_value(scope);
+    require(fits, "authorize.default_scopes", quoted(scope) + " is not one scope; write each as a string of its own");
+  }
+}
+
+void Checker::authorize_parameters() {
+  static constexpr std::array<std::string_view, 12> reserved{
+      "response_mode",  "response_type", "client_id",   "redirect_uri",          "state",        "nonce", "scope",
+      "code_challenge", "request",       "request_uri", "code_challenge_method", "client_secret"};
+  for (const auto& [name, value] : p_.authorize.extra_parameters) {
+    const bool taken = contains(reserved, name) || name == p_.authorize.scope_parameter;
+    require(!taken, "authorize.extra_parameters", quoted(name) + " is set by evergrant itself and must not be doubled");
+  }
+  const auto prompt = p_.authorize.extra_parameters.find("prompt");
+  if (prompt == p_.authorize.extra_parameters.end()) return;
+  const auto values = split(prompt->second, ' ');
+  require(values.size() < 2 || std::ranges::find(values, "none") == values.end(), "authorize.extra_parameters",
+          "prompt \"none\" stands alone (OpenID Connect Core 3.1.2.1)");
+}
+
+void Checker::token() {
+  const TokenProfile& t = p_.token;
+  headers("token.headers", t.headers);
+  require(!t.access_token_member.empty(), "token.access_token_member", "must not be empty");
+  require(!t.client_id_parameter.empty(), "token.client_id_parameter", "must not be empty");
+  require(!t.success_statuses.empty(), "token.success_statuses", "must not be empty");
+  require(!t.token_types.empty(), "token.token_types", "must not be empty");
+  for (const auto& predicate : t.failure_members) {
+    const auto equals = predicate.find('=');
+    require(equals != std::string::npos && equals > 0, "token.failure_members",
+            quoted(predicate) + R"(, expected "member=value" such as "ok=false")");
+  }
+  for (const auto& name : t.correlation_headers) {
+    require(is_header_name(name), "token.correlation_headers", quoted(name) + " is not a header name");
+  }
+  static constexpr std::array<std::string_view, 8> reserved{
+      "grant_type", "code", "redirect_uri", "refresh_token", "client_secret", "code_verifier", "client_id", "scope"};
+  for (const auto& [name, value] : t.extra_parameters) {
+    require(!contains(reserved, name), "token.extra_parameters", quoted(name) + " is set by evergrant itself");
+  }
+}
+
+void Checker::expiry() {
+  require(p_.expiry.unit_ms == 1 || p_.expiry.unit_ms == 1000, "expiry.unit_ms",
+          "expected 1000 (seconds) or 1 (milliseconds)");
+  positive("expiry.default_lifetime", p_.expiry.default_lifetime);
+}
+
+void Checker::refresh() {
+  const RefreshProfile& r = p_.refresh;
+  const bool graceful = r.rotation == Rotation::always_with_grace;
+  require(graceful || r.grace == Duration{0}, "refresh.grace", R"(only with rotation = "always_with_grace")");
+  require(!graceful || r.grace > Duration{0}, "refresh.grace", R"(missing; required by rotation = "always_with_grace")");
+  require((r.rotation == Rotation::self_refresh) == (r.mode == RefreshMode::access_token_exchange), "refresh.rotation",
+          R"("self_refresh" and mode = "access_token_exchange" belong together)");
+  require(r.mandatory_margin == Duration{0} || r.advisory_margin == Duration{0} || r.mandatory_margin <= r.advisory_margin,
+          "refresh.mandatory_margin", "must not be longer than advisory_margin");
+}
+
+void Checker::refresh_windows() {
+  const RefreshProfile& r = p_.refresh;
+  positive("refresh.earliest_before_expiry", r.earliest_before_expiry);
+  positive("refresh.idle_window", r.idle_window);
+  positive("refresh.absolute_window", r.absolute_window);
+  positive("refresh.keepalive_every", r.keepalive_every);
+  if (r.idle_window && r.absolute_window) {
+    require(*r.idle_window <= *r.absolute_window, "refresh.idle_window", "must not be longer than absolute_window");
+  }
+  if (r.idle_window && r.keepalive_every) {
+    require(*r.keepalive_every < *r.idle_window, "refresh.keepalive_every", "must be shorter than idle_window");
+  }
+}
+
+void Checker::revoke() {
+  const RevokeProfile& r = p_.revoke;
+  if (r.style == RevokeStyle::none) {
+    require(p_.endpoints.revoke.empty(), "endpoints.revoke", R"(given, but revoke.style = "none")");
+  }
+  if (r.style != RevokeStyle::delete_path) {
+    require(!p_.endpoints.revoke.contains("{token}"), "endpoints.revoke", R"({token} needs revoke.style = "delete_path")");
+  }
+  require(!r.token_parameter.empty(), "revoke.token_parameter", "must not be empty");
+  names_in("revoke.authorization", r.authorization, {"client_secret", "client_id"});
+  require(is_header_value(r.authorization), "revoke.authorization", "holds control characters");
+  for (const auto& [name, value] : r.extra_parameters) names_in("revoke.extra_parameters", value, {"client_id"});
+}
+
+void Checker::realm() {
+  const RealmProfile& r = p_.realm;
+  url("realm.verify_url", r.verify_url, {"realm"});
+  url("realm.list_url", r.list_url);
+  const bool has_source = r.source != RealmSource::none;
+  require(!has_source || !r.field.empty(), "realm.field", "missing; required unless realm.source is none");
+  require(has_source || (r.field.empty() && r.verify_url.empty() && r.list_url.empty()), "realm.source",
+          "is none, but field, verify_url or list_url is given");
+  require(r.verify_member.empty() || !r.verify_url.empty(), "realm.verify_member", "needs realm.verify_url");
+  require((r.source == RealmSource::api) == !r.list_url.empty(), "realm.list_url",
+          R"(belongs to realm.source = "api", and is required there)");
+  realm_source();
+}
+
+void Checker::realm_source() {
+  const RealmProfile& r = p_.realm;
+  if (r.source == RealmSource::callback) {
+    const auto& extras = p_.authorize.callback_extras;
+    require(std::ranges::find(extras, r.field) != extras.end(), "realm.field",
+            quoted(r.field) + " is not among authorize.callback_extras");
+    // CB-11: nothing signs a callback parameter, so something must prove it before it keys a record.
+    require(!r.verify_url.empty() || !r.id_token_claim.empty() || !p_.authorize.callback_hmac_parameter.empty(),
+            "realm.source",
+            "a realm from the callback is unproven; give verify_url, id_token_claim or authorize.callback_hmac_parameter");
+  }
+  if (r.source == RealmSource::id_token && !p_.generic) {
+    require(!p_.issuer.empty(), "issuer", R"(missing; required by realm.source = "id_token")");
+  }
+}
+
+void Checker::inject() {
+  const InjectProfile& i = p_.inject;
+  require(is_header_name(i.header), "inject.header", quoted(i.header) + " is not a header name");
+  require(i.format.contains("{token}"), "inject.format", "must hold {token}");
+  names_in("inject.format", i.format, {"token"});
+  require(is_header_value(i.format), "inject.format", "holds control characters");
+  headers("inject.extra_headers", i.extra_headers, {"realm"});
+  for (const auto& name : i.forbidden_headers) {
+    require(is_header_name(name), "inject.forbidden_headers", quoted(name) + " is not a header name");
+  }
+  url("inject.api_base", i.api_base, {"realm"});
+  names_in("inject.realm_path", i.realm_path, {"realm"});
+  for (const auto& host : i.allowed_hosts) {
+    const std::string_view name = std::string_view{host}.substr(host.starts_with("*.") ? 2 : 0);
+    const bool plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == name.npos;
+    require(plain && (name.size() == host.size() || name.contains('.')), "inject.allowed_hosts",
+            quoted(host) + R"(, expected a lower-case host such as "api.example.com" or "*.example.com")");
+  }
+}
+
+void Checker::id_token() {
+  static constexpr std::array<std::string_view, 13> known{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+                                                          "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"};
+  const IdTokenProfile& t = p_.id_token;
+  require(!t.algorithms.empty(), "id_token.algorithms", "must not be empty");
+  for (const auto& algorithm : t.algorithms) {
+    require(contains(known, algorithm), "id_token.algorithms",
+            quoted(algorithm) + " is not allowed, expected RS256, PS256, ES256, EdDSA, HS256 or their longer kin");
+  }
+  require((t.issuer_rule == IssuerRule::alternatives) == !t.issuer_alternatives.empty(), "id_token.issuer_alternatives",
+          R"(belongs to issuer_rule = "alternatives", and is required there)");
+}
+
+void Checker::signals() {
+  const SignalProfile& s = p_.signals;
+  const auto& header = s.webhook_signature_header;
+  require(header.empty() || is_header_name(header), "signals.webhook_signature_header",
+          quoted(header) + " is not a header name");
+  require(s.webhook_algorithm == "hmac-sha256", "signals.webhook_algorithm", R"(expected "hmac-sha256")");
+  url("signals.liveness_url", s.liveness_url);
+  positive("signals.liveness_every", s.liveness_every);
+  require(s.liveness_url.empty() == !s.liveness_every.has_value(), "signals.liveness_every", "goes with liveness_url");
+}
+
+}  // namespace
+
+std::vector<ProfileProblem> check_profile(const Provider& provider) { return Checker{provider}.run(); }
+
+}  // namespace evergrant

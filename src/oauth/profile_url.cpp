@@ -1,0 +1,59 @@
+#include "oauth/profile_url.hpp"
+
+#include <boost/url/ipv4_address.hpp>
+#include <boost/url/ipv6_address.hpp>
+#include <boost/url/parse.hpp>
+
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr std::size_t max_url = 2048;
+
+std::string found(std::string_view url, std::string_view expected) {
+  return "found \"" + printable(url, 120) + "\", expected " + std::string{expected};
+}
+
+}  // namespace
+
+bool is_loopback_host(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (equal_ignoring_case(host, "localhost")) return true;
+  // Boost 1.81 reads the address at the start of "127.0.0.1.example" and is content, so the whole is compared.
+  if (const auto v4 = boost::urls::parse_ipv4_address(host); v4 && v4->to_string() == host) return v4->is_loopback();
+  if (const auto v6 = boost::urls::parse_ipv6_address(host); v6 && host.find_first_not_of(":0123456789") == host.npos) {
+    return v6->is_loopback();
+  }
+  return false;
+}
+
+std::optional<std::string> url_problem(std::string_view url, bool allow_loopback_http) {
+  constexpr std::string_view wanted = "an absolute https URL";
+  if (url.size() > max_url) return "longer than 2048 characters";
+  const auto parsed = boost::urls::parse_uri(url);
+  if (!parsed || !parsed->has_authority() || parsed->host().empty()) return found(url, wanted);
+  if (parsed->has_userinfo()) return "a URL here must not hold a user name or password";
+  if (parsed->has_fragment()) return found(url, "an absolute https URL without a fragment (#…)");
+  if (parsed->scheme_id() == boost::urls::scheme::https) return std::nullopt;
+  if (parsed->scheme_id() != boost::urls::scheme::http) return found(url, wanted);
+  if (!is_loopback_host(parsed->host())) return found(url, "https (plain http is for loopback addresses only)");
+  if (!allow_loopback_http) return found(url, "https, or allow_loopback_http = true for a server on this machine");
+  return std::nullopt;
+}
+
+std::optional<std::string> issuer_problem(std::string_view issuer, bool allow_loopback_http) {
+  if (auto problem = url_problem(issuer, allow_loopback_http)) return problem;
+  if (boost::urls::parse_uri(issuer)->has_query()) {
+    return found(issuer, "an issuer without query or fragment (RFC 8414 section 2)");
+  }
+  return std::nullopt;
+}
+
+std::string origin_of(std::string_view url) {
+  const auto parsed = boost::urls::parse_uri(url);
+  if (!parsed) return {};
+  return to_lower_ascii(std::string_view{parsed->scheme()}) + "://" + to_lower_ascii(parsed->encoded_host_and_port());
+}
+
+}  // namespace evergrant
