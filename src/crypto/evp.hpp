@@ -3,6 +3,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/param_build.h>
@@ -36,6 +37,15 @@ using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Release<OSSL_PARAM_BLD_free
 using Params = std::unique_ptr<OSSL_PARAM, Release<OSSL_PARAM_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Release<ECDSA_SIG_free>>;
 using Bio = std::unique_ptr<BIO, Release<BIO_free_all>>;
+
+// OpenSSL keeps a queue of errors for each thread, which its TLS code reads too: what fails here must leave nothing there.
+class ErrorScope {
+ public:
+  ErrorScope() { ERR_set_mark(); }
+  ErrorScope(const ErrorScope&) = delete;
+  ErrorScope& operator=(const ErrorScope&) = delete;
+  ~ErrorScope() { ERR_pop_to_mark(); }
+};
 
 // OpenSSL takes unsigned bytes; our texts are char. The one place that says so.
 [[nodiscard]] inline const unsigned char* bytes_of(std::string_view text) noexcept {

@@ -39,6 +39,7 @@ struct JwkSet {
   std::vector<std::string> skipped;  // why a member was not taken; the others still serve
 };
 
+// Up to 512 KiB and 100 keys. Errors: invalid_argument (not a JWK set), too_large.
 [[nodiscard]] Result<JwkSet> parse_jwk_set(std::string_view json);
 
 struct JwsHeader {
@@ -62,10 +63,15 @@ struct VerifiedJws {
 [[nodiscard]] Result<VerifiedJws> verify_jws_hmac(std::string_view compact, const Secret& key,
                                                   const std::vector<std::string>& allowed_algorithms);
 
+// The other side of `verify_jws_hmac`, for client assertions (client_secret_jwt). `kid` and `typ` go into the header where
+// they are not empty. Errors: invalid_argument (algorithm, key too short).
+[[nodiscard]] Result<std::string> sign_jws_hmac(std::string_view algorithm, const Secret& key, std::string_view payload,
+                                                std::string_view kid = {}, std::string_view typ = {});
+
 // A private signing key of ours or of the sandbox. Non-copyable.
 class SigningKey {
  public:
-  // `algorithm`: RS256, PS256, ES256, EdDSA. RSA keys have 2048 bits for RS256 in the sandbox, 3072 otherwise.
+  // `algorithm`: RS256, PS256, ES256, EdDSA (Ed25519), and their longer kin. RSA keys have 2048 bits for RS*, 3072 for PS*.
   [[nodiscard]] static Result<SigningKey> generate(std::string_view algorithm, std::string kid);
   // PKCS#8 PEM. Errors: invalid_argument.
   [[nodiscard]] static Result<SigningKey> from_pem(std::string_view algorithm, std::string kid, const Secret& pem);

@@ -39,8 +39,8 @@ TEST_F(Kek, all_spellings_of_a_key_are_the_same_key) {
 
 TEST_F(Kek, what_is_not_a_key_is_refused_without_being_quoted) {
   for (const std::string& text : {std::string{}, std::string{"hunter2"}, std::string(31, 'k'), std::string(33, 'k'),
-                                 std::string(42, 'A'), std::string(44, 'A'), std::string(64, 'z'), std::string(65, 'a'),
-                                 std::string(42, 'A') + "!", std::string(42, 'A') + "B"}) {
+                                  std::string(42, 'A'), std::string(44, 'A'), std::string(64, 'z'), std::string(65, 'a'),
+                                  std::string(42, 'A') + "!", std::string(42, 'A') + "B"}) {
     const auto kek = make_local_kek(Secret{text}, random_);
     ASSERT_FALSE(kek) << text;
     EXPECT_EQ(kek.error().code, Errc::invalid_argument);

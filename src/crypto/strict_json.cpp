@@ -1,0 +1,139 @@
+#include "crypto/strict_json.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/error.hpp>
+#include <boost/json/value_stack.hpp>
+#include <limits>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+// Receives the parser's events, builds the value, and remembers the names of every object that is still open.
+// The signatures are those that json::basic_parser calls.
+class StrictHandler {
+ public:
+  static constexpr std::size_t max_object_size = json::object::max_size();
+  static constexpr std::size_t max_array_size = json::array::max_size();
+  static constexpr std::size_t max_key_size = json::string::max_size();
+  static constexpr std::size_t max_string_size = json::string::max_size();
+
+  [[nodiscard]] bool has_duplicate() const noexcept { return has_duplicate_; }
+  [[nodiscard]] json::value release() { return stack_.release(); }
+
+  static bool on_document_begin(json::error_code&) { return true; }
+  static bool on_document_end(json::error_code&) { return true; }
+  bool on_object_begin(json::error_code&) {
+    open_objects_.emplace_back();
+    return true;
+  }
+  bool on_object_end(std::size_t size, json::error_code&) {
+    open_objects_.pop_back();
+    stack_.push_object(size);
+    return true;
+  }
+  static bool on_array_begin(json::error_code&) { return true; }
+  bool on_array_end(std::size_t size, json::error_code&) {
+    stack_.push_array(size);
+    return true;
+  }
+  bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
+    name_.append(part);
+    stack_.push_chars(part);
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, json::error_code& error) {
+    name_.append(part);
+    stack_.push_key(part);
+    if (open_objects_.back().insert(std::exchange(name_, {})).second) return true;
+    has_duplicate_ = true;
+    error = json::error::syntax;
+    return false;
+  }
+  bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
+    stack_.push_chars(part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, json::error_code&) {
+    stack_.push_string(part);
+    return true;
+  }
+  static bool on_number_part(json::string_view, json::error_code&) { return true; }
+  bool on_int64(std::int64_t number, json::string_view, json::error_code&) {
+    stack_.push_int64(number);
+    return true;
+  }
+  bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) {
+    stack_.push_uint64(number);
+    return true;
+  }
+  bool on_double(double number, json::string_view, json::error_code&) {
+    stack_.push_double(number);
+    return true;
+  }
+  bool on_bool(bool value, json::error_code&) {
+    stack_.push_bool(value);
+    return true;
+  }
+  bool on_null(json::error_code&) {
+    stack_.push_null();
+    return true;
+  }
+  static bool on_comment_part(json::string_view, json::error_code&) { return true; }
+  static bool on_comment(json::string_view, json::error_code&) { return true; }
+
+  void start() { stack_.reset(); }
+
+ private:
+  json::value_stack stack_;
+  std::vector<std::unordered_set<std::string>> open_objects_;
+  std::string name_;
+  bool has_duplicate_ = false;
+};
+
+Error describe(const json::error_code& error, bool has_duplicate, std::size_t max_depth) {
+  if (has_duplicate) return {Errc::invalid_argument, "a name occurs twice in one JSON object", {}};
+  if (error == json::error::too_deep) {
+    return {Errc::too_large, "JSON is nested deeper than " + std::to_string(max_depth) + " levels", {}};
+  }
+  return {Errc::invalid_argument, "not well-formed JSON: " + error.message(), {}};
+}
+
+}  // namespace
+
+Result<json::value> parse_strict_json(std::string_view text, std::size_t max_depth, std::size_t max_size) {
+  if (text.size() > max_size) {
+    return fail(Errc::too_large, "JSON is longer than " + std::to_string(max_size) + " bytes");
+  }
+  json::parse_options options;
+  options.max_depth = max_depth;
+  json::basic_parser<StrictHandler> parser{options};
+  parser.handler().start();
+  json::error_code error;
+  const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
+  if (!error && read < text.size()) error = json::error::extra_data;
+  if (error) return std::unexpected(describe(error, parser.handler().has_duplicate(), max_depth));
+  return parser.handler().release();
+}
+
+Result<json::object> parse_strict_object(std::string_view text, std::size_t max_depth, std::size_t max_size) {
+  auto value = parse_strict_json(text, max_depth, max_size);
+  if (!value) return std::unexpected(std::move(value).error());
+  if (!value->is_object()) return fail(Errc::invalid_argument, "the JSON document is not an object");
+  return std::move(value->as_object());
+}
+
+std::optional<std::string_view> string_member(const json::object& object, std::string_view name) {
+  const json::value* member = object.if_contains(name);
+  if (member == nullptr || !member->is_string()) return std::nullopt;
+  return std::string_view{member->get_string()};
+}
+
+}  // namespace evergrant
