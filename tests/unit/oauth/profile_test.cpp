@@ -336,6 +336,7 @@ TEST(ProfileUrl, only_https_or_loopback_passes) {
       {"https://x.example/a b", false},
       {"javascript://x.example/%0aalert(1)", false},
       {"http://127.0.0.1.x.example", false},
+      {"http://127.0.0.1.x.example/a", false},
   };
   for (const auto& [url, fits] : table) EXPECT_EQ(!url_problem(url, true), fits) << url;
   EXPECT_TRUE(url_problem("http://127.0.0.1/", false));
