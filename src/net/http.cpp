@@ -3,11 +3,36 @@
 #include <algorithm>
 
 #include "base/encoding.hpp"
+#include "base/secret.hpp"
 
 namespace evergrant {
 
+Headers& Headers::operator=(const Headers& other) {
+  if (this == &other) return *this;
+  wipe_all();
+  fields_ = other.fields_;
+  return *this;
+}
+
+Headers& Headers::operator=(Headers&& other) noexcept {
+  if (this == &other) return *this;
+  wipe_all();
+  fields_ = std::move(other.fields_);
+  return *this;
+}
+
+Headers::~Headers() { wipe_all(); }
+
+void Headers::wipe_all() noexcept {
+  for (auto& field : fields_) wipe(field.second);
+}
+
 void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_, [&](const auto& field) { return equal_ignoring_case(field.first, name); });
+  std::erase_if(fields_, [&](auto& field) {
+    const bool same = equal_ignoring_case(field.first, name);
+    if (same) wipe(field.second);
+    return same;
+  });
   add(std::string{name}, std::move(value));
 }
 

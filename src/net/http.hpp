@@ -13,16 +13,25 @@
 
 namespace evergrant {
 
-// Header fields in order; names compare without case.
+// Header fields in order; names compare without case. Values may be credentials: they are wiped when they go.
 class Headers {
  public:
+  Headers() = default;
+  Headers(const Headers&) = default;
+  Headers(Headers&&) noexcept = default;
+  Headers& operator=(const Headers& other);
+  Headers& operator=(Headers&& other) noexcept;
+  ~Headers();
+
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
   void set(std::string_view name, std::string value);  // replaces all of that name
+  void reserve(std::size_t fields) { fields_.reserve(fields); }
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;  // the first of that name
   [[nodiscard]] std::size_t count(std::string_view name) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return fields_; }
 
  private:
+  void wipe_all() noexcept;
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 

@@ -13,12 +13,12 @@
 namespace evergrant {
 
 struct ServerLimits {
-  std::size_t header_bytes = 16U << 10U;  // 431 beyond
-  std::size_t body_bytes = 1U << 20U;     // 413 beyond
+  std::size_t header_bytes = 16U << 10U;              // 431 beyond
+  std::size_t body_bytes = 1U << 20U;                 // 413 beyond
   Duration header_timeout{std::chrono::seconds{10}};  // from the first byte to the last of the header
   Duration body_timeout{std::chrono::seconds{30}};
-  Duration idle_timeout{std::chrono::seconds{75}};    // between requests
-  std::size_t connections = 10000;                    // further ones are closed at once
+  Duration idle_timeout{std::chrono::seconds{75}};  // between requests
+  std::size_t connections = 10000;                  // further ones are closed at once
 };
 
 struct ServerOptions {

@@ -1,0 +1,102 @@
+#include "net/asio_stream.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+
+namespace evergrant {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// Resumes the coroutine with what the socket said.
+auto resume(ByteStream::Pending& pending) {
+  return [&pending](const error_code& ec, std::size_t bytes) { pending.done({bytes, !ec}); };
+}
+
+template <class Socket>
+void close_socket(Socket& socket) noexcept {
+  error_code ignored;
+  socket.close(ignored);
+}
+
+template <class Socket>
+class PlainStream final : public ByteStream {
+ public:
+  explicit PlainStream(Socket socket) : socket_{std::move(socket)} {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+  }
+
+  void start_handshake(Pending& pending) override {
+    asio::post(socket_.get_executor(), [&pending] { pending.done({0, true}); });
+  }
+  void start_read(std::span<char> into, Pending& pending) override {
+    socket_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
+  }
+  void start_write(std::string_view all, Pending& pending) override {
+    asio::async_write(socket_, asio::buffer(all.data(), all.size()), resume(pending));
+  }
+  std::size_t write_now(std::string_view bytes) noexcept override {
+    error_code ec;
+    const std::size_t written = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
+    return ec ? 0 : written;
+  }
+  void shutdown_write() noexcept override {
+    error_code ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
+  }
+  void cancel() noexcept override {
+    error_code ignored;
+    socket_.cancel(ignored);
+  }
+  void close() noexcept override { close_socket(socket_); }
+
+ private:
+  Socket socket_;
+};
+
+class TlsStream final : public ByteStream {
+ public:
+  TlsStream(TcpSocket socket, asio::ssl::context& context) : stream_{std::move(socket), context} {}
+
+  void start_handshake(Pending& pending) override {
+    stream_.async_handshake(asio::ssl::stream_base::server, [&pending](const error_code& ec) { pending.done({0, !ec}); });
+  }
+  void start_read(std::span<char> into, Pending& pending) override {
+    stream_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
+  }
+  void start_write(std::string_view all, Pending& pending) override {
+    asio::async_write(stream_, asio::buffer(all.data(), all.size()), resume(pending));
+  }
+  std::size_t write_now(std::string_view) noexcept override { return 0; }
+  // Every answer tells its length, so its end needs no close_notify to be believed.
+  void shutdown_write() noexcept override {
+    error_code ignored;
+    stream_.lowest_layer().shutdown(TcpSocket::shutdown_send, ignored);
+  }
+  void cancel() noexcept override {
+    error_code ignored;
+    stream_.lowest_layer().cancel(ignored);
+  }
+  void close() noexcept override { close_socket(stream_.lowest_layer()); }
+
+ private:
+  asio::ssl::stream<TcpSocket> stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> make_stream(TcpSocket socket) {
+  return std::make_unique<PlainStream<TcpSocket>>(std::move(socket));
+}
+std::unique_ptr<ByteStream> make_stream(UnixSocket socket) {
+  return std::make_unique<PlainStream<UnixSocket>>(std::move(socket));
+}
+std::unique_ptr<ByteStream> make_tls_stream(TcpSocket socket, asio::ssl::context& context) {
+  return std::make_unique<TlsStream>(std::move(socket), context);
+}
+
+}  // namespace evergrant

@@ -1,0 +1,57 @@
+#include "net/tls_context.hpp"
+
+#include <openssl/ssl.h>
+
+#include <array>
+
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr const char* ciphers_of_tls_1_2 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+// RFC 7301: a client that offers protocols, none of which is ours, is told so and not spoken to.
+int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+                    unsigned int offered_size, void*) {
+  static constexpr std::array<unsigned char, 9> ours{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  unsigned char* match = nullptr;
+  const int found = SSL_select_next_proto(&match, chosen_size, ours.data(), ours.size(), offered, offered_size);
+  *chosen = match;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Result<> cannot_use(const std::string& what, const std::string& file, const boost::system::error_code& ec) {
+  return fail(Errc::invalid_argument,
+              "the TLS " + what + " \"" + printable(file) + "\" cannot be used: " + printable(ec.message()),
+              "give a readable PEM file; the key must belong to the certificate");
+}
+
+}  // namespace
+
+Result<> load_server_certificate(boost::asio::ssl::context& context, const std::string& certificate_file,
+                                 const std::string& key_file) {
+  SSL_CTX* ctx = context.native_handle();
+  SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                               SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);  // an idle connection keeps no plaintext
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(ctx, 0);
+  SSL_CTX_set_cipher_list(ctx, ciphers_of_tls_1_2);
+  SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, nullptr);
+  boost::system::error_code ec;
+  context.use_certificate_chain_file(certificate_file, ec);
+  if (ec) return cannot_use("certificate", certificate_file, ec);
+  context.use_private_key_file(key_file, boost::asio::ssl::context::pem, ec);
+  if (ec) return cannot_use("key", key_file, ec);
+  if (SSL_CTX_check_private_key(ctx) != 1) {
+    return fail(Errc::invalid_argument, "the TLS key \"" + printable(key_file) + "\" does not belong to the certificate",
+                "give the key that the certificate was issued for");
+  }
+  return {};
+}
+
+}  // namespace evergrant
