@@ -3,7 +3,10 @@
 // Every operation is one transaction: durable when its Task completes with a value, without effect when it fails.
 // Writes to a connection compare and swap on generation, lease fence or status: a writer that is stale changes nothing
 // and gets `stale` (I3). Methods may be called on any executor and resume there; thread-safe. Errors, besides those named:
-// `store_unavailable` (it refuses; nothing was changed, or for a lost COMMIT: read again before believing so).
+// `store_unavailable` (it refuses; nothing was changed, or for a lost COMMIT: read again before believing so), and
+// `key_unavailable` where a sealed value is written whose key was retired or shredded meanwhile: seal it again.
+// Pages: `limit` is taken as 1 to 1000; a cursor that is not one of ours is `invalid_argument`.
+// An Event whose `type` is empty is not recorded.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +52,7 @@ struct TokenUpdate {
   std::optional<Time> refresh_idle_expires_at;
   std::optional<Time> refresh_absolute_expires_at;
   std::optional<Time> next_due_at;
-  std::optional<std::string> issuer;   // set on connect; nothing: unchanged
+  std::optional<std::string> issuer;  // set on connect; nothing: unchanged
   std::optional<std::string> subject;
   Time at;
 };
@@ -66,7 +69,7 @@ struct Attempt {
 };
 
 struct Claim {
-  Connection connection;  // as it is under the lease
+  Connection connection;              // as it is under the lease
   std::optional<Attempt> unresolved;  // an earlier attempt without an outcome, for the same generation
 };
 
@@ -98,8 +101,8 @@ struct ConnectionStats {
 
 struct ConnectSession {
   SessionId id;
-  std::string token_hash;  // SHA-256 of the one-time link token, hex
-  std::string state_hash;  // SHA-256 of `state`, hex; empty until the browser came
+  std::string token_hash;    // SHA-256 of the one-time link token, hex
+  std::string state_hash;    // SHA-256 of `state`, hex; empty until the browser came
   std::string browser_hash;  // SHA-256 of the browser-binding cookie, hex
   RegistrationId registration;
   TenantId tenant;
@@ -112,21 +115,25 @@ struct ConnectSession {
   CallerId caller;
   Time created_at;
   Time expires_at;
-  std::string outcome;  // "", "opened", "connected", or an error code once used
+  std::string outcome;                     // "", "opened", "connected", or an error code once used
   std::optional<ConnectionId> connection;  // what came of it
 };
 
 // --- keys ---
 
 enum class KeyState : std::uint8_t { active, decrypt_only, retired };
+// Sealing keys seal records (or, without a tenant, wrap tenant keys: root keys) and are rotated. Indexing keys make blind
+// indexes and fingerprints, which must stay comparable: one per tenant and one without a tenant, never rotated.
+enum class KeyPurpose : std::uint8_t { sealing, indexing };
 struct StoredKey {
   KeyId id;
-  TenantId tenant;      // empty: a root key
-  std::string wrapped;  // by `wrapped_by`
+  TenantId tenant;         // empty: a root key, or the installation's indexing key
+  std::string wrapped;     // by `wrapped_by`
   std::string wrapped_by;  // KEK id for a root key, root key id for a tenant key
   KeyState state = KeyState::active;
   std::int64_t seals = 0;  // how often it sealed, in steps reserved ahead (VLT-03)
   Time created_at;
+  KeyPurpose purpose = KeyPurpose::sealing;
 };
 
 // A sealed value and where it stands, for re-sealing when a tenant key is rotated.
@@ -178,18 +185,24 @@ class Store {
                                     std::optional<Attempt> attempt) = 0;
   // Errors: stale.
   virtual Task<Result<>> renew(ConnectionId id, Fence fence, Time until) = 0;
-  // Step 4, first half. Allowed even while the connection is revoking (I5: the token must be revoked too). Errors: stale.
+  // Step 4, first half. `fence` is the attempt's own. Allowed even while the connection is revoking (I5: the token must be
+  // revoked too). Errors: stale.
   virtual Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) = 0;
-  // Step 5: new token set, generation + 1, lease and failure cleared, attempt ended; only if fence and generation are current
-  // and the status is active. Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
+  // Step 5: new token set, generation + 1, lease and failure cleared, all attempts of older generations ended; only if fence
+  // and generation are current and the status is active (or quarantined: it stays so, but no rotated token is thrown away).
+  // Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
   virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) = 0;
-  // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with reason.
-  // Errors: stale.
+  // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with
+  // reason. Errors: stale. With `keep_attempt` false and a status other than active, every attempt of the connection ends.
   virtual Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
                                         std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
   // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.
   virtual Task<Result<>> release(ConnectionId id, Fence fence) = 0;
+  // Oldest first. Also attempts of connections that have moved on since (revoked, or a newer generation).
   virtual Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) = 0;
+  // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has a newer generation, and what the
+  // kept answer holds is dealt with. Unknown ids are ignored.
+  virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
   // Active connections with next_due_at <= now and no running lease, soonest first.
   virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
   // last_used_at in one batch; unknown ids are ignored.
@@ -213,15 +226,18 @@ class Store {
 
   // Revocation --------------------------------------------------------------------------------------------------
   // Status becomes revoking and the outbox gets the connection's tokens, in one transaction; the lease loses its fence.
-  // A repeated call changes nothing. `tell_provider` false (a shared grant, REV-06): the item is written as already proven.
-  // Errors: not_found, revoked.
+  // A repeated call changes nothing. `tell_provider` false (a shared grant, REV-06): no item is written, and unless others
+  // are open the connection is revoked and its tokens erased at once. Returns the connection as it is then. Errors:
+  // not_found, revoked.
   virtual Task<Result<Connection>> begin_revocation(ConnectionId id, bool tell_provider, std::string reason, Time now,
                                                     Event event) = 0;
   virtual Task<Result<std::int64_t>> enqueue(OutboxItem item) = 0;
   virtual Task<Result<std::vector<OutboxItem>>> outbox_due(Time now, int limit) = 0;
   virtual Task<Result<std::vector<OutboxItem>>> outbox_of(ConnectionId id) = 0;
   virtual Task<Result<>> outbox_retry(std::int64_t item, Time next_try_at, std::string error) = 0;
-  // Ends the item; when it was the connection's last and the connection is revoking: status revoked, sealed tokens erased.
+  // Ends the item; when it was the connection's last and the connection is revoking: status revoked with `outcome` as its
+  // reason, sealed tokens erased. An event of type `revoked` is recorded only then, others always. An item that is unknown
+  // or ended already changes nothing, and neither does `outbox_retry` of one.
   virtual Task<Result<>> outbox_done(std::int64_t item, std::string outcome, Event event) = 0;
 
   // Connect sessions --------------------------------------------------------------------------------------------
@@ -231,8 +247,8 @@ class Store {
   // First use of the link: stores what the redirect needs, once. Errors: gone (used, expired or unknown).
   virtual Task<Result<ConnectSession>> open_session(std::string token_hash, Time now) = 0;
   // After opening: records the state, browser binding, issuer and sealed secrets. Errors: gone.
-  virtual Task<Result<>> arm_session(SessionId id, std::string state_hash, std::string browser_hash, std::string expected_issuer,
-                                     Sealed secrets) = 0;
+  virtual Task<Result<>> arm_session(SessionId id, std::string state_hash, std::string browser_hash,
+                                     std::string expected_issuer, Sealed secrets) = 0;
   // The callback's one use of a state: removes it from the row whatever comes of it. Errors: gone.
   virtual Task<Result<ConnectSession>> take_session(std::string state_hash, Time now) = 0;
   virtual Task<Result<>> finish_session(SessionId id, std::string outcome, std::optional<ConnectionId> connection) = 0;
@@ -253,8 +269,8 @@ class Store {
   virtual Task<Result<>> retire_key(KeyId id) = 0;
   // Erases all keys of a tenant: its tokens cannot be opened any more, backups included. Returns how many.
   virtual Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant) = 0;
-  // Records of a tenant that `key` sealed, for re-sealing.
-  virtual Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit) = 0;
+  // Records of a tenant that `key` sealed, for re-sealing, in the order of their ids, from after `after` on.
+  virtual Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) = 0;
   // Errors: stale if the generation is another or the tokens changed.
   virtual Task<Result<>> reseal(ConnectionId id, Generation generation, SealedTokens expected, SealedTokens tokens) = 0;
 
@@ -268,17 +284,21 @@ class Store {
   virtual Task<Result<Page<AuditEntry>>> audit(std::optional<ConnectionId> connection, std::optional<CallerId> caller,
                                                std::string cursor, int limit) = 0;  // newest first
   virtual Task<Result<>> append_event(Event event) = 0;
-  // Oldest first, after `cursor`: an application polls with the last cursor it has seen.
-  virtual Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection, std::string cursor,
-                                           int limit) = 0;
+  // Oldest first, after `cursor`: an application polls with the last cursor it has seen. `next` is therefore never empty
+  // once there was an event; a page without items is the last.
+  virtual Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection,
+                                           std::string cursor, int limit) = 0;
 
-  // Idempotency: nothing came back means: this request is the first, go on, then finish or forget it. -----------------
+  // Idempotency: nothing came back means: this request is the first, go on, then finish or forget it. One that was begun
+  // with the same request five minutes ago and never finished counts as forgotten (its process died). -----------------
   virtual Task<Result<std::optional<IdempotentAnswer>>> begin_idempotent(std::string scoped_key, std::string request_hash,
                                                                          Time now) = 0;
   virtual Task<Result<>> finish_idempotent(std::string scoped_key, int status, std::string body) = 0;
   virtual Task<Result<>> forget_idempotent(std::string scoped_key) = 0;
 
   // House-keeping -------------------------------------------------------------------------------------------------
+  // At most `limit` rows of each kind. `sessions` counts from their expiry. Goes by `sessions` too: attempts without an
+  // answer of connections that have moved on. Goes by `revoked_connections` too: keys of tenants that have nothing left.
   virtual Task<Result<SweepReport>> sweep(RetentionCutoffs cutoffs, int limit) = 0;
   virtual Task<Result<std::optional<std::string>>> meta(std::string name) = 0;
   virtual Task<Result<>> set_meta(std::string name, std::string value) = 0;

@@ -59,11 +59,11 @@ class Vault {
   [[nodiscard]] std::string fingerprint(const Secret& token) const;
 
   // Online and resumable; calling it again continues.
-  Task<Result<RotationReport>> rewrap_root_keys();                // after the KEK changed
-  Task<Result<RotationReport>> rotate_root_key();                 // a new root key; re-wraps all tenant keys
+  Task<Result<RotationReport>> rewrap_root_keys();                  // after the KEK changed
+  Task<Result<RotationReport>> rotate_root_key();                   // a new root key; re-wraps all tenant keys
   Task<Result<RotationReport>> rotate_tenant_key(TenantId tenant);  // a new tenant key; re-seals its records
-  Task<Result<std::int64_t>> shred_tenant(TenantId tenant);       // in memory too
-  Task<Result<>> retire(KeyId key);                               // Errors: conflict while in use
+  Task<Result<std::int64_t>> shred_tenant(TenantId tenant);         // in memory too
+  Task<Result<>> retire(KeyId key);                                 // Errors: conflict while in use
 
  private:
   struct Impl;

@@ -1,0 +1,206 @@
+#include "store/migrations.hpp"
+
+#include <array>
+
+namespace evergrant {
+
+namespace {
+
+// Times are epoch milliseconds. `*_key` names the key that sealed the value beside it (empty: none, or not a sealed record),
+// so that a key in use can be found. Lists and maps are JSON texts.
+constexpr const char* connections = R"sql(
+CREATE TABLE connections (
+  id TEXT NOT NULL PRIMARY KEY,
+  registration TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  realm TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  generation BIGINT NOT NULL,
+  access_token BLOB NOT NULL,
+  refresh_token BLOB NOT NULL,
+  sealed_extras BLOB NOT NULL,
+  access_key TEXT NOT NULL,
+  refresh_key TEXT NOT NULL,
+  extras_key TEXT NOT NULL,
+  token_type TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  missing_scope TEXT NOT NULL,
+  extras TEXT NOT NULL,
+  access_expires_at BIGINT,
+  refresh_idle_expires_at BIGINT,
+  refresh_absolute_expires_at BIGINT,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  upstream_grant TEXT NOT NULL,
+  next_due_at BIGINT,
+  last_used_at BIGINT,
+  last_refreshed_at BIGINT,
+  lease_owner TEXT NOT NULL,
+  lease_until BIGINT,
+  lease_fence BIGINT NOT NULL,
+  failure_class TEXT NOT NULL,
+  failure_count BIGINT NOT NULL,
+  failure_since BIGINT,
+  failure_code TEXT NOT NULL,
+  failure_correlation TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX connections_live ON connections (registration, realm) WHERE status <> 'revoked';
+CREATE INDEX connections_due ON connections (next_due_at) WHERE status = 'active' AND next_due_at IS NOT NULL;
+CREATE INDEX connections_by_age ON connections (created_at, id);
+CREATE INDEX connections_of_tenant ON connections (tenant, created_at, id);
+CREATE INDEX connections_of_registration ON connections (registration, created_at, id);
+CREATE INDEX connections_of_tenant_by_id ON connections (tenant, id);
+CREATE INDEX connections_by_status ON connections (status, access_expires_at);
+CREATE INDEX connections_sharing ON connections (registration, upstream_grant) WHERE upstream_grant <> '';
+
+CREATE TABLE attempts (
+  id TEXT NOT NULL PRIMARY KEY,
+  connection TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+  registration TEXT NOT NULL,
+  generation BIGINT NOT NULL,
+  fence BIGINT NOT NULL,
+  sent_at BIGINT NOT NULL,
+  answer BLOB NOT NULL,
+  answer_key TEXT NOT NULL
+);
+CREATE INDEX attempts_of_connection ON attempts (connection);
+CREATE INDEX attempts_by_age ON attempts (sent_at, id);
+
+CREATE TABLE outbox (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  registration TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  realm TEXT NOT NULL,
+  generation BIGINT NOT NULL,
+  access_token BLOB NOT NULL,
+  refresh_token BLOB NOT NULL,
+  sealed_extras BLOB NOT NULL,
+  access_key TEXT NOT NULL,
+  refresh_key TEXT NOT NULL,
+  extras_key TEXT NOT NULL,
+  tries BIGINT NOT NULL,
+  next_try_at BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  last_error TEXT NOT NULL
+);
+CREATE INDEX outbox_due ON outbox (next_try_at, id);
+CREATE INDEX outbox_of_connection ON outbox (connection);
+CREATE INDEX outbox_of_tenant ON outbox (tenant);
+
+CREATE TABLE pauses (
+  registration TEXT NOT NULL PRIMARY KEY,
+  code TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  since BIGINT NOT NULL
+);
+)sql"
+                                    R"sql(
+CREATE TABLE connect_sessions (
+  id TEXT NOT NULL PRIMARY KEY,
+  token_hash TEXT NOT NULL,
+  state_hash TEXT NOT NULL,
+  browser_hash TEXT NOT NULL,
+  registration TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  reconnect TEXT,
+  return_to TEXT NOT NULL,
+  login_hint TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  expected_issuer TEXT NOT NULL,
+  secrets BLOB NOT NULL,
+  secrets_key TEXT NOT NULL,
+  caller TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  outcome TEXT NOT NULL,
+  connection TEXT
+);
+CREATE UNIQUE INDEX connect_sessions_token ON connect_sessions (token_hash);
+CREATE UNIQUE INDEX connect_sessions_state ON connect_sessions (state_hash) WHERE state_hash <> '';
+CREATE INDEX connect_sessions_of_tenant ON connect_sessions (tenant, expires_at);
+CREATE INDEX connect_sessions_by_expiry ON connect_sessions (expires_at);
+
+CREATE TABLE sealing_keys (
+  id TEXT NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  wrapped BLOB NOT NULL,
+  wrapped_by TEXT NOT NULL,
+  state TEXT NOT NULL,
+  seals BIGINT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sealing_keys_active ON sealing_keys (tenant, purpose) WHERE state = 'active';
+CREATE INDEX sealing_keys_of_tenant ON sealing_keys (tenant, created_at);
+CREATE INDEX sealing_keys_wrapped_by ON sealing_keys (wrapped_by);
+
+CREATE TABLE callers (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  verbs TEXT NOT NULL,
+  registrations TEXT NOT NULL,
+  tenants TEXT NOT NULL,
+  key_hash TEXT NOT NULL,
+  key_prefix TEXT NOT NULL,
+  expires_at BIGINT,
+  revoked_at BIGINT,
+  last_used_at BIGINT,
+  created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX callers_key_hash ON callers (key_hash) WHERE key_hash <> '';
+CREATE INDEX callers_by_age ON callers (created_at, id);
+
+CREATE TABLE audit (
+  sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  at BIGINT NOT NULL,
+  caller TEXT NOT NULL,
+  action TEXT NOT NULL,
+  result TEXT NOT NULL,
+  registration TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  remote TEXT NOT NULL
+);
+CREATE INDEX audit_of_connection ON audit (connection, sequence);
+CREATE INDEX audit_of_caller ON audit (caller, sequence);
+
+CREATE TABLE events (
+  sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  at BIGINT NOT NULL,
+  type TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  registration TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  realm TEXT NOT NULL,
+  generation BIGINT NOT NULL,
+  detail TEXT NOT NULL,
+  code TEXT NOT NULL,
+  correlation TEXT NOT NULL
+);
+CREATE INDEX events_of_connection ON events (connection, sequence);
+CREATE INDEX events_of_tenant ON events (tenant, sequence);
+
+CREATE TABLE idempotency (
+  scoped_key TEXT NOT NULL PRIMARY KEY,
+  request_hash TEXT NOT NULL,
+  status BIGINT NOT NULL,
+  body TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+)sql";
+
+constexpr std::array<const char*, 1> steps{connections};
+
+}  // namespace
+
+std::span<const char* const> sqlite_migrations() noexcept { return steps; }
+
+}  // namespace evergrant

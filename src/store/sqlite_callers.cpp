@@ -1,0 +1,113 @@
+// Callers and the audit trail.
+#include "store/cursor.hpp"
+#include "store/sqlite_filter.hpp"
+#include "store/sqlite_impl.hpp"
+#include "store/sqlite_rows.hpp"
+
+namespace evergrant {
+
+namespace {
+
+Result<Caller> find_caller(Database& database, const std::string& condition, std::string_view value, std::string message) {
+  Statement rows = database.query("SELECT " + std::string{caller_columns} + " FROM callers WHERE " + condition, value);
+  if (rows.step()) return read_caller(rows);
+  return fail(Errc::not_found, std::move(message), "`evergrant callers` lists them.");
+}
+
+std::vector<std::string> texts_of(const std::vector<Verb>& verbs) {
+  std::vector<std::string> texts;
+  for (const Verb verb : verbs) texts.emplace_back(to_string(verb));
+  return texts;
+}
+
+void note_use(Database& database, const AuditEntry& entry) {
+  if (entry.caller.empty()) return;
+  database.execute("UPDATE callers SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
+                   entry.at, entry.caller, entry.at);
+}
+
+}  // namespace
+
+Task<Result<>> SqliteStore::create_caller(Caller caller) {
+  return write<>([c = std::move(caller)](Database& database) -> Result<> {
+    const auto inserted = database.execute(
+        "INSERT INTO callers (id, name, verbs, registrations, tenants, key_hash, key_prefix, expires_at, revoked_at, "
+        "last_used_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        c.id, c.name, to_json_text(texts_of(c.policy.verbs)), to_json_text(evergrant::texts_of(c.policy.registrations)),
+        to_json_text(evergrant::texts_of(c.policy.tenants)), c.key_hash, c.key_prefix, c.expires_at, c.revoked_at,
+        c.last_used_at, c.created_at);
+    if (inserted == 1) return {};
+    return fail(Errc::conflict, "A caller with this id or key exists already.", "Make a new one.");
+  });
+}
+
+Task<Result<Caller>> SqliteStore::caller_by_key_hash(std::string key_hash) {
+  return read<Caller>([key_hash = std::move(key_hash)](Database& database) {
+    return find_caller(database, "key_hash = ? AND key_hash <> ''", key_hash, "No caller has this key.");
+  });
+}
+
+Task<Result<Caller>> SqliteStore::caller(CallerId id) {
+  return read<Caller>([id = std::move(id)](Database& database) {
+    return find_caller(database, "id = ?", id.str(), "There is no caller " + id.str() + ".");
+  });
+}
+
+Task<Result<Page<Caller>>> SqliteStore::callers(std::string cursor, int limit) {
+  return read<Page<Caller>>(
+      [cursor = std::move(cursor), limit = page_limit(limit)](Database& database) -> Result<Page<Caller>> {
+        const auto after = decode_age_cursor(cursor);
+        if (!after) return std::unexpected(after.error());
+        Conditions conditions;
+        if (*after) conditions.after(**after);
+        Page<Caller> page{
+            read_all(conditions.select(database, caller_columns, "callers", "created_at, id", limit + 1), read_caller), {}};
+        if (page.items.size() > static_cast<std::size_t>(limit)) {
+          page.items.pop_back();
+          page.next = encode_cursor(AgeCursor{page.items.back().created_at, page.items.back().id.str()});
+        }
+        return page;
+      });
+}
+
+Task<Result<>> SqliteStore::revoke_caller(CallerId id, Time at) {
+  return write<>([id = std::move(id), at](Database& database) -> Result<> {
+    if (database.execute("UPDATE callers SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ?", at, id) == 1) return {};
+    return fail(Errc::not_found, "There is no caller " + id.str() + ".", "`evergrant callers` lists them.");
+  });
+}
+
+Task<Result<>> SqliteStore::append_audit(std::vector<AuditEntry> entries) {
+  return write<>([entries = std::move(entries)](Database& database) -> Result<> {
+    for (const auto& e : entries) {
+      database.execute(
+          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote);
+      note_use(database, e);
+    }
+    return {};
+  });
+}
+
+Task<Result<Page<AuditEntry>>> SqliteStore::audit(std::optional<ConnectionId> connection, std::optional<CallerId> caller,
+                                                  std::string cursor, int limit) {
+  return read<Page<AuditEntry>>([connection = std::move(connection), caller = std::move(caller), cursor = std::move(cursor),
+                                 limit = page_limit(limit)](Database& database) -> Result<Page<AuditEntry>> {
+    const auto before = decode_sequence_cursor(cursor);
+    if (!before) return std::unexpected(before.error());
+    Conditions conditions;
+    if (connection) conditions.equal("connection", connection->str());
+    if (caller) conditions.equal("caller", caller->str());
+    if (*before) conditions.beyond("sequence", "<", **before);
+    Page<AuditEntry> page{
+        read_all(conditions.select(database, audit_columns, "audit", "sequence DESC", limit + 1), read_audit_entry), {}};
+    if (page.items.size() > static_cast<std::size_t>(limit)) {
+      page.items.pop_back();
+      page.next = encode_cursor(page.items.back().sequence);
+    }
+    return page;
+  });
+}
+
+}  // namespace evergrant

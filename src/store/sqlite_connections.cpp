@@ -1,0 +1,183 @@
+// Connections as records: create, read, list, replace, hold and release.
+#include "base/encoding.hpp"
+#include "store/cursor.hpp"
+#include "store/sqlite_filter.hpp"
+#include "store/sqlite_impl.hpp"
+#include "store/sqlite_rows.hpp"
+
+namespace evergrant {
+
+namespace {
+
+Result<> insert_connection(Database& database, const Connection& c) {
+  const auto inserted = database.execute(
+      "INSERT INTO connections (id, registration, tenant, realm, status, reason, generation, access_token, refresh_token, "
+      "sealed_extras, access_key, refresh_key, extras_key, token_type, scope, missing_scope, extras, access_expires_at, "
+      "refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, upstream_grant, next_due_at, last_used_at, "
+      "last_refreshed_at, lease_owner, lease_until, lease_fence, failure_class, failure_count, failure_since, failure_code, "
+      "failure_correlation, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      c.id, c.registration, c.tenant, c.realm, to_string(c.status), c.reason, c.generation, c.tokens.access_token,
+      c.tokens.refresh_token, c.tokens.extras, key_name(c.tokens.access_token), key_name(c.tokens.refresh_token),
+      key_name(c.tokens.extras), c.token_type, to_json_text(c.scope), to_json_text(c.missing_scope), to_json_text(c.extras),
+      c.access_expires_at, c.refresh_idle_expires_at, c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant,
+      c.next_due_at, c.last_used_at, c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence,
+      to_string(c.failure.kind), c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at,
+      c.updated_at);
+  if (inserted == 1) return {};
+  return fail(Errc::conflict, "This realm of " + c.registration.str() + " has a live connection already.",
+              "Reconnect that one, or revoke it first.");
+}
+
+Result<> replace_token_set(Database& database, const ConnectionId& id, const TokenUpdate& u) {
+  if (auto keys = check_keys(database, u.tokens); !keys) return keys;
+  database.execute(
+      "UPDATE connections SET status = 'active', reason = '', generation = generation + 1, access_token = ?, "
+      "refresh_token = ?, sealed_extras = ?, access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, "
+      "missing_scope = ?, extras = ?, access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, "
+      "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = "
+      "?, "
+      "lease_owner = '', lease_until = NULL, lease_fence = lease_fence + 1, failure_class = 'none', failure_count = 0, "
+      "failure_since = NULL, failure_code = '', failure_correlation = '' WHERE id = ?",
+      u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
+      key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
+      to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
+      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, id);
+  return {};
+}
+
+Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter, const std::optional<AgeCursor>& after,
+                              int limit) {
+  Conditions conditions;
+  conditions.add(filter);
+  if (filter.status) conditions.equal("status", std::string{to_string(*filter.status)});
+  if (after) conditions.after(*after);
+  Statement rows = conditions.select(database, connection_columns, "connections", "created_at, id", limit + 1);
+  Page<Connection> page{read_all(std::move(rows), read_connection), {}};
+  if (page.items.size() > static_cast<std::size_t>(limit)) {
+    page.items.pop_back();
+    page.next = encode_cursor(AgeCursor{page.items.back().created_at, page.items.back().id.str()});
+  }
+  return page;
+}
+
+}  // namespace
+
+Task<Result<Connection>> SqliteStore::connection(ConnectionId id) {
+  return read<Connection>([id = std::move(id)](Database& database) { return find_connection(database, id); });
+}
+
+Task<Result<Connection>> SqliteStore::connection_of(RegistrationId registration, RealmId realm) {
+  return read<Connection>(
+      [registration = std::move(registration), realm = std::move(realm)](Database& database) -> Result<Connection> {
+        static const std::string sql = "SELECT " + std::string{connection_columns} +
+                                       " FROM connections WHERE registration = ? AND realm = ? AND status <> 'revoked'";
+        Statement rows = database.query(sql, registration, realm);
+        if (rows.step()) return read_connection(rows);
+        return fail(Errc::not_found, "This realm of " + registration.str() + " has no live connection.",
+                    "Send the customer through a connect session first.");
+      });
+}
+
+Task<Result<Page<Connection>>> SqliteStore::connections(ConnectionFilter filter, std::string cursor, int limit) {
+  return read<Page<Connection>>([filter = std::move(filter), cursor = std::move(cursor),
+                                 limit = page_limit(limit)](Database& database) -> Result<Page<Connection>> {
+    const auto after = decode_age_cursor(cursor);
+    if (!after) return std::unexpected(after.error());
+    return list(database, filter, *after, limit);
+  });
+}
+
+Task<Result<>> SqliteStore::create(Connection connection, Event event) {
+  return write<>([connection = std::move(connection), event = std::move(event)](Database& database) -> Result<> {
+    if (auto keys = check_keys(database, connection.tokens); !keys) return keys;
+    if (auto inserted = insert_connection(database, connection); !inserted) return inserted;
+    insert_event(database, event);
+    return {};
+  });
+}
+
+Task<Result<>> SqliteStore::reconnect(ConnectionId id, Generation expected, TokenUpdate update,
+                                      std::optional<OutboxItem> replaced, Event event) {
+  return write<>([id = std::move(id), expected, update = std::move(update), replaced = std::move(replaced),
+                  event = std::move(event)](Database& database) -> Result<> {
+    const auto current = find_connection(database, id);
+    if (!current) return std::unexpected(current.error());
+    if (current->status == Status::revoking || current->status == Status::revoked) {
+      return fail(Errc::revoked, "Connection " + id.str() + " is revoked.", "Connect the account anew.");
+    }
+    if (current->generation != expected) {
+      return fail(Errc::stale, "Connection " + id.str() + " has another generation by now.", "Read it again.");
+    }
+    if (auto done = replace_token_set(database, id, update); !done) return done;
+    if (replaced) {
+      if (auto keys = check_keys(database, replaced->tokens); !keys) return keys;
+      insert_outbox_item(database, *replaced);
+    }
+    insert_event(database, event);
+    return {};
+  });
+}
+
+Task<Result<>> SqliteStore::touch(std::vector<std::pair<ConnectionId, Time>> used) {
+  return write<>([used = std::move(used)](Database& database) -> Result<> {
+    for (const auto& [id, at] : used) {
+      database.execute("UPDATE connections SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
+                       at, id, at);
+    }
+    return {};
+  });
+}
+
+Task<Result<std::vector<Connection>>> SqliteStore::sharing(RegistrationId registration, std::string upstream_grant) {
+  return read<std::vector<Connection>>([registration = std::move(registration), upstream_grant = std::move(upstream_grant)](
+                                           Database& database) -> Result<std::vector<Connection>> {
+    static const std::string sql = "SELECT " + std::string{connection_columns} +
+                                   " FROM connections WHERE registration = ? AND upstream_grant = ? AND "
+                                   "upstream_grant <> '' AND status <> 'revoked' ORDER BY created_at, id";
+    return read_all(database.query(sql, registration, upstream_grant), read_connection);
+  });
+}
+
+Task<Result<ConnectionStats>> SqliteStore::stats(Time now) {
+  return read<ConnectionStats>([now](Database& database) -> Result<ConnectionStats> {
+    const auto number = [](Statement rows) {
+      rows.step();
+      return Row{rows}.next<std::int64_t>();
+    };
+    ConnectionStats stats;
+    Statement counts = database.query("SELECT status, COUNT(*) FROM connections GROUP BY status ORDER BY status");
+    while (counts.step()) {
+      const auto status = status_from(counts.text(0));
+      if (status) stats.by_status.emplace_back(*status, counts.integer(1));
+    }
+    stats.due =
+        number(database.query("SELECT COUNT(*) FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND "
+                              "next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
+                              now, now));
+    stats.outbox = number(database.query("SELECT COUNT(*) FROM outbox"));
+    Statement earliest = database.query("SELECT MIN(access_expires_at) FROM connections WHERE status = 'active'");
+    earliest.step();
+    Row{earliest}.into(stats.earliest_access_expiry);
+    return stats;
+  });
+}
+
+Task<Result<>> SqliteStore::change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) {
+  return write<>([id = std::move(id), from, to, reason = std::move(reason),
+                  event = std::move(event)](Database& database) -> Result<> {
+    const auto changed = database.execute(
+        "UPDATE connections SET status = ?, reason = ?, updated_at = CASE WHEN updated_at < ? THEN ? ELSE updated_at END "
+        "WHERE id = ? AND status = ?",
+        to_string(to), reason, event.at, event.at, id, to_string(from));
+    if (changed == 1) {
+      insert_event(database, event);
+      return {};
+    }
+    if (const auto current = find_connection(database, id); !current) return std::unexpected(current.error());
+    return fail(Errc::stale, "Connection " + id.str() + " is not " + std::string{to_string(from)} + " any more.",
+                "Read it again.");
+  });
+}
+
+}  // namespace evergrant

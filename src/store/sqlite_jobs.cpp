@@ -1,0 +1,223 @@
+#include "store/sqlite_jobs.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace evergrant {
+
+namespace {
+
+Error internal_error(const std::exception& error) {
+  return Error{Errc::internal, std::string{"A store operation failed unexpectedly: "} + error.what(), "Report this."};
+}
+
+void roll_back(Database& database) {
+  if (!database.in_transaction()) return;
+  try {
+    database.execute("ROLLBACK");
+  } catch (const SqliteError&) {  // NOLINT(bugprone-empty-catch)
+    // SQLite has rolled back by itself (disk full, I/O error); there is nothing left to undo.
+  }
+}
+
+std::optional<Error> try_statement(Database& database, std::string_view sql) {
+  try {
+    database.execute(sql);
+    return std::nullopt;
+  } catch (const SqliteError& error) {
+    return to_error(error, database.path());
+  }
+}
+
+// Runs the job in a savepoint. An error: its effects are undone, and what to answer if that is not the job's own outcome.
+struct JobOutcome {
+  std::optional<Error> failure;
+};
+JobOutcome run_in_savepoint(Database& database, Job& job) {
+  JobOutcome outcome;
+  bool keep = false;
+  try {
+    database.execute("SAVEPOINT job");
+    keep = job.run(database);
+  } catch (const SqliteError& error) {
+    outcome.failure = to_error(error, database.path());
+  } catch (const std::exception& error) {
+    outcome.failure = internal_error(error);
+  }
+  if (!database.in_transaction()) return outcome;
+  if (!keep) {
+    if (auto error = try_statement(database, "ROLLBACK TO job"); error && !outcome.failure) outcome.failure = error;
+  }
+  if (auto error = try_statement(database, "RELEASE job"); error && !outcome.failure) outcome.failure = error;
+  return outcome;
+}
+
+void fail_all(Jobs& jobs, const Error& error) {
+  for (const auto& job : jobs) job->answer(error);
+  jobs.clear();
+}
+
+// Best effort: a reader in an old transaction, or another process, may keep the log as it is until the next time.
+void truncate_log(Database& database) {
+  try {
+    Statement statement = database.query("PRAGMA wal_checkpoint(TRUNCATE)");
+    while (statement.step()) {
+    }
+  } catch (const SqliteError&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
+// Ends the transaction and answers what waited for it.
+bool commit(Database& database, Jobs& pending) {
+  const auto error = try_statement(database, "COMMIT");
+  if (error) {
+    roll_back(database);
+    fail_all(pending, *error);
+    return false;
+  }
+  if (database.take_checkpoint_wish()) truncate_log(database);
+  for (const auto& job : pending) job->answer();
+  pending.clear();
+  return true;
+}
+
+constexpr std::string_view lost_transaction = "The store lost the transaction of this operation: another one in it failed.";
+
+}  // namespace
+
+int commit_batch(Database& database, Jobs batch) {
+  int commits = 0;
+  Jobs pending;  // run, not yet durable
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!database.in_transaction()) {
+      if (const auto error = try_statement(database, "BEGIN IMMEDIATE")) {
+        Jobs rest{std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(i)),
+                  std::make_move_iterator(batch.end())};
+        fail_all(rest, *error);
+        return commits;
+      }
+    }
+    auto outcome = run_in_savepoint(database, *batch[i]);
+    if (!database.in_transaction()) {  // SQLite rolled everything back: nothing of this transaction happened
+      fail_all(pending, Error{Errc::store_unavailable, std::string{lost_transaction}, "Try again."});
+      batch[i]->answer(
+          outcome.failure.value_or(Error{Errc::store_unavailable, std::string{lost_transaction}, "Try again."}));
+    } else if (outcome.failure) {
+      batch[i]->answer(std::move(*outcome.failure));
+    } else {
+      pending.push_back(std::move(batch[i]));
+    }
+  }
+  if (database.in_transaction() && commit(database, pending)) ++commits;
+  return commits;
+}
+
+SqliteWriter::SqliteWriter(std::unique_ptr<Database> database, std::size_t max_batch,
+                           std::function<void(const SqliteStatistics&)> after_commit)
+    : database_{std::move(database)},
+      max_batch_{std::max<std::size_t>(max_batch, 1)},
+      after_commit_{std::move(after_commit)},
+      thread_{[this] { work(); }} {}
+
+SqliteWriter::~SqliteWriter() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void SqliteWriter::submit(std::unique_ptr<Job> job) {
+  const std::lock_guard lock{mutex_};
+  queue_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+Jobs SqliteWriter::take_batch() {
+  std::unique_lock lock{mutex_};
+  wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  const auto size = static_cast<std::ptrdiff_t>(std::min(queue_.size(), max_batch_));
+  Jobs batch{std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + size)};
+  queue_.erase(queue_.begin(), queue_.begin() + size);
+  return batch;
+}
+
+void SqliteWriter::work() {
+  for (Jobs batch = take_batch(); !batch.empty(); batch = take_batch()) {
+    const auto operations = static_cast<std::int64_t>(batch.size());
+    const int commits = commit_batch(*database_, std::move(batch));
+    statistics_.operations += operations;
+    statistics_.transactions += commits;
+    if (commits > 0 && after_commit_) after_commit_(statistics_);
+  }
+}
+
+SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Database>> databases) : databases_{std::move(databases)} {
+  for (const auto& database : databases_) threads_.emplace_back([this, &database = *database] { work(database); });
+}
+
+SqliteReaders::~SqliteReaders() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+void SqliteReaders::submit(std::unique_ptr<Job> job) {
+  const std::lock_guard lock{mutex_};
+  queue_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+namespace {
+
+void read_in_transaction(Database& database, Job& job) {
+  std::optional<Error> failure;
+  try {
+    database.execute("BEGIN");  // one snapshot for operations of several statements
+    (void)job.run(database);
+  } catch (const SqliteError& error) {
+    failure = to_error(error, database.path());
+  } catch (const std::exception& error) {
+    failure = internal_error(error);
+  }
+  roll_back(database);
+  if (failure) {
+    job.answer(std::move(*failure));
+  } else {
+    job.answer();
+  }
+}
+
+}  // namespace
+
+void SqliteReaders::work(Database& database) {
+  for (;;) {
+    std::unique_ptr<Job> job;
+    {
+      std::unique_lock lock{mutex_};
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    read_in_transaction(database, *job);
+  }
+}
+
+SqliteInline::SqliteInline(std::unique_ptr<Database> database, std::function<void(const SqliteStatistics&)> after_commit)
+    : database_{std::move(database)}, after_commit_{std::move(after_commit)} {}
+
+void SqliteInline::submit(std::unique_ptr<Job> job) {
+  Jobs batch;
+  batch.push_back(std::move(job));
+  const int commits = commit_batch(*database_, std::move(batch));
+  statistics_.operations += 1;
+  statistics_.transactions += commits;
+  if (commits > 0 && after_commit_) after_commit_(statistics_);
+}
+
+}  // namespace evergrant

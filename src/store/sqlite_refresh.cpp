@@ -1,0 +1,196 @@
+// The refresh protocol's durable steps (design section 5): claim, renew, keep, commit, fail, release.
+#include "store/sqlite_impl.hpp"
+#include "store/sqlite_rows.hpp"
+
+namespace evergrant {
+
+namespace {
+
+std::unexpected<Error> stale(const ConnectionId& id) {
+  return fail(Errc::stale, "The lease or the generation of connection " + id.str() + " is no longer current.",
+              "Read the connection again.");
+}
+
+// Why this connection may not be claimed at `now`; nothing: it may.
+std::optional<Error> refusal(const Connection& c, Generation expected, Time now) {
+  const std::string name = "Connection " + c.id.str();
+  switch (c.status) {
+    case Status::active: break;
+    case Status::revoking:
+    case Status::revoked: return Error{Errc::revoked, name + " is revoked.", "Connect the account anew."};
+    case Status::reauth_required:
+      return Error{Errc::reauth_required, name + " needs the customer: " + c.reason,
+                   "Send the customer through a connect session."};
+    case Status::quarantined: return Error{Errc::quarantined, name + " is held: " + c.reason, "An operator releases it."};
+  }
+  if (c.generation != expected) return Error{Errc::stale, name + " has another generation by now.", "Read it again."};
+  if (!c.lease.owner.empty() && c.lease.until && *c.lease.until > now) {
+    return Error{Errc::busy, name + " is being refreshed by " + c.lease.owner + ".", "Wait for its result."};
+  }
+  return std::nullopt;
+}
+
+// The attempt whose outcome a new holder of the lease has to think about: one with an answer before one without, the latest.
+std::optional<Attempt> find_unresolved(Database& database, const ConnectionId& id, Generation generation) {
+  static const std::string sql = "SELECT " + std::string{attempt_columns} +
+                                 " FROM attempts WHERE connection = ? AND generation = ? ORDER BY "
+                                 "CASE WHEN LENGTH(answer) > 0 THEN 0 ELSE 1 END, fence DESC LIMIT 1";
+  Statement rows = database.query(sql, id, generation);
+  if (!rows.step()) return std::nullopt;
+  return read_attempt(rows);
+}
+
+void insert_attempt(Database& database, const Attempt& attempt) {
+  database.execute(
+      "INSERT INTO attempts (id, connection, registration, generation, fence, sent_at, answer, answer_key) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      attempt.id, attempt.connection, attempt.registration, attempt.generation, attempt.fence, attempt.sent_at,
+      attempt.answer, key_name(attempt.answer));
+}
+
+Result<Claim> take_lease(Database& database, const ConnectionId& id, Generation expected, const std::string& owner, Time now,
+                         Time until, std::optional<Attempt>& attempt) {
+  auto connection = find_connection(database, id);
+  if (!connection) return std::unexpected(connection.error());
+  if (auto no = refusal(*connection, expected, now)) return std::unexpected(std::move(*no));
+  database.execute(
+      "UPDATE connections SET lease_owner = ?, lease_until = ?, lease_fence = lease_fence + 1 WHERE id = ? AND lease_fence "
+      "= ?",
+      owner, until, id, connection->lease.fence);
+  connection->lease = Lease{owner, until, connection->lease.fence + 1};
+  Claim claim{std::move(*connection), find_unresolved(database, id, expected)};
+  if (attempt) {
+    attempt->fence = claim.connection.lease.fence;
+    insert_attempt(database, *attempt);
+  }
+  return claim;
+}
+
+// The rows that a holder of the lease may change; `lease_owner <> ''` because a freed lease keeps its number.
+std::int64_t free_lease(Database& database, const ConnectionId& id, Fence fence) {
+  return database.execute(
+      "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE id = ? AND lease_fence = ? AND lease_owner <> ''",
+      id, fence);
+}
+
+std::int64_t store_token_set(Database& database, const ConnectionId& id, Fence fence, Generation expected,
+                             const TokenUpdate& u) {
+  return database.execute(
+      "UPDATE connections SET generation = generation + 1, access_token = ?, refresh_token = ?, sealed_extras = ?, "
+      "access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, missing_scope = ?, extras = ?, "
+      "access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, next_due_at = ?, "
+      "issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = ?, lease_owner = "
+      "'', "
+      "lease_until = NULL, failure_class = 'none', failure_count = 0, failure_since = NULL, failure_code = '', "
+      "failure_correlation = '' WHERE id = ? AND lease_fence = ? AND lease_owner <> '' AND generation = ? AND "
+      "status IN ('active', 'quarantined')",
+      u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
+      key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
+      to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
+      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, id, fence, expected);
+}
+
+}  // namespace
+
+Task<Result<Claim>> SqliteStore::claim(ConnectionId id, Generation expected, std::string owner, Time now, Time until,
+                                       std::optional<Attempt> attempt) {
+  return write<Claim>([id = std::move(id), expected, owner = std::move(owner), now, until,
+                       attempt = std::move(attempt)](Database& database) mutable {
+    return take_lease(database, id, expected, owner, now, until, attempt);
+  });
+}
+
+Task<Result<>> SqliteStore::renew(ConnectionId id, Fence fence, Time until) {
+  return write<>([id = std::move(id), fence, until](Database& database) -> Result<> {
+    const auto renewed = database.execute(
+        "UPDATE connections SET lease_until = ? WHERE id = ? AND lease_fence = ? AND lease_owner <> ''", until, id, fence);
+    if (renewed == 0) return stale(id);
+    return {};
+  });
+}
+
+Task<Result<>> SqliteStore::keep_answer(AttemptId attempt, Fence fence, Sealed answer) {
+  return write<>([attempt = std::move(attempt), fence, answer = std::move(answer)](Database& database) -> Result<> {
+    if (auto keys = check_keys(database, {&answer}); !keys) return keys;
+    const auto kept = database.execute("UPDATE attempts SET answer = ?, answer_key = ? WHERE id = ? AND fence = ?", answer,
+                                       key_name(answer), attempt, fence);
+    if (kept == 1) return {};
+    return fail(Errc::stale, "Attempt " + attempt.str() + " is settled already.", "Read the connection again.");
+  });
+}
+
+Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) {
+  return write<>([id = std::move(id), fence, expected, update = std::move(update),
+                  event = std::move(event)](Database& database) -> Result<> {
+    if (auto keys = check_keys(database, update.tokens); !keys) return keys;
+    if (store_token_set(database, id, fence, expected, update) == 1) {
+      database.execute("DELETE FROM attempts WHERE connection = ? AND generation <= ?", id, expected);
+      insert_event(database, event);
+      return {};
+    }
+    const auto current = find_connection(database, id);
+    if (current && (current->status == Status::revoking || current->status == Status::revoked)) {
+      return fail(Errc::revoked, "Connection " + id.str() + " was revoked during the refresh.",
+                  "The new tokens have to be revoked too.");
+    }
+    return stale(id);
+  });
+}
+
+Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
+                                           std::optional<Time> next_due_at, bool keep_attempt, Event event) {
+  return write<>([id = std::move(id), fence, failure = std::move(failure), status, reason = std::move(reason), next_due_at,
+                  keep_attempt, event = std::move(event)](Database& database) -> Result<> {
+    const auto recorded = database.execute(
+        "UPDATE connections SET failure_class = ?, failure_count = ?, failure_since = ?, failure_code = ?, "
+        "failure_correlation = ?, reason = CASE WHEN status = 'quarantined' THEN reason ELSE ? END, "
+        "status = CASE WHEN status = 'quarantined' THEN status ELSE ? END, next_due_at = ?, "
+        "updated_at = CASE WHEN updated_at < ? THEN ? ELSE updated_at END, lease_owner = '', lease_until = NULL WHERE id = "
+        "? AND lease_fence = ? AND lease_owner <> '' AND "
+        "status IN ('active', 'quarantined')",
+        to_string(failure.kind), failure.count, failure.since, failure.code, failure.correlation, reason, to_string(status),
+        next_due_at, event.at, event.at, id, fence);
+    if (recorded == 0) return stale(id);
+    if (!keep_attempt && status == Status::active) {
+      database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
+    } else if (!keep_attempt) {
+      database.execute("DELETE FROM attempts WHERE connection = ?", id);
+    }
+    insert_event(database, event);
+    return {};
+  });
+}
+
+Task<Result<>> SqliteStore::release(ConnectionId id, Fence fence) {
+  return write<>([id = std::move(id), fence](Database& database) -> Result<> {
+    if (free_lease(database, id, fence) == 0) return stale(id);
+    database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
+    return {};
+  });
+}
+
+Task<Result<std::vector<Attempt>>> SqliteStore::unresolved_attempts(int limit) {
+  return read<std::vector<Attempt>>([limit](Database& database) -> Result<std::vector<Attempt>> {
+    static const std::string sql = "SELECT " + std::string{attempt_columns} + " FROM attempts ORDER BY sent_at, id LIMIT ?";
+    return read_all(database.query(sql, std::max(limit, 0)), read_attempt);
+  });
+}
+
+Task<Result<>> SqliteStore::end_attempt(AttemptId attempt) {
+  return write<>([attempt = std::move(attempt)](Database& database) -> Result<> {
+    database.execute("DELETE FROM attempts WHERE id = ?", attempt);
+    return {};
+  });
+}
+
+Task<Result<std::vector<Connection>>> SqliteStore::due(Time now, int limit) {
+  return read<std::vector<Connection>>([now, limit](Database& database) -> Result<std::vector<Connection>> {
+    static const std::string sql =
+        "SELECT " + std::string{connection_columns} +
+        " FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND next_due_at <= ? AND "
+        "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
+    return read_all(database.query(sql, now, now, std::max(limit, 0)), read_connection);
+  });
+}
+
+}  // namespace evergrant
