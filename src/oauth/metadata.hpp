@@ -1,0 +1,41 @@
+// Where a provider's endpoints and keys are: from its profile, from the document it publishes, or both (metadata_mode).
+// Documents and key sets are cached, fetched once for all who ask, and kept for a day while the provider fails.
+// On the engine's executor only; must outlive it. `shut down` is that executor's end: nothing else runs here.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/task.hpp"
+#include "crypto/jose.hpp"
+#include "model/provider.hpp"
+#include "net/http.hpp"
+#include "oauth/document_cache.hpp"
+#include "oauth/server_metadata.hpp"
+
+namespace evergrant {
+
+class ProviderDirectory {
+ public:
+  ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, CacheRules rules = {});
+
+  // `provider` outlives the engine (a registration's). In mode fixed nothing is fetched; in mode hybrid a profile that has
+  // a token endpoint of its own serves alone while the document cannot be had, so that its outage stops no refresh.
+  // Errors: provider_unavailable, provider_rejected (the document cannot be used), invalid_argument (the profile).
+  Task<Result<ResolvedProvider>> resolve(const Provider& provider);
+
+  // The provider's key set. `refetch`: a token names a key that is not in it; at most once a minute.
+  // Errors: provider_unavailable, provider_rejected, unsupported (the provider has no key set).
+  Task<Result<std::shared_ptr<const JwkSet>>> keys(ResolvedProvider resolved, bool refetch = false);
+
+ private:
+  Task<Result<std::shared_ptr<const ServerMetadata>>> document(const Provider& provider);
+
+  const Log& log_;
+  DocumentCache<ServerMetadata> documents_;
+  DocumentCache<JwkSet> key_sets_;
+};
+
+}  // namespace evergrant
