@@ -117,9 +117,18 @@ Result<> check_scheme(std::string_view scheme, std::string_view host, bool allow
   return refused("the URL must be https", host, "http is possible for a loopback address in development only");
 }
 
-Result<> check_authority(const boost::urls::url_view& url) {
+// Boost 1.81 takes "127.0.0.1.example" for an address and a path that begins with ".example"; a resolver does not. What
+// stands in the text is what libcurl will read, so both must have seen the same.
+bool is_read_whole(const boost::urls::url_view& url, std::string_view text) {
+  const auto start = text.find("//") + 2;
+  const auto end = std::min(text.find_first_of("/?#\\", start), text.size());
+  return std::string_view{url.encoded_authority()} == text.substr(start, end - start);
+}
+
+Result<> check_authority(const boost::urls::url_view& url, std::string_view text) {
   if (!url.has_authority() || url.encoded_host().empty())
     return refused("the URL has no host", "", "write it as https://host/path");
+  if (!is_read_whole(url, text)) return refused("the URL's host is not valid", "", "use a host name or a whole address");
   if (url.has_userinfo()) return refused("the URL holds user information", url.host(), "remove what stands before the @");
   if (url.has_fragment()) return refused("the URL has a fragment", url.host(), "remove what follows the #");
   if (url.has_port() && url.port_number() == 0) return refused("the URL's port is not valid", url.host(), "use 1 to 65535");
@@ -203,7 +212,7 @@ bool is_loopback_host(std::string_view host) {
 Result<> check_url(std::string_view url, AddressRule rule, bool allow_loopback_http) {
   const auto parsed = boost::urls::parse_uri(url);
   if (!parsed) return refused("the URL is not valid", "", "write it as https://host/path, in ASCII");
-  if (auto ok = check_authority(*parsed); !ok) return ok;
+  if (auto ok = check_authority(*parsed, url); !ok) return ok;
   if (auto ok = check_scheme(parsed->scheme(), std::string_view{parsed->encoded_host()}, allow_loopback_http); !ok)
     return ok;
   return check_host(*parsed, rule);

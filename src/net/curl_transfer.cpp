@@ -194,8 +194,10 @@ std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t co
 void CurlTransfer::take_header(std::string_view line) {
   if (line.starts_with("HTTP/")) {
     response_.headers = Headers{};  // an interim answer came before this one
+    header_complete_ = false;
     return;
   }
+  if (trim(line).empty()) header_complete_ = true;
   const auto colon = line.find(':');
   if (!response_.body.empty() || colon == std::string_view::npos) return;  // a trailer, or no header at all
   response_.headers.add(std::string{trim(line.substr(0, colon))}, std::string{trim(line.substr(colon + 1))});
@@ -240,6 +242,8 @@ bool CurlTransfer::was_sent() const {
 }
 
 void CurlTransfer::finish(CURLcode code) {
+  // libcurl is content with a connection that ends within the header.
+  if (code == CURLE_OK && !header_complete_) code = CURLE_GOT_NOTHING;
   if (code == CURLE_OK) {
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);

@@ -80,6 +80,7 @@ class CurlTransfer {
   std::size_t body_read_ = 0;     // of the request's body, by libcurl
   std::size_t header_bytes_ = 0;  // of the answer
   bool setup_ok_ = true;
+  bool header_complete_ = false;
   bool request_begun_ = false;
   bool body_handed_out_ = false;
   bool address_refused_ = false;

@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <mutex>
 #include <thread>
@@ -28,6 +30,14 @@ Result<> check_ca_file(const std::string& file) {
   if (context && SSL_CTX_load_verify_locations(context.get(), file.c_str(), nullptr) == 1) return {};
   return fail(Errc::invalid_argument, "the file of certificate authorities \"" + printable(file) + "\" cannot be used",
               "give a readable PEM file with at least one certificate");
+}
+
+// OpenSSL writes to sockets without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL libcurl leaves the signal to us.
+void block_broken_pipe_signal() {
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
 }
 
 }  // namespace
@@ -94,6 +104,7 @@ Task<Result<HttpResponse>> HttpClient::send(OutboundRequest request) {
 }
 
 void HttpClient::Impl::run() {
+  block_broken_pipe_signal();
   while (true) {
     take_queued();
     {

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -169,6 +171,11 @@ class ScriptedServer {
     }
   }
   void play(int fd) {
+    // OpenSSL writes without MSG_NOSIGNAL. Blocked in this thread only: the code under test has to see to its own.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     SSL* ssl = nullptr;
     if (tls_ != nullptr) {
       ssl = SSL_new(tls_);
