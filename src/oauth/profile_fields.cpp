@@ -171,6 +171,7 @@ void read(TomlTable table, ErrorProfile& out) {
   table.read("operator", out.operator_);
   table.read("transient", out.transient);
   table.read("transient_statuses", out.transient_statuses, 400, 599);
+  table.read("definite_statuses", out.definite_statuses, 400, 599);
   table.read("code_member", out.code_member);
   table.read("description_member", out.description_member);
   table.finish();

@@ -1,10 +1,9 @@
 #include "oauth/profile_url.hpp"
 
-#include <boost/url/ipv4_address.hpp>
-#include <boost/url/ipv6_address.hpp>
 #include <boost/url/parse.hpp>
 
 #include "base/encoding.hpp"
+#include "net/address_guard.hpp"
 
 namespace evergrant {
 namespace {
@@ -16,14 +15,6 @@ std::string found(std::string_view url, std::string_view expected) {
 }
 
 }  // namespace
-
-bool is_loopback_host(std::string_view host) {
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (equal_ignoring_case(host, "localhost")) return true;
-  if (const auto v4 = boost::urls::parse_ipv4_address(host)) return v4->is_loopback();
-  if (const auto v6 = boost::urls::parse_ipv6_address(host)) return v6->is_loopback();
-  return false;
-}
 
 std::optional<std::string> url_problem(std::string_view url, bool allow_loopback_http) {
   constexpr std::string_view wanted = "an absolute https URL";

@@ -7,9 +7,6 @@
 
 namespace evergrant {
 
-// "localhost", 127.0.0.0/8 and ::1 (with or without brackets).
-[[nodiscard]] bool is_loopback_host(std::string_view host);
-
 // What is wrong with it, as words that follow "field 'x': "; nothing if it is an absolute https URL with a host, without
 // user information and fragment. `allow_loopback_http` also allows http to a loopback host. (AUTH-17, META-03)
 [[nodiscard]] std::optional<std::string> url_problem(std::string_view url, bool allow_loopback_http);

@@ -1,0 +1,141 @@
+#include "app/config_registrations.hpp"
+
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+class Maker {
+ public:
+  Maker(const Config& config, const ProviderCatalogue& catalogue, TomlReading& reading)
+      : config_{config}, catalogue_{catalogue}, reading_{reading} {}
+
+  Registration make(const RegistrationConfig& from);
+
+ private:
+  std::optional<Provider> provider_of(const RegistrationConfig& from);
+  void tell_unknown_provider(const RegistrationConfig& from);
+  void add_settings(const RegistrationConfig& from, Provider& provider);
+  void add_defaults(Provider& provider) const;
+  void add_secret(const RegistrationConfig& from, std::string_view field, const SecretReference& reference,
+                  Registration& to);
+  void check_client_auth(const RegistrationConfig& from, ClientAuth method);
+  void problem(const RegistrationConfig& from, std::string_view field, const std::string& text) {
+    TomlTable{reading_, from.origin, "registration"}.problem(field, text);
+  }
+
+  const Config& config_;
+  const ProviderCatalogue& catalogue_;
+  TomlReading& reading_;
+};
+
+void Maker::tell_unknown_provider(const RegistrationConfig& from) {
+  const auto environments = catalogue_.environments(ProviderId{from.provider});
+  if (!environments.empty()) {
+    return problem(from, "environment",
+                   "\"" + printable(from.environment, 60) + "\" is not an environment of " + from.provider + ", expected " +
+                       join(environments, " or "));
+  }
+  const auto ids = catalogue_.ids();
+  const auto near = nearest_name(from.provider, ids);
+  problem(from, "provider",
+          "\"" + printable(from.provider, 60) + "\" is not known; " +
+              (near.empty() ? "known: " + join(ids, ", ") : "did you mean \"" + near + "\"?"));
+}
+
+std::optional<Provider> Maker::provider_of(const RegistrationConfig& from) {
+  const Provider* found = catalogue_.find(ProviderId{from.provider}, from.environment);
+  if (found != nullptr) return *found;
+  tell_unknown_provider(from);
+  return std::nullopt;
+}
+
+void Maker::add_settings(const RegistrationConfig& from, Provider& provider) {
+  TomlNode settings = from.settings;
+  merge_toml(settings, from.profile);
+  if (settings.members.empty() && !provider.generic) return;
+  // Nothing can be revoked where a plain OAuth server names no endpoint for it.
+  const bool finds_revocation =
+      provider.metadata_mode != MetadataMode::fixed || !locate(settings, "endpoints.revoke").text.empty();
+  if (provider.generic && !finds_revocation) provider.revoke.style = RevokeStyle::none;
+  provider.generic = false;
+  override_profile(reading_, settings, from.profile.members.empty() ? "registration" : "registration.profile", provider);
+}
+
+void Maker::add_defaults(Provider& provider) const {
+  const auto& defaults = config_.refresh_defaults;
+  RefreshProfile& refresh = provider.refresh;
+  if (refresh.advisory_margin == Duration{0}) refresh.advisory_margin = defaults.advisory_margin;
+  if (refresh.mandatory_margin == Duration{0}) refresh.mandatory_margin = defaults.mandatory_margin;
+  if (refresh.max_rate_per_second == 0) refresh.max_rate_per_second = defaults.max_rate_per_second;
+}
+
+void Maker::add_secret(const RegistrationConfig& from, std::string_view field, const SecretReference& reference,
+                       Registration& to) {
+  if (reference.empty()) return;
+  auto secret = resolve(reference);
+  if (!secret) {
+    const auto& error = secret.error();
+    return problem(from, field, error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
+  }
+  const bool newest = to.client_secrets.empty();
+  to.client_secrets.push_back(
+      {.value = std::move(*secret), .expires_at = newest ? from.client_secret_expires_at : std::nullopt});
+}
+
+void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method) {
+  const bool has_secret = !from.client_secret.empty();
+  switch (method) {
+    case ClientAuth::basic:
+    case ClientAuth::post:
+    case ClientAuth::secret_jwt:
+      if (!has_secret) {
+        problem(from, "client_secret", R"(missing; give a reference to it, or client_auth = "none" for a public client)");
+      }
+      return;
+    case ClientAuth::none:
+      if (has_secret) problem(from, "client_secret", R"(given, but client_auth is "none": a public client has no secret)");
+      return;
+    case ClientAuth::private_key_jwt:
+    case ClientAuth::tls:
+    case ClientAuth::self_signed_tls:
+      problem(from, "client_auth", "needs a key, which a registration cannot hold yet; use basic, post, secret_jwt or none");
+      return;
+  }
+}
+
+Registration Maker::make(const RegistrationConfig& from) {
+  Registration to;
+  auto provider = provider_of(from);
+  if (!provider) return to;
+  add_settings(from, *provider);
+  add_defaults(*provider);
+  check_client_auth(from, provider->token.client_auth);
+  add_secret(from, "client_secret", from.client_secret, to);
+  add_secret(from, "previous_client_secret", from.previous_client_secret, to);
+  to.id = RegistrationId{from.id};
+  to.client_id = from.client_id;
+  to.redirect_uri = redirect_uri(config_.public_url, from.id);
+  to.scopes = from.scopes.empty() ? provider->authorize.default_scopes : from.scopes;
+  to.return_urls = from.return_urls;
+  to.keepalive = from.keepalive;
+  to.provider = std::move(*provider);
+  return to;
+}
+
+}  // namespace
+
+std::string redirect_uri(const std::string& public_url, const std::string& registration) {
+  return public_url + "/callback/" + registration;
+}
+
+Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue) {
+  TomlReading reading{config.file.string()};
+  Maker maker{config, catalogue, reading};
+  std::vector<Registration> all;
+  for (const auto& from : config.registrations) all.push_back(maker.make(from));
+  if (const auto made = reading.result(); !made) return std::unexpected(made.error());
+  return all;
+}
+
+}  // namespace evergrant

@@ -1,0 +1,30 @@
+// Secrets come into the configuration by reference only: { env = "NAME" }, { file = "/path" } or { credential = "name" }
+// (systemd, from $CREDENTIALS_DIRECTORY). Reading one touches the environment and the disk: at start-up, on one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+
+namespace evergrant {
+
+enum class SecretPlace : std::uint8_t { none, environment, file, credential };
+
+struct SecretReference {
+  SecretPlace place = SecretPlace::none;
+  std::string name;  // of the variable, the file or the credential
+
+  [[nodiscard]] bool empty() const noexcept { return place == SecretPlace::none; }
+  bool operator==(const SecretReference&) const = default;
+};
+
+// As the configuration spells it: { env = "NAME" }.
+[[nodiscard]] std::string to_text(const SecretReference& reference);
+
+// One newline at the end is dropped. Errors: key_unavailable where there is nothing (variable not set, no such file, empty);
+// invalid_argument for a file that its group or others may open, or that is larger than 64 KiB.
+[[nodiscard]] Result<Secret> resolve(const SecretReference& reference);
+
+}  // namespace evergrant
