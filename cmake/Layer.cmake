@@ -22,7 +22,7 @@ target_compile_definitions(evergrant_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILAT
 
 add_library(evergrant_warnings INTERFACE)
 target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-                       -Wcast-align -Woverloaded-virtual -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Werror)
+                       -Wcast-align -Woverloaded-virtual -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Wno-missing-designated-field-initializers -Werror)
 
 function(evergrant_layer name)
   cmake_parse_arguments(LAYER "" "" "PUBLIC;PRIVATE" ${ARGN})

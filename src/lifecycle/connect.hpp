@@ -41,9 +41,9 @@ struct BrowserStep {
 };
 
 struct ConnectResult {
-  std::string status;  // connected, cancelled, failed
+  std::string status;          // connected, cancelled, failed
   Errc code = Errc::internal;  // where failed
-  std::string message;   // for the customer, plain words
+  std::string message;         // for the customer, plain words
   std::optional<ConnectionId> connection;
   std::string return_to;  // already checked against the allow-list; empty: result page
   SessionId session;
@@ -56,14 +56,14 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  // Errors: invalid_argument (unknown scope, return URL not on the list …), not_found (registration), conflict, rate_limited,
-  // registration_paused.
+  // Errors: invalid_argument (unknown scope, return URL not on the list …), not_found (registration), conflict,
+  // rate_limited, registration_paused.
   Task<Result<ConnectLink>> start(ConnectRequest request);
-  // GET /connect/{token}. `cookie`: the browser's binding cookie, empty if it has none; a well-formed one is kept, so that two flows
-  // in one browser do not undo each other. Errors: gone, provider_unavailable (metadata).
+  // GET /connect/{token}. `cookie`: the browser's binding cookie, empty if it has none; a well-formed one is kept, so that
+  // two flows in one browser do not undo each other. Errors: gone, provider_unavailable (metadata).
   Task<Result<BrowserStep>> open(Secret link_token, Secret cookie);
-  // GET /callback/{registration}. `cookie`: value of the browser-binding cookie, empty if there is none. Always ends the session.
-  // Errors only where no session could be found (unknown or foreign state): nothing else is revealed then.
+  // GET /callback/{registration}. `cookie`: value of the browser-binding cookie, empty if there is none. Always ends the
+  // session. Errors only where no session could be found (unknown or foreign state): nothing else is revealed then.
   Task<Result<ConnectResult>> callback(RegistrationId registration, std::string query, Secret cookie);
   // How a session stands, for the result page and for whoever waits for it. Errors: not_found.
   Task<Result<ConnectSession>> session(SessionId id);

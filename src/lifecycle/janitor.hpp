@@ -25,7 +25,7 @@ class Janitor {
           Duration every = std::chrono::hours{1});
   // One pass over everything that is due.
   Task<Result<SweepReport>> sweep();
-  // Sweeps again and again until `stop`.
+  // Sweeps again and again until `stop`, which is called on the same executor.
   Task<void> run();
   void stop();
 
@@ -37,6 +37,7 @@ class Janitor {
   Retention retention_;
   Duration every_;
   bool stopped_ = false;
+  Completion<bool> stop_;
 };
 
 }  // namespace evergrant

@@ -19,10 +19,10 @@ struct RevokeRequest {
 
 struct OffboardReport {
   TenantId tenant;
-  std::int64_t connections = 0;       // revocations begun now
+  std::int64_t connections = 0;  // revocations begun now
   std::int64_t already_revoked = 0;
-  std::int64_t waiting = 0;           // provider not told yet: the outbox goes on
-  bool keys_shredded = false;         // true once nothing waits: then no backup opens either
+  std::int64_t waiting = 0;    // provider not told yet: the outbox goes on
+  bool keys_shredded = false;  // true once nothing waits: then no backup opens either
   Time at;
 };
 
@@ -35,8 +35,8 @@ class Revoker {
 
   // 202: status is revoking when this returns; local use has stopped. Errors: not_found.
   Task<Result<Connection>> revoke(RevokeRequest request);
-  // Revokes all of a tenant's connections; the tenant's key is shredded as soon as the provider was told about each. Calling it
-  // again reports progress.
+  // Revokes all of a tenant's connections; the tenant's key is shredded as soon as the provider was told about each. Calling
+  // it again reports progress.
   Task<Result<OffboardReport>> offboard(TenantId tenant);
   // Works off the outbox until `stop`.
   Task<void> run();

@@ -14,16 +14,19 @@ namespace evergrant {
 
 struct TokenSet {
   Secret access_token;
-  std::string token_type = "Bearer";            // normalised: "Bearer", or the provider's own
-  std::optional<Secret> refresh_token;          // nothing: the answer had none (keep the old one on refresh)
-  std::optional<Secret> id_token;               // validated once, never stored
-  std::vector<std::string> scope;               // granted; as requested where the answer is silent
-  std::optional<Time> access_expires_at;        // nothing: does not expire, as far as the provider says
+  std::string token_type = "Bearer";      // normalised: "Bearer", or the provider's own
+  std::optional<Secret> refresh_token;    // nothing: the answer had none (keep the old one on refresh)
+  std::optional<Secret> id_token;         // validated once, never stored
+  std::vector<std::string> scope;         // granted; as requested where the answer is silent
+  std::optional<Time> access_expires_at;  // nothing: does not expire, as far as the provider says
   std::optional<Time> refresh_idle_expires_at;
   std::optional<Time> refresh_absolute_expires_at;
-  std::map<std::string, std::string> extras;    // profile-listed members for the application
-  Secret raw_extras;                            // all further members as JSON, kept sealed (TOK-11)
+  std::map<std::string, std::string> extras;  // profile-listed members for the application
+  Secret raw_extras;                          // all further members as JSON, kept sealed (TOK-11)
 };
+
+// A second owner of the same tokens, asked for by name so that copies can be found.
+[[nodiscard]] TokenSet clone(const TokenSet& tokens);
 
 // A working access token, as handed to a caller. Move-only.
 struct TokenLease {

@@ -1,0 +1,75 @@
+// The parts of Connector, private to lifecycle/: each coroutine runs on the engine's executor.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "lifecycle/connect.hpp"
+#include "oauth/authorization_request.hpp"
+#include "oauth/callback.hpp"
+#include "oauth/host_variables.hpp"
+#include "oauth/id_token.hpp"
+#include "oauth/metadata.hpp"
+#include "oauth/realm_proof.hpp"
+#include "oauth/token_endpoint.hpp"
+
+namespace evergrant {
+
+// What the exchange brought, checked, before it is stored.
+struct NewGrant {
+  TokenSet tokens;
+  RealmId realm;
+  std::string issuer;
+  std::string subject;
+  std::map<std::string, std::string> host_values;
+  std::string correlation;
+};
+
+struct Connector::Impl {
+  TokenService::Parts parts;
+  TokenService& tokens;
+  ConnectOptions options;
+  TokenEndpoint token_endpoint;
+  RealmProof realm_proof;
+
+  // connect_start.cpp
+  Task<Result<ConnectLink>> start(ConnectRequest request);
+  Task<Result<BrowserStep>> open(Secret link_token, Secret cookie);
+  Task<Result<BrowserStep>> arm(ConnectSession session, const Registration& registration, Secret cookie);
+  Task<Result<>> check_reconnect(const ConnectRequest& request);
+
+  // connect_callback.cpp
+  Task<Result<ConnectResult>> callback(RegistrationId id, std::string query, Secret cookie);
+  Task<Result<Connection>> complete(const Registration& registration, const ConnectSession& session, Callback callback);
+  Task<Result<NewGrant>> exchange(const Registration& registration, const ConnectSession& session, Callback callback,
+                                  ResolvedProvider resolved);
+  Task<Result<IdTokenClaims>> check_id_token(const Registration& registration, ResolvedProvider resolved,
+                                             const TokenSet& tokens, std::string nonce, std::optional<std::string> realm);
+
+  // connect_store.cpp
+  Task<Result<Connection>> store(const Registration& registration, const ConnectSession& session, NewGrant grant);
+  Task<Result<Connection>> create(const Registration& registration, const ConnectSession& session, NewGrant grant);
+  Task<Result<Connection>> reconnect(const Registration& registration, const ConnectSession& session, Connection existing,
+                                     NewGrant grant);
+  Task<Result<TokenUpdate>> sealed_update(const Connection& connection, Generation generation, const ConnectSession& session,
+                                          NewGrant grant);
+
+  // connect_import.cpp
+  Task<Result<Connection>> import(ImportRequest request);
+  Task<Result<Connection>> verify(Connection connection);
+};
+
+[[nodiscard]] Event event_about(const Connection& connection, Time at, std::string type, std::string detail);
+// 1 to 200 printable characters, not beginning with '@'. Errors: invalid_argument.
+[[nodiscard]] Result<> check_tenant(const TenantId& tenant);
+[[nodiscard]] Error no_such_registration(const RegistrationId& id);
+// A row that holds nothing yet but whose it is.
+[[nodiscard]] Connection new_connection(Random& random, const RegistrationId& registration, const TenantId& tenant,
+                                        RealmId realm, Time now);
+void apply(const TokenUpdate& update, Connection& connection);
+// Where a provider's hosts differ per account and are named before the flow (Shopify), the login hint names them.
+[[nodiscard]] Result<HostValues> hosts_of_hint(const Provider& provider, const std::string& login_hint);
+[[nodiscard]] std::string hash_of(std::string_view secret);
+
+}  // namespace evergrant

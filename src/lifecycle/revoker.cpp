@@ -1,0 +1,316 @@
+#include "lifecycle/revoker.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/encoding.hpp"
+#include "oauth/host_variables.hpp"
+#include "oauth/metadata.hpp"
+
+namespace evergrant {
+namespace {
+
+constexpr int batch = 100;
+constexpr std::size_t most_in_flight = 32;
+constexpr std::size_t most_per_registration = 8;  // a hanging provider holds these, not the others' places
+constexpr Duration idle_look{std::chrono::seconds{5}};
+constexpr Duration first_retry{std::chrono::seconds{5}};
+constexpr Duration longest_retry{std::chrono::hours{1}};
+constexpr Duration give_up_after{std::chrono::days{30}};  // REV-05: never blocked for ever by a provider that is gone
+
+Event event_of(const OutboxItem& item, Time at, std::string type, std::string detail, std::string correlation) {
+  return {.sequence = 0,
+          .at = at,
+          .type = std::move(type),
+          .connection = item.connection,
+          .registration = item.registration,
+          .tenant = item.tenant,
+          .realm = item.realm,
+          .generation = item.generation,
+          .detail = std::move(detail),
+          .code = {},
+          .correlation = std::move(correlation)};
+}
+
+Event event_of(const Connection& connection, Time at, std::string type, std::string detail) {
+  return {.sequence = 0,
+          .at = at,
+          .type = std::move(type),
+          .connection = connection.id,
+          .registration = connection.registration,
+          .tenant = connection.tenant,
+          .realm = connection.realm,
+          .generation = connection.generation,
+          .detail = std::move(detail),
+          .code = {},
+          .correlation = {}};
+}
+
+std::string offboarding_name(const TenantId& tenant) { return "offboarding:" + tenant.str(); }
+
+std::string sentence_of(RevocationOutcome outcome) {
+  switch (outcome) {
+    case RevocationOutcome::revoked: return "the provider confirmed the revocation";
+    case RevocationOutcome::assumed: return "the provider says that the grant was dead already";
+    case RevocationOutcome::unsupported: return "this provider has no way to revoke; the tokens are erased here";
+    case RevocationOutcome::try_again: return "the provider has not confirmed yet";
+  }
+  return {};
+}
+
+// Exponential, full jitter (REF-12), or what the provider asks for.
+Time next_try(const OutboxItem& item, std::optional<Duration> asked, Time now, Random& random) {
+  if (asked) return now + std::max(*asked, first_retry);
+  Duration most = first_retry;
+  for (int i = 0; i < item.tries && most < longest_retry; ++i) most *= 2;
+  most = std::min(most, longest_retry);
+  return now + std::chrono::seconds{1} +
+         Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count())))};
+}
+
+}  // namespace
+
+struct Revoker::Impl {
+  TokenService::Parts parts;
+  TokenService& tokens;
+  RevocationEndpoint endpoint;
+  bool stopped = false;
+  std::set<std::int64_t> in_flight;
+  std::map<RegistrationId, std::size_t> per_registration;
+  std::optional<Completion<bool>> idle;  // set while `run` waits for something to do
+
+  void wake() {
+    if (idle) idle->set(true);
+  }
+
+  Task<Result<bool>> is_shared(const Connection& connection) {
+    if (connection.upstream_grant.empty()) co_return false;
+    auto siblings = co_await parts.store.sharing(connection.registration, connection.upstream_grant);
+    if (!siblings) co_return std::unexpected(siblings.error());
+    co_return std::ranges::any_of(*siblings, [&](const Connection& other) {
+      return other.id != connection.id && other.status != Status::revoking && other.status != Status::revoked;
+    });
+  }
+
+  Task<Result<Connection>> revoke(RevokeRequest request) {
+    auto connection = co_await parts.store.connection(request.connection);
+    if (!connection || connection->status == Status::revoked) co_return connection;
+    auto shared = co_await is_shared(*connection);
+    if (!shared) co_return std::unexpected(shared.error());
+    const bool tell = request.force || !*shared;
+    const auto now = parts.clock.now();
+    auto reason = request.reason;
+    if (!tell) reason += "; the provider keeps the grant, since another connection lives on it";
+    auto begun = co_await parts.store.begin_revocation(request.connection, tell, reason, now,
+                                                       event_of(*connection, now, "revoking", reason));
+    tokens.forget(request.connection);
+    if (!begun && begun.error().code == Errc::revoked) co_return co_await parts.store.connection(request.connection);
+    wake();
+    co_return begun;
+  }
+
+  Task<Result<std::int64_t>> revoke_all(TenantId tenant, std::int64_t& already) {
+    std::int64_t begun = 0;
+    std::string cursor;
+    while (true) {
+      ConnectionFilter filter;
+      filter.tenant = tenant;
+      auto page = co_await parts.store.connections(filter, cursor, batch);
+      if (!page) co_return std::unexpected(page.error());
+      for (const auto& connection : page->items) {
+        const bool over = connection.status == Status::revoked;
+        if (over) ++already;
+        if (over || connection.status == Status::revoking) continue;
+        RevokeRequest request{.connection = connection.id, .reason = "the tenant was off-boarded", .force = false};
+        auto revoked = co_await revoke(std::move(request));
+        if (!revoked) co_return std::unexpected(revoked.error());
+        ++begun;
+      }
+      if (page->next.empty()) co_return begun;
+      cursor = page->next;
+    }
+  }
+
+  // Connections of the tenant that are not revoked yet.
+  Task<Result<std::int64_t>> waiting(TenantId tenant) {
+    std::int64_t count = 0;
+    std::string cursor;
+    while (true) {
+      ConnectionFilter filter;
+      filter.tenant = tenant;
+      auto page = co_await parts.store.connections(filter, cursor, batch);
+      if (!page) co_return std::unexpected(page.error());
+      count += std::ranges::count_if(page->items, [](const Connection& c) { return c.status != Status::revoked; });
+      if (page->next.empty()) co_return count;
+      cursor = page->next;
+    }
+  }
+
+  // Shreds the keys of an off-boarded tenant once nothing waits. True if they are shredded.
+  Task<Result<bool>> finish_offboarding(TenantId tenant) {
+    auto marked = co_await parts.store.meta(offboarding_name(tenant));
+    if (!marked) co_return std::unexpected(marked.error());
+    if (!*marked || (*marked)->empty()) co_return false;
+    auto left = co_await waiting(tenant);
+    if (!left) co_return std::unexpected(left.error());
+    if (*left > 0) co_return false;
+    auto shredded = co_await parts.vault.shred_tenant(tenant);
+    if (!shredded) co_return std::unexpected(shredded.error());
+    auto cleared = co_await parts.store.set_meta(offboarding_name(tenant), "");
+    if (!cleared) co_return std::unexpected(cleared.error());
+    parts.log.info("tenant_shredded", {{"tenant", tenant.str()}, {"keys", *shredded}});
+    co_return true;
+  }
+
+  Task<Result<OffboardReport>> offboard(TenantId tenant) {
+    auto marked = co_await parts.store.set_meta(offboarding_name(tenant), "1");
+    if (!marked) co_return std::unexpected(marked.error());
+    OffboardReport report{.tenant = tenant, .at = parts.clock.now()};
+    auto begun = co_await revoke_all(tenant, report.already_revoked);
+    if (!begun) co_return std::unexpected(begun.error());
+    report.connections = *begun;
+    auto left = co_await waiting(tenant);
+    if (!left) co_return std::unexpected(left.error());
+    report.waiting = *left;
+    auto shredded = co_await finish_offboarding(tenant);
+    if (!shredded) co_return std::unexpected(shredded.error());
+    report.keys_shredded = *shredded;
+    co_return report;
+  }
+
+  Task<Result<std::optional<Secret>>> open(const OutboxItem& item, std::string_view field, Sealed sealed) {
+    if (sealed.empty()) co_return std::optional<Secret>{};
+    const Place place{.tenant = item.tenant,
+                      .registration = item.registration,
+                      .realm = item.realm,
+                      .connection = item.connection,
+                      .field = field,
+                      .generation = item.generation};
+    auto opened = co_await parts.vault.open(place, std::move(sealed));
+    if (!opened) co_return std::unexpected(opened.error());
+    co_return std::optional<Secret>{std::move(*opened)};
+  }
+
+  // What the provider says; an error where it could not even be asked.
+  Task<Result<RevocationVerdict>> tell_provider(const OutboxItem& item) {
+    const Registration* registration = parts.registrations.find(item.registration);
+    if (registration == nullptr) {
+      co_return fail(Errc::not_found, "the registration '" + item.registration.str() + "' is not configured any more",
+                     "put it back until its revocations are done");
+    }
+    auto refresh_token = co_await open(item, "refresh_token", item.tokens.refresh_token);
+    if (!refresh_token) co_return std::unexpected(refresh_token.error());
+    auto access_token = co_await open(item, "access_token", item.tokens.access_token);
+    if (!access_token) co_return std::unexpected(access_token.error());
+    auto resolved = co_await parts.directory.resolve(registration->provider);
+    if (!resolved) co_return std::unexpected(resolved.error());
+    auto connection = co_await parts.store.connection(item.connection);
+    auto url =
+        fill_hosts(resolved->endpoints.revoke, registration->provider, connection ? connection->extras : HostValues{});
+    if (!url) co_return std::unexpected(url.error());
+    co_return co_await endpoint.revoke(*registration, std::move(*url), std::move(*refresh_token), std::move(*access_token));
+  }
+
+  Task<void> settle(const OutboxItem& item, std::string outcome, std::string sentence, std::string correlation) {
+    const auto type = item.kind == OutboxKind::revoke_grant ? "revoked" : "replaced_grant_revoked";
+    parts.metrics
+        .counter("evergrant_revocations_total", "Revocations by outcome",
+                 {{"registration", item.registration.str()}, {"outcome", outcome}})
+        .increment();
+    auto done = co_await parts.store.outbox_done(
+        item.id, outcome, event_of(item, parts.clock.now(), type, std::move(sentence), std::move(correlation)));
+    if (!done) {
+      parts.log.warning("revocation_not_recorded",
+                        {{"connection", item.connection.str()}, {"reason", done.error().message}});
+      co_return;  // told twice rather than never: the item is still there
+    }
+    tokens.forget(item.connection);
+    auto finished = co_await finish_offboarding(item.tenant);
+    if (!finished)
+      parts.log.warning("offboarding_waits", {{"tenant", item.tenant.str()}, {"reason", finished.error().message}});
+  }
+
+  Task<void> retry(const OutboxItem& item, std::optional<Duration> asked, std::string why) {
+    const auto now = parts.clock.now();
+    if (now - item.created_at > give_up_after) {
+      parts.log.error("revocation_given_up", {{"connection", item.connection.str()}, {"reason", why}});
+      co_return co_await settle(item, "given_up", "the provider never confirmed the revocation: " + why, {});
+    }
+    auto stored = co_await parts.store.outbox_retry(item.id, next_try(item, asked, now, parts.random), why);
+    if (!stored) parts.log.warning("revocation_retry_not_stored", {{"reason", stored.error().message}});
+    parts.log.warning("revocation_waits",
+                      {{"connection", item.connection.str()}, {"tries", item.tries + 1}, {"reason", why}});
+  }
+
+  Task<void> work_off(OutboxItem item) {
+    auto verdict = co_await tell_provider(item);
+    if (!verdict && verdict.error().code == Errc::sealed_broken) {
+      parts.log.error("revocation_unreadable", {{"connection", item.connection.str()}});
+      co_await settle(item, "unreadable", "the stored tokens cannot be opened, so the provider could not be told", {});
+    } else if (!verdict && verdict.error().code == Errc::unsupported) {
+      co_await settle(item, "unsupported", sentence_of(RevocationOutcome::unsupported), {});
+    } else if (!verdict) {
+      co_await retry(item, std::nullopt, verdict.error().message);
+    } else if (verdict->outcome == RevocationOutcome::try_again) {
+      co_await retry(item, verdict->retry_after, verdict->detail);
+    } else {
+      const std::string outcome = verdict->outcome == RevocationOutcome::revoked   ? "revoked"
+                                  : verdict->outcome == RevocationOutcome::assumed ? "assumed"
+                                                                                   : "unsupported";
+      co_await settle(item, outcome, sentence_of(verdict->outcome), verdict->correlation);
+    }
+    in_flight.erase(item.id);
+    --per_registration[item.registration];
+    wake();
+  }
+
+  // Starts what is due and not in flight; each task ends with its one provider call.
+  Task<bool> start_due() {
+    auto due = co_await parts.store.outbox_due(parts.clock.now(), batch);
+    if (!due) {
+      parts.log.warning("outbox_not_readable", {{"reason", due.error().message}});
+      co_return false;
+    }
+    bool started = false;
+    for (auto& item : *due) {
+      auto& of_registration = per_registration[item.registration];
+      if (in_flight.size() >= most_in_flight || of_registration >= most_per_registration) continue;
+      if (!in_flight.insert(item.id).second) continue;
+      ++of_registration;
+      started = true;
+      spawn(parts.engine, work_off(std::move(item)));
+    }
+    co_return started;
+  }
+
+  Task<void> run() {
+    while (!stopped) {
+      co_await start_due();
+      if (stopped) break;
+      idle.emplace();
+      const Completion<bool> something = *idle;
+      const auto timer = parts.engine.call_after(idle_look, [something] { something.set(true); });
+      co_await something;
+      parts.engine.cancel(timer);
+      idle.reset();
+    }
+  }
+};
+
+Revoker::Revoker(TokenService::Parts parts, TokenService& tokens)
+    : impl_{std::make_unique<Impl>(parts, tokens, RevocationEndpoint{parts.transport, parts.clock})} {}
+Revoker::~Revoker() = default;
+
+Task<Result<Connection>> Revoker::revoke(RevokeRequest request) {
+  return run_on(impl_->parts.engine, impl_->revoke(std::move(request)));
+}
+Task<Result<OffboardReport>> Revoker::offboard(TenantId tenant) {
+  return run_on(impl_->parts.engine, impl_->offboard(std::move(tenant)));
+}
+Task<void> Revoker::run() { return impl_->run(); }
+void Revoker::stop() {
+  impl_->stopped = true;
+  impl_->wake();
+}
+
+}  // namespace evergrant
