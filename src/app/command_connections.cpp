@@ -1,0 +1,212 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/cli.hpp"
+#include "app/read_file.hpp"
+#include "app/table.hpp"
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+void print_connections(const json::array& items) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& item : items) {
+    rows.push_back({text_of(item, "id"), text_of(item, "status"), text_of(item, "registration"), text_of(item, "tenant"),
+                    text_of(item, "realm"), text_of(item, "access_expires_at")});
+  }
+  print(rows.empty() ? "There are no connections yet. Make one with: evergrant connect\n"
+                     : table({"ID", "STATUS", "REGISTRATION", "TENANT", "REALM", "ACCESS TOKEN UNTIL"}, rows));
+}
+
+void print_timeline(const json::array& events) {
+  if (events.empty()) return;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& event : events) {
+    const auto correlation = text_of(event, "correlation");
+    rows.push_back({text_of(event, "at"), text_of(event, "type"), text_of(event, "generation"),
+                    text_of(event, "detail") + (correlation.empty() ? "" : " [" + correlation + "]")});
+  }
+  print("\n" + table({"WHEN", "WHAT", "GENERATION", "DETAIL"}, rows));
+}
+
+struct ListOptions {
+  std::string tenant, registration, realm, status;
+  std::size_t limit = 1000;
+};
+
+void list(CliContext& context, const ListOptions& options) {
+  Parameters query{{"limit", std::to_string(std::min<std::size_t>(options.limit, 200))}};
+  if (!options.tenant.empty()) query.emplace_back("tenant", options.tenant);
+  if (!options.registration.empty()) query.emplace_back("registration", options.registration);
+  if (!options.realm.empty()) query.emplace_back("realm", options.realm);
+  if (!options.status.empty()) query.emplace_back("status", options.status);
+  auto items = all_items(context, "/v1/connections?" + form_encode(query), options.limit);
+  if (!items) return;
+  if (items->size() > options.limit) items->resize(options.limit);
+  if (context.json) return print_json(*items);
+  print_connections(*items);
+}
+
+void show(CliContext& context, const std::string& id) {
+  auto connection = context.call("GET", "/v1/connections/" + percent_encode(id));
+  if (!connection) return;
+  auto events = all_items(context, "/v1/events?limit=200&connection=" + percent_encode(id), 500);
+  if (!events) return;
+  if (context.json) {
+    connection->as_object()["events"] = *events;
+    return print_json(*connection);
+  }
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const auto* name : {"id", "status", "reason", "registration", "tenant", "realm", "scope", "missing_scope",
+                           "generation", "access_expires_at", "refresh_idle_expires_at", "refresh_absolute_expires_at",
+                           "next_due_at", "last_refreshed_at", "last_used_at", "created_at", "subject"}) {
+    rows.emplace_back(name, text_of(*connection, name));
+  }
+  const auto& failure = connection->at("failure");
+  if (failure.is_object()) {
+    rows.emplace_back("failing", text_of(failure, "class") + " (" + text_of(failure, "code") + "), " +
+                                     text_of(failure, "count") + " times since " + text_of(failure, "since"));
+  }
+  print(fields(rows));
+  print_timeline(*events);
+}
+
+struct TokenOptions {
+  std::string id, registration, realm;
+  std::int64_t min_ttl = 0;
+};
+
+// The connection that is meant where none is named: the only one there is.
+std::optional<std::string> the_only_connection(CliContext& context) {
+  auto items = all_items(context, "/v1/connections?status=active&limit=2", 2);
+  if (!items) return std::nullopt;
+  if (items->size() == 1) return text_of(items->at(0), "id");
+  context.report(
+      ApiError{.status = 400,
+               .code = "invalid_argument",
+               .detail = items->empty() ? "there is no active connection" : "there are several connections: say which",
+               .hint = items->empty() ? "make one with: evergrant connect" : "list them with: evergrant connections list"});
+  return std::nullopt;
+}
+
+void print_token(CliContext& context, const std::optional<json::value>& token) {
+  if (!token) return;
+  if (context.json) return print_json(*token);
+  print(text_of(*token, "access_token") + "\n");
+}
+
+void token(CliContext& context, TokenOptions options) {
+  const std::string query = "/token?min_ttl=" + std::to_string(options.min_ttl);
+  if (!options.realm.empty()) {
+    const auto path =
+        "/v1/registrations/" + percent_encode(options.registration) + "/realms/" + percent_encode(options.realm);
+    return print_token(context, context.call("GET", path + query));
+  }
+  if (options.id.empty()) {
+    auto only = the_only_connection(context);
+    if (!only) return;
+    options.id = *only;
+  }
+  print_token(context, context.call("GET", "/v1/connections/" + percent_encode(options.id) + query));
+}
+
+void refresh(CliContext& context, const std::string& id, std::int64_t generation) {
+  std::optional<json::value> body;
+  if (generation > 0) body = json::object{{"generation", generation}};
+  auto token = context.call("POST", "/v1/connections/" + percent_encode(id) + "/refresh", body);
+  if (!token) return;
+  if (context.json) return print_json(*token);
+  print("Generation " + text_of(*token, "generation") + ", valid until " + text_of(*token, "expires_at") + "\n");
+}
+
+void revoke(CliContext& context, const std::string& id, bool force) {
+  auto connection = context.call("DELETE", "/v1/connections/" + percent_encode(id) + (force ? "?force=true" : ""));
+  if (!connection) return;
+  if (context.json) return print_json(*connection);
+  print("Connection " + id + " is " + text_of(*connection, "status") +
+        ". Its token is not given out any more; see the provider's part with: evergrant connections show " + id + "\n");
+}
+
+// Secrets come from standard input, never from the command line, which other users can read.
+void import(CliContext& context, const std::string& file) {
+  std::string text;
+  if (file == "-") {
+    text.assign(std::istreambuf_iterator<char>{std::cin}, {});
+  } else {
+    auto content = read_file(file);
+    if (!content) return context.report(content.error());
+    text = std::move(*content);
+  }
+  std::error_code error;
+  const auto body = json::parse(text, error);
+  wipe(text);
+  if (error) {
+    return context.report(ApiError{.status = 400,
+                                   .code = "invalid_argument",
+                                   .detail = file + " is not JSON: " + error.message(),
+                                   .hint = R"(write {"registration": …, "tenant": …, "realm": …, "refresh_token": …})"});
+  }
+  auto connection = context.call("POST", "/v1/connections", body);
+  if (!connection) return;
+  if (context.json) return print_json(*connection);
+  print_connections({*connection});
+}
+
+}  // namespace
+
+void add_connection_commands(CLI::App& program, CliContext& context) {
+  auto* connections = program.add_subcommand("connections", "List connections, or show one and its story");
+  connections->require_subcommand(1);
+  auto options = std::make_shared<ListOptions>();
+  auto* listing = connections->add_subcommand("list", "List connections");
+  listing->add_option("--tenant", options->tenant, "Only this tenant's");
+  listing->add_option("--registration", options->registration, "Only this registration's");
+  listing->add_option("--realm", options->realm, "Only this realm's");
+  listing->add_option("--status", options->status, "active, reauth_required, revoking, revoked or quarantined");
+  listing->add_option("--limit", options->limit, "At most so many")->capture_default_str();
+  listing->footer(example("connections list --status reauth_required"));
+  listing->callback([&context, options] { list(context, *options); });
+  auto id = std::make_shared<std::string>();
+  auto* showing = connections->add_subcommand("show", "Show a connection and its timeline");
+  showing->add_option("id", *id, "Connection")->required();
+  showing->footer(example("connections show con_…"));
+  showing->callback([&context, id] { show(context, *id); });
+
+  auto token_options = std::make_shared<TokenOptions>();
+  auto* tokens = program.add_subcommand("token", "Print a working access token, and nothing else");
+  tokens->add_option("id", token_options->id, "Connection; may be left out where there is only one");
+  auto* realm = tokens->add_option("--realm", token_options->realm, "By realm instead of by id");
+  tokens->add_option("--registration", token_options->registration, "The realm's registration")->needs(realm);
+  realm->excludes("id");
+  tokens->add_option("--min-ttl", token_options->min_ttl, "Least remaining life, in seconds")->capture_default_str();
+  tokens->footer(example("token con_… --min-ttl 300"));
+  tokens->callback([&context, token_options] { token(context, *token_options); });
+
+  auto refresh_id = std::make_shared<std::string>();
+  auto generation = std::make_shared<std::int64_t>(0);
+  auto* refreshing = program.add_subcommand("refresh", "Refresh now, unless a newer generation exists");
+  refreshing->add_option("id", *refresh_id, "Connection")->required();
+  refreshing->add_option("--generation", *generation, "The generation that the provider answered with 401");
+  refreshing->footer(example("refresh con_… --generation 7"));
+  refreshing->callback([&context, refresh_id, generation] { refresh(context, *refresh_id, *generation); });
+
+  auto revoke_id = std::make_shared<std::string>();
+  auto force = std::make_shared<bool>(false);
+  auto* revoking = program.add_subcommand("revoke", "Stop using a connection, revoke it at the provider, shred it");
+  revoking->add_option("id", *revoke_id, "Connection")->required();
+  revoking->add_flag("--force", *force, "Also where another connection shares the provider's grant");
+  revoking->footer(example("revoke con_…"));
+  revoking->callback([&context, revoke_id, force] { revoke(context, *revoke_id, *force); });
+
+  auto file = std::make_shared<std::string>("-");
+  auto* importing =
+      program.add_subcommand("import", "Import existing tokens: a JSON object as POST /v1/connections takes it");
+  importing->add_option("file", *file, "A file, or - for standard input")->capture_default_str();
+  importing->footer(example("import - < tokens.json"));
+  importing->callback([&context, file] { import(context, *file); });
+}
+
+}  // namespace evergrant

@@ -1,0 +1,185 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/cli.hpp"
+#include "app/table.hpp"
+#include "base/encoding.hpp"
+#include "oauth/profile.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+void print_items(CliContext& context, const std::optional<json::array>& items, const std::vector<std::string>& headings,
+                 const std::vector<std::string>& members, std::string_view none) {
+  if (!items) return;
+  if (context.json) return print_json(*items);
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& item : *items) {
+    std::vector<std::string> row;
+    for (const auto& member : members) row.push_back(text_of(item, member));
+    rows.push_back(std::move(row));
+  }
+  print(rows.empty() ? std::string{none} + '\n' : table(headings, rows));
+}
+
+void list_registrations(CliContext& context) {
+  auto items = all_items(context, "/v1/registrations", 10'000);
+  if (!items) return;
+  for (auto& item : *items) {
+    auto& object = item.as_object();
+    if (object.at("paused").is_object()) object["state"] = "paused: " + text_of(object.at("paused"), "code");
+  }
+  print_items(context, items, {"ID", "PROVIDER", "ENVIRONMENT", "CLIENT ID", "REDIRECT URI", "STATE"},
+              {"id", "provider", "environment", "client_id", "redirect_uri", "state"},
+              "No registration is configured. Add a [[registration]] to evergrant.toml.");
+}
+
+void check_profile(CliContext& context, const std::string& file) {
+  auto providers = load_profile_file(file);
+  if (!providers) return context.report(providers.error());
+  for (const auto& provider : *providers)
+    print(file + ": " + provider.id.str() + " (" + provider.environment + ") is good\n");
+}
+
+struct CallerOptions {
+  std::string name;
+  std::vector<std::string> verbs{"token:read"};
+  std::vector<std::string> registrations{"*"};
+  std::vector<std::string> tenants{"*"};
+  std::int64_t days = 0;
+};
+
+void create_caller(CliContext& context, const CallerOptions& options) {
+  json::object request{{"name", options.name},
+                       {"verbs", json::value_from(options.verbs)},
+                       {"registrations", json::value_from(options.registrations)},
+                       {"tenants", json::value_from(options.tenants)}};
+  if (options.days > 0) request["expires_in"] = options.days * 86400;
+  auto caller = context.call("POST", "/v1/callers", json::value{std::move(request)});
+  if (!caller) return;
+  if (context.json) return print_json(*caller);
+  std::cerr << "Caller " << text_of(*caller, "id") << ". Its key is shown this once:\n";
+  print(text_of(*caller, "key") + "\n");
+}
+
+void revoke_caller(CliContext& context, const std::string& id) {
+  if (context.call("DELETE", "/v1/callers/" + percent_encode(id))) print("Caller " + id + " is revoked.\n");
+}
+
+void offboard(CliContext& context, const std::string& tenant) {
+  auto report = context.call("DELETE", "/v1/tenants/" + percent_encode(tenant));
+  if (!report) return;
+  if (context.json) return print_json(*report);
+  print("Tenant " + tenant + ": " + text_of(*report, "connections") + " revocations begun, " +
+        text_of(*report, "already_revoked") + " revoked before, " + text_of(*report, "waiting") +
+        " waiting for the provider.\n" +
+        (report->at("keys_shredded").as_bool()
+             ? "Its keys are shredded: nothing of it can be opened any more, backups included.\n"
+             : "Its keys are shredded when nothing waits; call this again to see.\n"));
+}
+
+void add_registrations(CLI::App& program, CliContext& context) {
+  auto* registrations = program.add_subcommand("registrations", "Our clients at providers");
+  registrations->require_subcommand(0, 1);
+  registrations->footer(example("registrations"));
+  auto id = std::make_shared<std::string>();
+  auto* resume =
+      registrations->add_subcommand("resume", "Resume a registration that the provider refused, after mending it");
+  resume->add_option("id", *id, "Registration")->required();
+  resume->footer(example("registrations resume quickbooks"));
+  resume->callback([&context, id] {
+    if (context.call("POST", "/v1/registrations/" + percent_encode(*id) + "/resume"))
+      print("Registration " + *id + " is resumed.\n");
+  });
+  auto* listing = registrations->add_subcommand("list", "List registrations");
+  listing->footer(example("registrations list"));
+  registrations->callback([&context, resume] {
+    if (!resume->parsed()) list_registrations(context);
+  });
+}
+
+void add_providers(CLI::App& program, CliContext& context) {
+  auto* providers = program.add_subcommand("providers", "Provider profiles");
+  providers->require_subcommand(0, 1);
+  providers->footer(example("providers"));
+  auto file = std::make_shared<std::string>();
+  auto* check = providers->add_subcommand("check", "Check a profile file; needs no server");
+  check->add_option("file", *file, "A TOML file")->required();
+  check->footer(example("providers check providers/quickbooks.toml"));
+  check->callback([&context, file] { check_profile(context, *file); });
+  auto* listing = providers->add_subcommand("list", "List the profiles that the server knows");
+  listing->footer(example("providers list"));
+  providers->callback([&context, check] {
+    if (check->parsed()) return;
+    print_items(context, all_items(context, "/v1/providers", 10'000), {"ID", "ENVIRONMENT", "NAME", "DOCUMENTATION"},
+                {"id", "environment", "display_name", "documentation"}, "No provider profile is known.");
+  });
+}
+
+void add_callers(CLI::App& program, CliContext& context) {
+  auto* callers = program.add_subcommand("callers", "API keys and what they may do");
+  callers->require_subcommand(1);
+  auto options = std::make_shared<CallerOptions>();
+  auto* create = callers->add_subcommand("create", "Create a caller and print its key, this once");
+  create->add_option("name", options->name, "What it is for")->required();
+  create
+      ->add_option("--verb", options->verbs, "token:read, connection:read, connection:write, connect, revoke, proxy, admin")
+      ->capture_default_str();
+  create->add_option("--registration", options->registrations, "Registrations it covers")->capture_default_str();
+  create->add_option("--tenant", options->tenants, "Tenants it covers")->capture_default_str();
+  create->add_option("--days", options->days, "Days of life; 0: no end")->capture_default_str();
+  create->footer(example("callers create invoicing --verb token:read --tenant acme --days 90"));
+  create->callback([&context, options] { create_caller(context, *options); });
+  auto* listing = callers->add_subcommand("list", "List callers");
+  listing->footer(example("callers list"));
+  listing->callback([&context] {
+    print_items(context, all_items(context, "/v1/callers?limit=200", 10'000),
+                {"ID", "NAME", "KEY", "VERBS", "REGISTRATIONS", "TENANTS", "EXPIRES", "REVOKED"},
+                {"id", "name", "key_prefix", "verbs", "registrations", "tenants", "expires_at", "revoked_at"},
+                "There are no callers.");
+  });
+  auto id = std::make_shared<std::string>();
+  auto* revoke = callers->add_subcommand("revoke", "Revoke a caller's key");
+  revoke->add_option("id", *id, "Caller")->required();
+  revoke->footer(example("callers revoke cal_…"));
+  revoke->callback([&context, id] { revoke_caller(context, *id); });
+}
+
+void add_audit(CLI::App& program, CliContext& context) {
+  auto connection = std::make_shared<std::string>();
+  auto caller = std::make_shared<std::string>();
+  auto limit = std::make_shared<std::size_t>(50);
+  auto* audit = program.add_subcommand("audit", "Who did what, newest first");
+  audit->add_option("--connection", *connection, "Only about this connection");
+  audit->add_option("--caller", *caller, "Only by this caller");
+  audit->add_option("--limit", *limit, "At most so many")->capture_default_str();
+  audit->footer(example("audit --connection con_…"));
+  audit->callback([&context, connection, caller, limit] {
+    Parameters query{{"limit", std::to_string(std::min<std::size_t>(*limit, 200))}};
+    if (!connection->empty()) query.emplace_back("connection", *connection);
+    if (!caller->empty()) query.emplace_back("caller", *caller);
+    auto items = all_items(context, "/v1/audit?" + form_encode(query), *limit);
+    if (items && items->size() > *limit) items->resize(*limit);
+    print_items(context, items, {"WHEN", "CALLER", "ACTION", "RESULT", "CONNECTION", "TOKEN", "DETAIL", "FROM"},
+                {"at", "caller", "action", "result", "connection", "fingerprint", "detail", "remote"},
+                "The audit trail is empty.");
+  });
+}
+
+}  // namespace
+
+void add_operator_commands(CLI::App& program, CliContext& context) {
+  add_registrations(program, context);
+  add_providers(program, context);
+  add_callers(program, context);
+  add_audit(program, context);
+  auto tenant = std::make_shared<std::string>();
+  auto* tenants = program.add_subcommand("offboard", "Revoke all of a tenant's connections and shred its keys");
+  tenants->add_option("tenant", *tenant, "Tenant")->required();
+  tenants->footer(example("offboard acme"));
+  tenants->callback([&context, tenant] { offboard(context, *tenant); });
+}
+
+}  // namespace evergrant

@@ -1,0 +1,51 @@
+// Every block of the C++ heap is wiped when it is freed, so that no copy of a token outlives its owner in this process: not
+// in a string, not in a JSON value, not in a buffer of a library that allocates with new. (libcurl and OpenSSL allocate with
+// malloc and are told to wipe in net/.) Sanitizers bring an allocator of their own and are left alone.
+#include <malloc.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
+    !__has_feature(thread_sanitizer)
+
+namespace {
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  while (true) {
+    void* block =
+        alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (block != nullptr) return block;
+    const std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc{};
+    handler();
+  }
+}
+
+void wipe_and_free(void* block) noexcept {
+  if (block == nullptr) return;
+  explicit_bzero(block, malloc_usable_size(block));
+  std::free(block);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, 0); }
+void* operator new[](std::size_t size) { return allocate(size, 0); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { wipe_and_free(block); }
+void operator delete[](void* block) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t) noexcept { wipe_and_free(block); }
+void operator delete[](void* block, std::size_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { wipe_and_free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { wipe_and_free(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { wipe_and_free(block); }
+
+#endif
