@@ -124,6 +124,7 @@ struct ErrorProfile {
   std::vector<std::string> operator_;  // further codes that are our client's fault
   std::vector<std::string> transient;  // codes that mean "try later" here
   std::vector<int> transient_statuses;
+  std::vector<int> definite_statuses;  // 5xx, 429 … that carry definite errors here: their body is judged (CyberSource: 500)
   std::string code_member = "error";  // dotted path of the error code
   std::string description_member = "error_description";
 };
