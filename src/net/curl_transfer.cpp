@@ -57,6 +57,7 @@ Result<> CurlTransfer::prepare() {
   set_limits();
   set_callbacks();
   if (auto added = add_headers(); !added) return added;
+  if (auto added = add_pinned_addresses(); !added) return added;
   if (!setup_ok_) return fail(Errc::internal, "libcurl refuses an option", "install libcurl 7.86 or newer with OpenSSL");
   return {};
 }
@@ -127,12 +128,20 @@ void CurlTransfer::set_callbacks() {
   set(CURLOPT_PREREQDATA, this);
 }
 
-bool CurlTransfer::add_header(const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
+bool CurlTransfer::append(List& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
   if (longer == nullptr) return false;
-  static_cast<void>(headers_.release());
-  headers_.reset(longer);
+  static_cast<void>(list.release());
+  list.reset(longer);
   return true;
+}
+
+Result<> CurlTransfer::add_pinned_addresses() {
+  for (const auto& pin : options_.pinned_addresses) {
+    if (!append(pinned_, pin)) return fail(Errc::internal, "libcurl has no memory for an address");
+  }
+  if (pinned_) set(CURLOPT_RESOLVE, pinned_.get());
+  return {};
 }
 
 Result<> CurlTransfer::add_headers() {
@@ -143,13 +152,13 @@ Result<> CurlTransfer::add_headers() {
                   "its name must be a token, its value without line breaks, and the length is set by the client");
     }
     std::string line = value.empty() ? name + ";" : name + ": " + value;  // the semicolon sends an empty value
-    const bool added = add_header(line);
+    const bool added = append(headers_, line);
     wipe(line);
     if (!added) return fail(Errc::internal, "libcurl has no memory for a header");
   }
   // What libcurl would add by itself: a content type that nobody chose, and a wait for 100 Continue.
-  bool added = add_header("Expect:");
-  if (!request_.headers.find("Content-Type")) added = added && add_header("Content-Type:");
+  bool added = append(headers_, "Expect:");
+  if (!request_.headers.find("Content-Type")) added = added && append(headers_, "Content-Type:");
   if (!added) return fail(Errc::internal, "libcurl has no memory for a header");
   set(CURLOPT_HTTPHEADER, headers_.get());
   return {};

@@ -51,8 +51,10 @@ class CurlTransfer {
   };
   template <class Value>
   void set(CURLoption option, Value value);
+  using List = std::unique_ptr<curl_slist, ListEnd>;
   Result<> add_headers();
-  bool add_header(const std::string& line);
+  Result<> add_pinned_addresses();
+  static bool append(List& list, const std::string& line);
   void set_destination();
   void set_security();
   void set_method();
@@ -74,7 +76,8 @@ class CurlTransfer {
   const ClientOptions& options_;
   std::string host_;
   std::unique_ptr<CURL, EasyEnd> easy_;
-  std::unique_ptr<curl_slist, ListEnd> headers_;
+  List headers_;
+  List pinned_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   HttpResponse response_;
   std::size_t body_read_ = 0;     // of the request's body, by libcurl

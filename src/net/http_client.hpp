@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "net/http.hpp"
@@ -14,6 +15,8 @@ struct ClientOptions {
   std::string proxy;    // empty: none (the environment's proxy variables are not read)
   std::string user_agent = "evergrant";
   int connections_per_host = 64;
+  // "host:port:address": asks no resolver for that host. The address guard still judges the address.
+  std::vector<std::string> pinned_addresses;
 };
 
 class HttpClient final : public HttpTransport {

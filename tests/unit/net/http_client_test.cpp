@@ -405,14 +405,52 @@ TEST_F(HttpClientTest, a_url_that_the_guard_refuses_is_not_connected_to) {
 }
 
 TEST_F(HttpClientTest, a_public_name_that_resolves_to_a_private_address_is_not_connected_to) {
-  // The resolver of this name is the test's: /etc/hosts cannot be written here, so a name with a public look that every
-  // resolver answers with loopback is needed; where names do not resolve at all, nothing was sent either.
-  auto request = get("https://localtest.me/jwks");
-  request.address_rule = AddressRule::remote;
-  request.connect_timeout = Duration{2000};
-  const auto response = send(std::move(request));
+  ScriptedServer server{[](Wire& wire) { wire.write(ok("")); }};
+  const std::string port = std::to_string(server.port());
+  int number = 0;
+  for (const std::string address :
+       {"127.0.0.1", "169.254.169.254", "10.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "[fd00::1]", "[fe80::1]"}) {
+    const std::string host = "host" + std::to_string(++number) + ".example.com";
+    options.pinned_addresses.push_back(host + ":" + port + ":" + address);
+  }
+  for (int i = 1; i <= number; ++i) {
+    auto request = get("https://host" + std::to_string(i) + ".example.com:" + port + "/jwks");
+    request.address_rule = AddressRule::remote;
+    const auto response = send(std::move(request));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, Errc::invalid_argument) << options.pinned_addresses[static_cast<std::size_t>(i - 1)];
+  }
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(HttpClientTest, a_connection_opened_for_a_configured_url_is_not_lent_to_a_remote_one) {
+  const Authority authority{"Test CA"};
+  const ServerIdentity identity{authority, {.names = "DNS:provider.example.com"}};
+  std::atomic<int> requests = 0;
+  ScriptedServer server{[&](Wire& wire) {
+                          while (!wire.read_message().empty()) {
+                            ++requests;
+                            wire.write(ok("x"));
+                          }
+                        },
+                        identity.context()};
+  options.ca_file = authority.file();
+  options.pinned_addresses = {"provider.example.com:" + std::to_string(server.port()) + ":127.0.0.1"};
+  ASSERT_TRUE(send(get(server.url("/", "provider.example.com"))));
+  auto remote = get(server.url("/", "provider.example.com"));
+  remote.address_rule = AddressRule::remote;
+  const auto refused = send(std::move(remote));
+  client.reset();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_EQ(requests, 1);
+}
+
+TEST_F(HttpClientTest, plain_http_goes_to_loopback_only_whatever_the_name_resolves_to) {
+  options.pinned_addresses = {"app.localhost:80:192.0.2.1"};
+  const auto response = send(post("http://app.localhost/token"));
   ASSERT_FALSE(response);
-  EXPECT_THAT(response.error().code, testing::AnyOf(Errc::invalid_argument, Errc::provider_unavailable));
+  EXPECT_EQ(response.error().code, Errc::invalid_argument);
 }
 
 TEST_F(HttpClientTest, a_header_that_would_split_the_request_is_refused) {
