@@ -91,10 +91,11 @@ class DocumentCache {
   }
 
   [[nodiscard]] bool is_due(const Entry& entry, bool refetch) const {
+    const bool fresh = entry.value != nullptr && clock_.now() < entry.fresh_until;
+    if (fresh && !refetch) return false;
     if (entry.in_flight) return true;
     if (!passed(entry.failed_at, rules_.between_failures)) return false;
-    if (refetch) return passed(entry.refetched_at, rules_.between_refetches);
-    return entry.value == nullptr || clock_.now() >= entry.fresh_until;
+    return !fresh || passed(entry.refetched_at, rules_.between_refetches);
   }
 
   // What there is without asking. A stale document is better than none for a while (JWK-06).

@@ -1,9 +1,10 @@
 // Where a provider's endpoints and keys are: from its profile, from the document it publishes, or both (metadata_mode).
 // Documents and key sets are cached, fetched once for all who ask, and kept for a day while the provider fails.
-// On the engine's executor only; must outlive it. `shut down` is that executor's end: nothing else runs here.
+// On the engine's executor only, which it must outlive.
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/clock.hpp"
@@ -34,6 +35,7 @@ class ProviderDirectory {
   Task<Result<std::shared_ptr<const ServerMetadata>>> document(const Provider& provider);
 
   const Log& log_;
+  std::set<std::string> without_document_;  // of which a failure was logged: once, not at every call
   DocumentCache<ServerMetadata> documents_;
   DocumentCache<JwkSet> key_sets_;
 };
