@@ -58,6 +58,7 @@ Result<> CurlTransfer::prepare() {
   set_callbacks();
   if (auto added = add_headers(); !added) return added;
   if (auto added = add_pinned_addresses(); !added) return added;
+  if (!options_.unix_socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, options_.unix_socket.c_str());
   if (!setup_ok_) return fail(Errc::internal, "libcurl refuses an option", "install libcurl 7.86 or newer with OpenSSL");
   return {};
 }

@@ -17,6 +17,7 @@ struct ClientOptions {
   int connections_per_host = 64;
   // "host:port:address": asks no resolver for that host. The address guard still judges the address.
   std::vector<std::string> pinned_addresses;
+  std::string unix_socket;  // a path: every request goes there, whatever its URL's host
 };
 
 class HttpClient final : public HttpTransport {
