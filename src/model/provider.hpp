@@ -125,10 +125,12 @@ struct ErrorProfile {
   std::vector<std::string> transient;  // codes that mean "try later" here
   std::vector<int> transient_statuses;
   std::vector<int> definite_statuses;  // 5xx, 429 … that carry definite errors here: their body is judged (CyberSource: 500)
-  std::string code_member = "error";  // dotted path of the error code
+  std::string code_member = "error";   // dotted path of the error code
   std::string description_member = "error_description";
 };
 
+// endpoints.revoke may hold {client_id}, and with style delete_path {token}. A delete_path without {token} sends the token
+// as the JSON body {"<token_parameter>": …} (GitHub).
 struct RevokeProfile {
   RevokeStyle style = RevokeStyle::rfc7009;
   RevokeOrder order = RevokeOrder::refresh_first;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/encoding.hpp"
+#include "oauth/profile_text.hpp"
 #include "oauth/profile_url.hpp"
 
 namespace evergrant {
@@ -18,49 +19,6 @@ bool contains(std::span<const std::string_view> all, std::string_view one) {
 }
 
 std::string quoted(std::string_view text) { return '"' + printable(text, 60) + '"'; }
-
-// RFC 9110 5.6.2: what a field name consists of.
-bool is_header_name(std::string_view name) {
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.contains(c);
-  });
-}
-
-bool is_header_value(std::string_view value) {
-  return std::ranges::none_of(value, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; });
-}
-
-bool is_identifier(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-  });
-}
-
-// The names in {braces}; nothing where a brace is left open.
-std::optional<Names> placeholders(std::string_view text) {
-  Names names;
-  for (std::size_t at = text.find_first_of("{}"); at != std::string_view::npos; at = text.find_first_of("{}", at)) {
-    const auto end = text.find('}', at);
-    if (text[at] == '}' || end == std::string_view::npos) return std::nullopt;
-    names.emplace_back(text.substr(at + 1, end - at - 1));
-    at = end + 1;
-  }
-  return names;
-}
-
-// The URL with something harmless in each place. A variable that begins a URL brings its scheme along.
-std::string sample_of(std::string_view url) {
-  std::string out;
-  while (!url.empty()) {
-    const auto open = url.find('{');
-    out += url.substr(0, open);
-    if (open == std::string_view::npos) break;
-    out += out.empty() ? "https://sample.example" : "sample";
-    url.remove_prefix(url.find('}', open) + 1);
-  }
-  return out;
-}
 
 class Checker {
  public:
@@ -150,7 +108,7 @@ void Checker::url(std::string field, std::string_view value, std::initializer_li
   for (const auto& name : further) {
     require(!host.contains('{' + std::string{name} + '}'), field, "{" + std::string{name} + "} must not stand in the host");
   }
-  if (const auto problem = url_problem(sample_of(value), p_.allow_loopback_http)) {
+  if (const auto problem = url_problem(sample_url(value), p_.allow_loopback_http)) {
     // The sample shows up in the words only where the URL has variables.
     add(std::move(field), names->empty() ? *problem : "with its {variables} filled: " + *problem);
   }
@@ -176,7 +134,7 @@ void Checker::issuer() {
             "must hold {tenantid} where id_token.issuer_rule is tenant_template");
   }
   if (!p_.issuer.empty()) {
-    const std::string issuer = is_template ? sample_of(p_.issuer) : p_.issuer;
+    const std::string issuer = is_template ? sample_url(p_.issuer) : p_.issuer;
     if (const auto problem = issuer_problem(issuer, p_.allow_loopback_http)) add("issuer", *problem);
   }
   if (p_.generic) return;

@@ -1,15 +1,12 @@
 #include "app/config.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "app/config_registrations.hpp"
+#include "unit/app/config_fixture.hpp"
 
 namespace evergrant::test {
 namespace {
@@ -19,26 +16,9 @@ namespace fs = std::filesystem;
 
 const fs::path source{EVERGRANT_SOURCE_DIR};
 
-// Six lines for a real provider, beside a KEK.
-constexpr std::string_view small = R"([keys]
-kek = { file = "/etc/evergrant/kek" }
-[[registration]]
-id = "qb"
-provider = "quickbooks"
-environment = "sandbox"
-client_id = "client"
-client_secret = { env = "EVERGRANT_TEST_SECRET" }
-)";
-
 std::string complaint(std::string_view text) {
   const auto config = parse_config(text, "e.toml");
   return config ? "" : config.error().message;
-}
-
-Config parsed(std::string_view text) {
-  auto config = parse_config(text, "/etc/evergrant/e.toml");
-  EXPECT_TRUE(config) << config.error().message;
-  return config ? std::move(*config) : Config{};
 }
 
 std::string contents(const fs::path& path) {
@@ -48,32 +28,8 @@ std::string contents(const fs::path& path) {
   return std::move(out).str();
 }
 
-// Sets a variable of the environment for the length of a test.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_{name} { ::setenv(name, value.c_str(), 1); }
-  ~Variable() { ::unsetenv(name_); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-};
-
-class SecretFile : public testing::Test {
- protected:
-  SecretFile() : path_{fs::path{testing::TempDir()} / ("evergrant_secret_" + std::to_string(::getpid()))} {}
-  ~SecretFile() override { fs::remove(path_); }
-  void write(std::string_view text, mode_t mode) const {
-    std::ofstream{path_} << text;
-    ::chmod(path_.c_str(), mode);
-  }
-  [[nodiscard]] SecretReference reference() const { return {.place = SecretPlace::file, .name = path_.string()}; }
-  fs::path path_;
-};
-
 TEST(Config, a_small_file_gives_a_whole_configuration) {
-  const Config config = parsed(small);
+  const Config config = parsed_config(small_config);
   EXPECT_EQ(config.server.address, "127.0.0.1");
   EXPECT_EQ(config.server.port, default_port);
   EXPECT_EQ(config.public_url, "http://127.0.0.1:9400");
@@ -86,7 +42,7 @@ TEST(Config, a_small_file_gives_a_whole_configuration) {
 }
 
 TEST(Config, fields_reach_their_place) {
-  const Config config = parsed(R"([server]
+  const Config config = parsed_config(R"([server]
 address = "0.0.0.0"
 port = 443
 public_url = "https://tokens.example.com/"
@@ -141,7 +97,7 @@ events = "2d"
 }
 
 TEST(Config, a_wrong_file_is_refused_with_file_line_and_what_was_expected) {
-  const std::string base{small};
+  const std::string base{small_config};
   const std::pair<std::string, std::string> table[] = {
       {base + "[sever]\nport = 1", "e.toml:9:2: field 'sever': unknown; did you mean 'server'?"},
       {base + "[server]\nprot = 1", "e.toml:10:1: field 'server.prot': unknown; did you mean 'server.port'?"},
@@ -178,7 +134,7 @@ TEST(Config, a_wrong_file_is_refused_with_file_line_and_what_was_expected) {
 }
 
 TEST(Config, a_secret_written_into_the_file_is_refused_and_not_repeated) {
-  const auto message = complaint(std::string{small} + "previous_client_secret = \"canary-secret\"\n");
+  const auto message = complaint(std::string{small_config} + "previous_client_secret = \"canary-secret\"\n");
   EXPECT_TRUE(message.starts_with("e.toml:9:1: field 'registration.previous_client_secret': found a secret written into"));
   EXPECT_EQ(message.find("canary"), std::string::npos);
 }
@@ -253,167 +209,6 @@ TEST(Config, the_example_file_shows_the_true_defaults) {
     compared += duration || node.kind == TomlKind::integer ? 1 : 0;
   }
   EXPECT_GE(compared, 20);
-}
-
-TEST_F(SecretFile, a_private_file_gives_its_contents_without_the_newline) {
-  write("s3cret\n", 0600);
-  const auto secret = resolve(reference());
-  ASSERT_TRUE(secret) << secret.error().message;
-  EXPECT_EQ(secret->reveal(), "s3cret");
-}
-
-TEST_F(SecretFile, a_file_that_others_may_open_is_refused_with_the_command_that_mends_it) {
-  for (const mode_t mode : {0640, 0604, 0620, 0660, 0644}) {
-    write("s3cret", mode);
-    const auto secret = resolve(reference());
-    ASSERT_FALSE(secret) << mode;
-    EXPECT_NE(secret.error().message.find(path_.string()), std::string::npos);
-    EXPECT_EQ(secret.error().hint, "chmod 600 " + path_.string());
-  }
-}
-
-TEST_F(SecretFile, an_empty_missing_or_odd_place_is_refused_by_name) {
-  write("\n", 0600);
-  EXPECT_NE(resolve(reference()).error().message.find("is empty"), std::string::npos);
-  EXPECT_NE(resolve({SecretPlace::file, "/nowhere/kek"}).error().message.find("/nowhere/kek"), std::string::npos);
-  EXPECT_NE(resolve({SecretPlace::file, testing::TempDir()}).error().message.find("not a regular file"), std::string::npos);
-  const auto unset = resolve({SecretPlace::environment, "EVERGRANT_TEST_UNSET"});
-  EXPECT_EQ(unset.error().message, "environment variable EVERGRANT_TEST_UNSET is not set");
-  const Variable empty{"EVERGRANT_TEST_EMPTY", ""};
-  EXPECT_FALSE(resolve({SecretPlace::environment, "EVERGRANT_TEST_EMPTY"}));
-}
-
-TEST_F(SecretFile, a_systemd_credential_is_read_from_its_directory) {
-  const SecretReference credential{.place = SecretPlace::credential, .name = path_.filename().string()};
-  EXPECT_NE(resolve(credential).error().message.find("CREDENTIALS_DIRECTORY is not set"), std::string::npos);
-  write("from systemd\n", 0440);
-  const Variable directory{"CREDENTIALS_DIRECTORY", path_.parent_path().string()};
-  const auto secret = resolve(credential);
-  ASSERT_TRUE(secret) << secret.error().message;
-  EXPECT_EQ(secret->reveal(), "from systemd");
-  EXPECT_FALSE(resolve({SecretPlace::credential, "../" + credential.name}));
-}
-
-class RegistrationsOfConfig : public testing::Test {
- protected:
-  RegistrationsOfConfig() : catalogue_{std::move(*load_profiles({source / "providers"}))} {}
-  [[nodiscard]] std::string problem(const std::string& text) const {
-    const auto made = make_registrations(parsed(text), catalogue_);
-    return made ? "" : made.error().message;
-  }
-  Variable secret_{"EVERGRANT_TEST_SECRET", "hush"};
-  ProviderCatalogue catalogue_;
-};
-
-TEST_F(RegistrationsOfConfig, six_lines_are_enough_for_a_real_provider) {
-  const auto made = make_registrations(parsed(small), catalogue_);
-  ASSERT_TRUE(made) << made.error().message;
-  ASSERT_EQ(made->size(), 1U);
-  const Registration& qb = made->front();
-  EXPECT_EQ(qb.id, RegistrationId{"qb"});
-  EXPECT_EQ(qb.provider.environment, "sandbox");
-  EXPECT_EQ(qb.provider.inject.api_base, "https://sandbox-quickbooks.api.intuit.com");
-  EXPECT_EQ(qb.redirect_uri, "http://127.0.0.1:9400/callback/qb");
-  EXPECT_EQ(qb.scopes, std::vector<std::string>{"com.intuit.quickbooks.accounting"});
-  ASSERT_EQ(qb.client_secrets.size(), 1U);
-  EXPECT_EQ(qb.client_secrets[0].value.reveal(), "hush");
-}
-
-TEST_F(RegistrationsOfConfig, an_issuer_is_enough_for_generic_openid_connect) {
-  const auto made = make_registrations(parsed(R"([keys]
-kek = { env = "K" }
-[[registration]]
-id = "corp"
-provider = "oidc"
-client_id = "c"
-client_secret = { env = "EVERGRANT_TEST_SECRET" }
-issuer = "http://127.0.0.1:3000"
-allow_loopback_http = true
-client_auth = "post"
-scopes = ["openid"]
-[registration.profile.refresh]
-rotation = "always_with_grace"
-grace = "30s"
-)"),
-                                       catalogue_);
-  ASSERT_TRUE(made) << made.error().message;
-  const Provider& provider = made->front().provider;
-  EXPECT_FALSE(provider.generic);
-  EXPECT_EQ(provider.issuer, "http://127.0.0.1:3000");
-  EXPECT_EQ(provider.token.client_auth, ClientAuth::post);
-  EXPECT_EQ(provider.refresh.grace, Duration{30s});
-  EXPECT_EQ(provider.metadata_mode, MetadataMode::discovery);
-}
-
-TEST_F(RegistrationsOfConfig, endpoints_are_enough_for_generic_oauth_and_may_lack_revocation) {
-  const auto made = make_registrations(parsed(R"([keys]
-kek = { env = "K" }
-[[registration]]
-id = "plain"
-provider = "oauth2"
-client_id = "c"
-client_auth = "none"
-[registration.endpoints]
-authorize = "https://x.example/a"
-token = "https://x.example/t"
-)"),
-                                       catalogue_);
-  ASSERT_TRUE(made) << made.error().message;
-  EXPECT_EQ(made->front().provider.endpoints.token, "https://x.example/t");
-  EXPECT_EQ(made->front().provider.revoke.style, RevokeStyle::none);
-  EXPECT_TRUE(made->front().client_secrets.empty());
-}
-
-TEST_F(RegistrationsOfConfig, two_secrets_are_kept_newest_first_with_the_end_of_the_newest) {
-  const Variable old{"EVERGRANT_TEST_OLD", "older"};
-  const auto made =
-      make_registrations(parsed(std::string{small} + "previous_client_secret = { env = \"EVERGRANT_TEST_OLD\" }\n"
-                                                     "client_secret_expires_at = 2027-06-30\n"),
-                         catalogue_);
-  ASSERT_TRUE(made) << made.error().message;
-  const auto& secrets = made->front().client_secrets;
-  ASSERT_EQ(secrets.size(), 2U);
-  EXPECT_EQ(secrets[0].value.reveal(), "hush");
-  EXPECT_EQ(secrets[1].value.reveal(), "older");
-  ASSERT_TRUE(secrets[0].expires_at);
-  EXPECT_EQ(to_rfc3339(*secrets[0].expires_at), "2027-06-30T00:00:00.000Z");
-  EXPECT_FALSE(secrets[1].expires_at);
-}
-
-TEST_F(RegistrationsOfConfig, margins_of_the_configuration_hold_where_the_profile_is_silent) {
-  const auto made = make_registrations(parsed(std::string{small} + "[refresh]\nadvisory_margin = \"7m\"\n"), catalogue_);
-  ASSERT_TRUE(made) << made.error().message;
-  EXPECT_EQ(made->front().provider.refresh.advisory_margin, Duration{7min});
-}
-
-TEST_F(RegistrationsOfConfig, what_a_registration_gets_wrong_is_told_at_its_place) {
-  const std::string start = "[keys]\nkek = { env = \"K\" }\n[[registration]]\nid = \"r\"\nclient_id = \"c\"\n";
-  const std::string secret = "client_secret = { env = \"EVERGRANT_TEST_SECRET\" }\n";
-  const std::string file = "/etc/evergrant/e.toml:";
-  const std::pair<std::string, std::string> table[] = {
-      {start + secret + "provider = \"quickboks\"",
-       "7:1: field 'registration.provider': \"quickboks\" is not known; did you mean \"quickbooks\"?"},
-      {start + secret + "provider = \"quickbooks\"\nenvironment = \"demo\"",
-       "8:1: field 'registration.environment': \"demo\" is not an environment of quickbooks, expected production or "
-       "sandbox"},
-      {start + "provider = \"xero\"", "3:1: field 'registration.client_secret': missing; give a reference to it"},
-      {start + "client_secret = { env = \"EVERGRANT_TEST_UNSET\" }\nprovider = \"xero\"",
-       "6:1: field 'registration.client_secret': environment variable EVERGRANT_TEST_UNSET is not set"},
-      {start + secret + "provider = \"xero\"\nclient_auth = \"none\"",
-       "6:1: field 'registration.client_secret': given, but client_auth is \"none\""},
-      {start + secret + "provider = \"xero\"\nclient_auth = \"private_key_jwt\"",
-       "8:1: field 'registration.client_auth': needs a key"},
-      {start + secret + "provider = \"oidc\"", "3:1: field 'registration.issuer': missing"},
-      {start + secret + "provider = \"oidc\"\nissuer = \"http://x.example\"",
-       "8:1: field 'registration.issuer': found \"http://x.example\", expected https"},
-      {start + secret + "provider = \"oauth2\"\n[registration.endpoints]\ntoken = \"https://x.example/t\"",
-       "8:15: field 'registration.endpoints.authorize': missing"},
-      {start + secret + "provider = \"xero\"\n[registration.profile.token]\nbdy = \"json\"",
-       "9:1: field 'registration.profile.token.bdy': unknown; did you mean 'registration.profile.token.body'?"},
-  };
-  for (const auto& [text, expected] : table) {
-    EXPECT_EQ(problem(text).substr(0, file.size() + expected.size()), file + expected) << text;
-  }
 }
 
 }  // namespace
