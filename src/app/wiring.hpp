@@ -1,0 +1,88 @@
+// The object graph, built in one place from top to bottom, started and stopped in order. One per process.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "access/access_control.hpp"
+#include "api/service.hpp"
+#include "app/config.hpp"
+#include "base/executor.hpp"
+#include "crypto/kek.hpp"
+#include "lifecycle/connect.hpp"
+#include "lifecycle/janitor.hpp"
+#include "lifecycle/revoker.hpp"
+#include "lifecycle/token_service.hpp"
+#include "net/http_client.hpp"
+#include "net/http_server.hpp"
+#include "oauth/metadata.hpp"
+#include "oauth/profile.hpp"
+#include "store/sqlite_store.hpp"
+#include "store/vault.hpp"
+
+namespace evergrant {
+
+// A KEK and the older ones that may still be needed to unwrap.
+struct Keks {
+  std::unique_ptr<KekSource> current;
+  std::vector<std::unique_ptr<KekSource>> previous;
+  [[nodiscard]] std::vector<KekSource*> older() const;
+};
+
+// Errors: invalid_argument, key_unavailable, each naming the reference.
+[[nodiscard]] Result<Keks> make_keks(const Config& config, Random& random);
+// The shipped profiles and the user's. Errors: those of the profiles; not_found where the shipped ones are not installed.
+[[nodiscard]] Result<ProviderCatalogue> load_catalogue(const Config& config);
+
+class Wiring {
+ public:
+  // Opens the store (blocking). Errors: those of keys, registrations and store.
+  [[nodiscard]] static Result<std::unique_ptr<Wiring>> make(const Config& config, const ProviderCatalogue& catalogue,
+                                                            std::vector<Registration> registrations, const Log& log);
+  ~Wiring();
+  Wiring(const Wiring&) = delete;
+  Wiring& operator=(const Wiring&) = delete;
+
+  // Loads the keys, starts the engine and the listener. Errors: key_unavailable, invalid_argument (address in use …).
+  [[nodiscard]] Result<> start();
+  // Lets what is in progress end, for a few seconds at most.
+  void stop();
+
+  [[nodiscard]] std::uint16_t port() const { return server_.port(); }
+  [[nodiscard]] Result<NewCaller> create_caller(std::string name, Policy policy);
+
+ private:
+  Wiring(const Config& config, const ProviderCatalogue& catalogue, std::vector<Registration> registrations, Keks keks,
+         std::unique_ptr<Store> store, const Log& log);
+  [[nodiscard]] TokenService::Parts parts();
+  // Starts a task that goes on until `stop`; `stop` waits for its end.
+  void run_until_stopped(Task<void> task);
+
+  const Log& log_;
+  SystemClock clock_;
+  SystemRandom random_;
+  Metrics metrics_;
+  Keks keks_;
+  RunLoop engine_;
+  std::unique_ptr<Store> store_;
+  HttpClient http_;
+  Registrations registrations_;
+  std::vector<Provider> providers_;
+  Vault vault_;
+  ProviderDirectory directory_;
+  TokenService tokens_;
+  Connector connector_;
+  Revoker revoker_;
+  Janitor janitor_;
+  Callers callers_;
+  Audit audit_;
+  ApiService api_;
+  HttpServer server_;
+  std::vector<Completion<bool>> endings_;
+  std::thread engine_thread_;
+  bool serving_ = false;
+};
+
+}  // namespace evergrant
