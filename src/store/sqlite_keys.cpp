@@ -71,6 +71,15 @@ Result<> retire(Database& database, const KeyId& id) {
   return {};
 }
 
+bool is_root(const StoredKey& key) { return key.tenant.empty() && key.purpose == KeyPurpose::sealing; }
+
+// A key under a root key that is gone could never be opened.
+Result<> check_root(Database& database, const std::string& root) {
+  const auto found = find_key(database, KeyId{root});
+  if (found && is_root(*found) && found->state != KeyState::retired) return {};
+  return fail(Errc::key_unavailable, "The root key " + root + " was retired meanwhile.", "Wrap with the active root key.");
+}
+
 SealedPlace read_place(const Statement& from) {
   Row row{from};
   SealedPlace place;
@@ -79,6 +88,8 @@ SealedPlace read_place(const Statement& from) {
   row.into(place.tokens.access_token);
   row.into(place.tokens.refresh_token);
   row.into(place.tokens.extras);
+  row.into(place.registration);
+  row.into(place.realm);
   return place;
 }
 
@@ -113,6 +124,9 @@ Task<Result<std::vector<StoredKey>>> SqliteStore::tenant_keys_wrapped_by(KeyId r
 
 Task<Result<>> SqliteStore::add_key(StoredKey key) {
   return write<>([key = std::move(key)](Database& database) -> Result<> {
+    if (!is_root(key)) {
+      if (auto root = check_root(database, key.wrapped_by); !root) return root;
+    }
     if (insert_key(database, key) == 0) return key_exists();
     return {};
   });
@@ -130,6 +144,10 @@ Task<Result<>> SqliteStore::replace_active_key(StoredKey key) {
 Task<Result<>> SqliteStore::rewrap_key(KeyId id, std::string old_wrapped, std::string wrapped, std::string wrapped_by) {
   return write<>([id = std::move(id), old_wrapped = std::move(old_wrapped), wrapped = std::move(wrapped),
                   wrapped_by = std::move(wrapped_by)](Database& database) -> Result<> {
+    const auto key = find_key(database, id);
+    if (key && !is_root(*key)) {
+      if (auto root = check_root(database, wrapped_by); !root) return root;
+    }
     const auto changed = database.execute(
         "UPDATE sealing_keys SET wrapped = ?, wrapped_by = ? WHERE id = ? AND wrapped = ? AND state <> 'retired'",
         Sealed{wrapped}, wrapped_by, id, Sealed{old_wrapped});
@@ -165,7 +183,8 @@ Task<Result<std::vector<SealedPlace>>> SqliteStore::sealed_by(TenantId tenant, K
   return read<std::vector<SealedPlace>>([tenant = std::move(tenant), key = std::move(key), limit,
                                          after = std::move(after)](Database& database) -> Result<std::vector<SealedPlace>> {
     Statement rows = database.query(
-        "SELECT id, generation, access_token, refresh_token, sealed_extras FROM connections WHERE tenant = ? AND id > ? AND "
+        "SELECT id, generation, access_token, refresh_token, sealed_extras, registration, realm FROM connections WHERE "
+        "tenant = ? AND id > ? AND "
         "(access_key = ? OR refresh_key = ? OR extras_key = ?) ORDER BY id LIMIT ?",
         tenant, after, key, key, key, std::max(limit, 0));
     return read_all(std::move(rows), read_place);

@@ -141,6 +141,8 @@ struct SealedPlace {
   ConnectionId connection;
   Generation generation = 0;
   SealedTokens tokens;
+  RegistrationId registration;
+  RealmId realm;
 };
 
 // --- HTTP idempotency ---
@@ -257,7 +259,8 @@ class Store {
   virtual Task<Result<std::vector<StoredKey>>> root_keys() = 0;
   virtual Task<Result<std::vector<StoredKey>>> tenant_keys(TenantId tenant) = 0;
   virtual Task<Result<std::vector<StoredKey>>> tenant_keys_wrapped_by(KeyId root_key, int limit) = 0;
-  // Errors: conflict if an active key of that tenant (or an active root key) exists; the caller reads again.
+  // Errors: conflict if an active key of that tenant (or an active root key) exists: the caller reads again; key_unavailable
+  // if a tenant key is wrapped by a root key that is unknown or retired. The same error of the next two.
   virtual Task<Result<>> add_key(StoredKey key) = 0;
   // Makes `key` active and the active one decrypt_only, in one transaction.
   virtual Task<Result<>> replace_active_key(StoredKey key) = 0;

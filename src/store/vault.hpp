@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,13 +53,17 @@ class Vault {
   Task<Result<Secret>> open(Place place, Sealed sealed);
   // The reading path: nothing if the tenant's key is not in memory yet (then `open`).
   std::optional<Result<Secret>> open_now(const Place& place, const Sealed& sealed) const;
+  // As `open_now`, straight into a buffer that the caller wipes, of at least `plain_size(sealed)` bytes (crypto/aead.hpp).
+  // Gives the number of bytes.
+  std::optional<Result<std::size_t>> open_into_now(const Place& place, const Sealed& sealed, std::span<char> out) const;
 
   // Keyed blind index of a value (VLT-10), with a key of its own per tenant; hex.
   Task<Result<std::string>> blind_index(TenantId tenant, std::string purpose, std::string value);
   // Keyed fingerprint for the audit trail: 12 hex digits; the same token gives the same one in this installation.
   [[nodiscard]] std::string fingerprint(const Secret& token) const;
 
-  // Online and resumable; calling it again continues.
+  // Online and resumable; calling it again continues: while a rotation is unfinished it makes no new key. A key that was
+  // replaced an hour ago and is not in use any more is retired on the way; `retire` does it at once.
   Task<Result<RotationReport>> rewrap_root_keys();                  // after the KEK changed
   Task<Result<RotationReport>> rotate_root_key();                   // a new root key; re-wraps all tenant keys
   Task<Result<RotationReport>> rotate_tenant_key(TenantId tenant);  // a new tenant key; re-seals its records

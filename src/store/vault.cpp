@@ -1,0 +1,112 @@
+#include "store/vault.hpp"
+
+#include "base/encoding.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/hash.hpp"
+#include "store/key_ring.hpp"
+#include "store/sealing.hpp"
+#include "store/vault_rotation.hpp"
+
+namespace evergrant {
+
+struct Vault::Impl {
+  Impl(Store& store_used, KekSource& kek, std::vector<KekSource*> previous, Clock& clock, Random& random_used,
+       const Log& log)
+      : store{store_used},
+        random{random_used},
+        ring{store, kek, std::move(previous), clock, random, log},
+        rotation{store, ring, clock, random, log} {}
+  Store& store;
+  Random& random;
+  KeyRing ring;
+  VaultRotation rotation;
+};
+
+namespace {
+
+constexpr std::size_t fingerprint_digits = 12;
+
+// What a key of its own for this purpose makes of `value`.
+std::string keyed_digest(const OpenKey& key, std::string_view purpose, std::string_view value) {
+  const auto bytes = key.material.reveal_bytes();
+  const Secret base{std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()}};  // NOLINT: bytes as text
+  return hex_encode(hmac_sha256(hkdf_sha256(base, purpose, key_bytes), value));
+}
+
+}  // namespace
+
+Place place_of(const Connection& connection, std::string_view field, Generation generation) {
+  return Place{connection.tenant, connection.registration, connection.realm, connection.id, field, generation};
+}
+
+Vault::Vault(Store& store, KekSource& kek, std::vector<KekSource*> previous, Clock& clock, Random& random, const Log& log)
+    : impl_{std::make_unique<Impl>(store, kek, std::move(previous), clock, random, log)} {}
+
+Vault::~Vault() = default;
+
+Task<Result<>> Vault::start() { return impl_->ring.start(); }
+
+Task<Result<Sealed>> Vault::seal(Place place, const Secret& plain) {
+  const auto key = co_await impl_->ring.sealing_key(place.tenant);
+  if (!key) co_return std::unexpected(key.error());
+  co_return seal_at(place, **key, plain.reveal(), impl_->random);
+}
+
+Task<Result<Secret>> Vault::open(Place place, Sealed sealed) {
+  const auto id = key_of(sealed);
+  if (!id) co_return std::unexpected(sealed_broken_at(place));
+  const auto key = co_await impl_->ring.opening_key(place.tenant, *id);
+  if (!key && key.error().code == Errc::sealed_broken) co_return std::unexpected(sealed_broken_at(place));
+  if (!key) co_return std::unexpected(key.error());
+  co_return open_at(place, **key, sealed);
+}
+
+std::optional<Result<Secret>> Vault::open_now(const Place& place, const Sealed& sealed) const {
+  const auto id = key_of(sealed);
+  if (!id) return std::unexpected(sealed_broken_at(place));
+  const KeyHandle key = impl_->ring.cached(*id);
+  if (!key) return std::nullopt;
+  return open_at(place, *key, sealed);
+}
+
+std::optional<Result<std::size_t>> Vault::open_into_now(const Place& place, const Sealed& sealed,
+                                                        std::span<char> out) const {
+  const auto id = key_of(sealed);
+  if (!id) return std::unexpected(sealed_broken_at(place));
+  const KeyHandle key = impl_->ring.cached(*id);
+  if (!key) return std::nullopt;
+  return open_at(place, *key, sealed, out);
+}
+
+Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpose, std::string value) {
+  const auto key = co_await impl_->ring.indexing_key(std::move(tenant));
+  if (!key) co_return std::unexpected(key.error());
+  co_return keyed_digest(**key, "blind-index:" + purpose, value);
+}
+
+std::string Vault::fingerprint(const Secret& token) const {
+  const KeyHandle key = impl_->ring.installation_key();
+  if (!key) return {};
+  return keyed_digest(*key, "fingerprint", token.reveal()).substr(0, fingerprint_digits);
+}
+
+Task<Result<RotationReport>> Vault::rewrap_root_keys() { return impl_->rotation.rewrap_root_keys(); }
+Task<Result<RotationReport>> Vault::rotate_root_key() { return impl_->rotation.rotate_root_key(); }
+Task<Result<RotationReport>> Vault::rotate_tenant_key(TenantId tenant) {
+  return impl_->rotation.rotate_tenant_key(std::move(tenant));
+}
+
+Task<Result<std::int64_t>> Vault::shred_tenant(TenantId tenant) {
+  impl_->ring.forget_tenant(tenant);
+  const auto erased = co_await impl_->store.shred_tenant_keys(tenant);
+  impl_->ring.forget_tenant(tenant);  // what was loaded in between
+  co_return erased;
+}
+
+Task<Result<>> Vault::retire(KeyId key) {
+  const auto retired = co_await impl_->store.retire_key(key);
+  if (retired) impl_->ring.forget(key);
+  co_return retired;
+}
+
+}  // namespace evergrant
