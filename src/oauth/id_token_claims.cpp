@@ -248,7 +248,7 @@ Result<IdTokenClaims> check_id_token_claims(std::string_view payload, std::strin
                                             const IdTokenExpectation& expectation) {
   auto object = parse_strict_object(payload, max_payload_depth, max_payload);
   if (!object) return refuse("claims", object.error().message);
-  const json::value document{std::move(*object)};
+  const json::value document(std::move(*object));  // braces would make it a list of one
   const json::object& claims = document.get_object();
   IdTokenClaims out;
   const std::array checks{check_kind(claims, typ),
