@@ -31,8 +31,8 @@ struct AuthorizationRequest {
 };
 
 // Never duplicates a parameter. Errors: invalid_argument (endpoint not https, a fragment, a parameter set twice).
-[[nodiscard]] Result<std::string> build_authorization_url(const Registration& registration, const AuthorizationRequest& request,
-                                                          const FlowSecrets& secrets);
+[[nodiscard]] Result<std::string> build_authorization_url(const Registration& registration,
+                                                          const AuthorizationRequest& request, const FlowSecrets& secrets);
 
 // The scopes of a flow: all configured ones, or the caller's narrower choice (AUTH-13).
 // Errors: invalid_argument naming the first scope that is not allowed.

@@ -1,4 +1,5 @@
-// Reading the authorization response (RFC 6749 4.1.2, RFC 9207). Pure: what it means is decided here, before anything is sent.
+// Reading the authorization response (RFC 6749 4.1.2, RFC 9207). Pure: what it means is decided here, before anything is
+// sent.
 #pragma once
 
 #include <map>
@@ -18,14 +19,14 @@ struct Callback {
   CallbackOutcome outcome = CallbackOutcome::refused;
   std::string state;
   Secret code;
-  std::string error;              // the provider's code, printable
-  std::string error_description;  // printable, cut; untrusted text
+  std::string error;                          // the provider's code, printable
+  std::string error_description;              // printable, cut; untrusted text
   std::map<std::string, std::string> extras;  // profile-listed only: realmId, location …
   std::optional<std::string> iss;
 };
 
-// Size caps, duplicates (CB-02), missing state, the provider's own signature over the query (CB-13, keyed with the client secret).
-// Errors: invalid_argument.
+// Size caps, duplicates (CB-02), missing state, the provider's own signature over the query (CB-13, keyed with the client
+// secret). Errors: invalid_argument.
 [[nodiscard]] Result<Callback> read_callback(std::string_view query, const Registration& registration);
 
 // CB-06 to CB-08: exact comparison with the issuer recorded when the flow began; `supported`: the metadata promises `iss`.

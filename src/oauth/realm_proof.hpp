@@ -21,9 +21,10 @@ struct RealmClues {
 class RealmProof {
  public:
   explicit RealmProof(HttpTransport& transport);
-  // The realm that these tokens really belong to, by the profile's rule: verified by a call with the new access token, taken from
-  // the token answer or the validated ID token. Source `none`: an empty realm (the connection's id stands for it).
-  // Errors: forbidden (the proof failed: nothing may be stored), provider_unavailable, provider_rejected, invalid_argument (no realm).
+  // The realm that these tokens really belong to, by the profile's rule: verified by a call with the new access token, taken
+  // from the token answer or the validated ID token. Source `none`: an empty realm (the connection's id stands for it).
+  // Errors: forbidden (the proof failed: nothing may be stored), provider_unavailable, provider_rejected, invalid_argument
+  // (no realm).
   Task<Result<RealmId>> prove(const Registration& registration, const Endpoints& endpoints, const TokenSet& tokens,
                               RealmClues clues);
 

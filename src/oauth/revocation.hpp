@@ -37,11 +37,12 @@ class RevocationEndpoint {
   RevocationEndpoint(HttpTransport& transport, Clock& clock);
   // Tells the provider about both tokens in the profile's order; the second only where one does not end the whole grant.
   // Sending a revocation twice is harmless, so any failure is `try_again`.
-  Task<RevocationVerdict> revoke(const Registration& registration, std::string revoke_url, std::optional<Secret> refresh_token,
-                                 std::optional<Secret> access_token);
+  Task<RevocationVerdict> revoke(const Registration& registration, std::string revoke_url,
+                                 std::optional<Secret> refresh_token, std::optional<Secret> access_token);
 
  private:
-  Task<RevocationVerdict> send(const Registration& registration, const std::string& revoke_url, Secret token, TokenKind kind);
+  Task<RevocationVerdict> send(const Registration& registration, const std::string& revoke_url, Secret token,
+                               TokenKind kind);
   HttpTransport& transport_;
   Clock& clock_;
 };

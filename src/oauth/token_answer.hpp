@@ -27,12 +27,16 @@ struct Verdict {
   std::string description;  // printable
   std::optional<Duration> retry_after;
   std::string correlation;  // the provider's correlation id (TOK-18)
+  int status = 0;           // of the HTTP answer; 0: there was none
 };
 
-// A complete HTTP answer. A 2xx without usable tokens is never `grant`: unparsable 2xx is ambiguous (the provider has acted).
-[[nodiscard]] Verdict judge_token_answer(const HttpResponse& response, const Provider& provider, const SentTokenRequest& sent,
-                                         Time now);
-// No answer: nothing sent (transient), or sent and lost (ambiguous).
+// A complete HTTP answer. A 2xx that states an error by its code is judged by that code (GitHub, Slack, Zoho); any other 2xx
+// without usable tokens is ambiguous (the provider has acted), never `grant`. An answer without a code gets "http_<status>",
+// which a profile may list among its terminal codes.
+[[nodiscard]] Verdict judge_token_answer(const HttpResponse& response, const Provider& provider,
+                                         const SentTokenRequest& sent, Time now);
+// No answer: nothing sent (transient; or registration, where our own configuration forbids it), or sent and lost
+// (ambiguous).
 [[nodiscard]] Verdict judge_transport_error(const Error& error);
 
 // Retry-After in seconds or as an HTTP-date (REF-12); bounded to a day.

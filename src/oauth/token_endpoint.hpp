@@ -29,9 +29,9 @@ class TokenEndpoint {
  public:
   TokenEndpoint(HttpTransport& transport, Clock& clock);
 
-  // Errors (of the transport): provider_unavailable: nothing was sent; ambiguous: sent, no answer read; invalid_argument: the URL.
-  // The next client secret is tried once where the first is answered with invalid_client (CA-11): that answer proves that the
-  // provider did not act.
+  // Errors (of the transport): provider_unavailable: nothing was sent; ambiguous: sent, no answer read; invalid_argument:
+  // the URL. The next client secret is tried once where the first is answered with invalid_client (CA-11): that answer
+  // proves that the provider did not act.
   Task<Result<RawTokenAnswer>> exchange_code(const Registration& registration, std::string token_url, Secret code,
                                              Secret verifier, std::vector<std::string> scope, Duration timeout);
   Task<Result<RawTokenAnswer>> refresh(const Registration& registration, std::string token_url, Secret refresh_token,

@@ -1,0 +1,150 @@
+#include "oauth/provider_error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/encoding.hpp"
+#include "oauth/json_member.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+// RFC 6749 5.2; Meta {error:{code}}; Fitbit {errors:[{errorType}]}; others put objects or texts into the array.
+constexpr std::array<std::string_view, 8> declared_paths{
+    "error", "error.code", "error.type", "error.error", "errors.0.errorType", "errors.0.code", "errors.0.error", "errors.0"};
+// Okta errorCode; Intuit's API faults; HubSpot {status: "BAD_REFRESH_TOKEN"}.
+constexpr std::array<std::string_view, 7> further_paths{"error_code", "errorCode",          "code",  "fault.error.0.code",
+                                                        "fault.code", "Fault.Error.0.code", "status"};
+constexpr std::array<std::string_view, 8> description_paths{
+    "error_description", "error.message", "errors.0.message", "error_message",
+    "message",           "errorSummary",  "detail",           "fault.error.0.detail"};
+
+// REF-10. Further codes come from the profile.
+constexpr std::array<std::string_view, 5> terminal_codes{"invalid_grant", "unauthorized_client", "interaction_required",
+                                                         "consent_required", "login_required"};
+constexpr std::array<std::string_view, 3> operator_codes{"invalid_client", "unsupported_grant_type", "invalid_scope"};
+
+bool is_token_character(char c) {
+  constexpr std::string_view marks = "-._~+/=%|:";
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.contains(c);
+}
+
+bool is_uuid(std::string_view word) {
+  if (word.size() != 36) return false;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const char c = word[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (dash ? c != '-' : !hex) return false;
+  }
+  return true;
+}
+
+// Long, with letters and digits mixed, and not a correlation id: some providers repeat the token that they refuse (TOK-13).
+bool looks_like_token(std::string_view word) {
+  while (!word.empty() && std::string_view{".:=%|"}.contains(word.back())) word.remove_suffix(1);
+  if (word.size() < 20 || is_uuid(word)) return false;
+  const bool digit = std::ranges::any_of(word, [](char c) { return c >= '0' && c <= '9'; });
+  const bool letter = std::ranges::any_of(word, [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; });
+  return (digit && letter) || word.size() >= 48;
+}
+
+std::string without_tokens(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto end = std::ranges::find_if_not(text, is_token_character);
+    const std::string_view word{text.begin(), end};
+    out += looks_like_token(word) ? std::string_view{"[removed]"} : word;
+    text.remove_prefix(word.size());
+    if (text.empty()) break;
+    out += text.front();
+    text.remove_prefix(1);
+  }
+  return out;
+}
+
+// False, zero, empty and null are how some providers say "no error".
+std::optional<std::string> code_at(const json::value& body, std::string_view path) {
+  const auto* value = path.empty() ? nullptr : member_at(body, path);
+  if (value == nullptr) return std::nullopt;
+  auto text = text_of(*value);
+  if (!text || *text == "false" || *text == "0") return std::nullopt;
+  return text;
+}
+
+bool is_number(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::optional<std::string> find_code(const json::value& body, const ErrorProfile& profile, ErrorShapes shapes) {
+  if (auto code = code_at(body, profile.code_member)) return code;
+  for (const auto path : declared_paths) {
+    if (auto code = code_at(body, path)) return code;
+  }
+  if (shapes == ErrorShapes::declared) return std::nullopt;
+  for (const auto path : further_paths) {
+    auto code = code_at(body, path);
+    // A "status" that repeats the HTTP status says nothing.
+    if (code && !(path == "status" && is_number(*code))) return code;
+  }
+  return std::nullopt;
+}
+
+std::string find_description(const json::value& body, const ErrorProfile& profile) {
+  if (!profile.description_member.empty()) {
+    if (const auto text = string_at(body, profile.description_member)) return std::string{*text};
+  }
+  for (const auto path : description_paths) {
+    if (const auto text = string_at(body, path)) return std::string{*text};
+  }
+  return {};
+}
+
+bool holds(const json::value& body, std::string_view predicate) {
+  const auto equals = predicate.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  const bool negated = predicate[equals - 1] == '!';
+  const auto* value = member_at(body, trim(predicate.substr(0, negated ? equals - 1 : equals)));
+  if (value == nullptr) return false;
+  const bool same = text_of(*value).value_or("") == trim(predicate.substr(equals + 1));
+  return same != negated;
+}
+
+bool contains(std::span<const std::string_view> all, std::string_view one) {
+  return std::ranges::find(all, one) != all.end();
+}
+bool contains(const std::vector<std::string>& all, std::string_view one) { return std::ranges::find(all, one) != all.end(); }
+bool contains(const std::vector<int>& all, int one) { return std::ranges::find(all, one) != all.end(); }
+
+}  // namespace
+
+std::optional<ProviderError> read_provider_error(const json::value& body, const ErrorProfile& profile, ErrorShapes shapes) {
+  const auto code = find_code(body, profile, shapes);
+  if (!code) return std::nullopt;
+  return ProviderError{.code = printable(without_tokens(*code), 100),
+                       .description = printable(without_tokens(find_description(body, profile)), 300)};
+}
+
+bool says_failure(const json::value& body, const std::vector<std::string>& predicates) {
+  return std::ranges::any_of(predicates, [&](const std::string& predicate) { return holds(body, predicate); });
+}
+
+FailureClass class_of_error(std::string_view code, const ErrorProfile& profile) {
+  if (contains(profile.transient, code)) return FailureClass::transient;
+  if (contains(profile.operator_, code)) return FailureClass::registration;
+  if (contains(profile.terminal, code)) return FailureClass::grant;
+  if (contains(operator_codes, code)) return FailureClass::registration;
+  if (contains(terminal_codes, code)) return FailureClass::grant;
+  return FailureClass::transient;
+}
+
+bool is_transient_status(int status, const ErrorProfile& profile) {
+  if (contains(profile.transient_statuses, status)) return true;
+  if (contains(profile.definite_statuses, status)) return false;
+  return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+}  // namespace evergrant

@@ -1,0 +1,119 @@
+#include "oauth/token_members.hpp"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
+#include "base/encoding.hpp"
+#include "oauth/token_lifetime.hpp"
+
+namespace evergrant {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t max_extra = 2048;
+
+// The member that stands beside the access token, where that is nested; else at the top.
+std::string beside_access_token(const json::value& body, const TokenProfile& profile, std::string_view name) {
+  const auto dot = profile.access_token_member.rfind('.');
+  if (dot == std::string::npos) return std::string{name};
+  std::string path = profile.access_token_member.substr(0, dot + 1) + std::string{name};
+  return member_at(body, path) == nullptr ? std::string{name} : path;
+}
+
+bool is_token_text(std::string_view token) {
+  return std::ranges::all_of(token, [](char c) { return c >= 0x20 && c < 0x7F; });  // VSCHAR (RFC 6749 A.12)
+}
+
+std::expected<std::string, std::string_view> token_type(const json::value& body, const TokenProfile& profile) {
+  const auto found = string_at(body, beside_access_token(body, profile, "token_type"));
+  const std::string type{found.value_or(profile.default_token_type)};
+  if (type.empty()) return std::unexpected("no_token_type");
+  const auto same = [&](const std::string& accepted) { return equal_ignoring_case(accepted, type); };
+  if (std::ranges::none_of(profile.token_types, same)) return std::unexpected("unknown_token_type");
+  return equal_ignoring_case(type, "bearer") ? "Bearer" : printable(type, 50);
+}
+
+std::vector<std::string> split_scope(std::string_view text, std::string_view separators) {
+  std::vector<std::string> scope;
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of(separators), text.size());
+    if (const auto piece = trim(text.substr(0, end)); !piece.empty()) scope.emplace_back(piece);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return scope;
+}
+
+// TOK-10. Text, a list (Twitch), or silence, which means what was asked for.
+std::vector<std::string> granted_scope(const json::value& body, const TokenProfile& profile, const SentTokenRequest& sent) {
+  const auto* value = member_at(body, profile.scope_member);
+  if (value == nullptr) return sent.scope;
+  if (const auto* text = value->if_string()) return split_scope(*text, profile.scope_separators);
+  const auto* list = value->if_array();
+  if (list == nullptr) return sent.scope;
+  std::vector<std::string> scope;
+  for (const auto& element : *list) {
+    if (const auto* text = element.if_string(); text != nullptr && !text->empty()) {
+      scope.emplace_back(std::string_view{*text});
+    }
+  }
+  return scope;
+}
+
+// The profile cannot make a token an extra by listing it.
+bool is_token_member(std::string_view path, const TokenProfile& profile) {
+  return path == profile.access_token_member || path == profile.refresh_token_member || path == "id_token" ||
+         path.ends_with(".access_token") || path.ends_with(".refresh_token") || path.ends_with(".id_token") ||
+         path == "access_token" || path == "refresh_token";
+}
+
+std::map<std::string, std::string> kept_extras(const json::value& body, const TokenProfile& profile) {
+  std::map<std::string, std::string> extras;
+  for (const auto& path : profile.kept_members) {
+    const auto* value = is_token_member(path, profile) ? nullptr : member_at(body, path);
+    if (value == nullptr) continue;
+    auto text = text_of(*value);
+    if (text && text->size() <= max_extra) extras.emplace(path, std::move(*text));
+  }
+  return extras;
+}
+
+Secret remaining_members(json::value& body, const TokenProfile& profile, std::string_view id_token_path) {
+  erase_at(body, profile.access_token_member);
+  erase_at(body, profile.refresh_token_member);
+  erase_at(body, id_token_path);
+  if (body.get_object().empty()) return {};
+  return Secret::take(json::serialize(body));
+}
+
+}  // namespace
+
+bool has_access_token(const json::value& body, const TokenProfile& profile) {
+  return string_at(body, profile.access_token_member).has_value();
+}
+
+std::expected<TokenSet, std::string_view> read_token_set(WipedJson body, const Provider& provider,
+                                                         const SentTokenRequest& sent) {
+  const TokenProfile& profile = provider.token;
+  json::value& root = body.get();
+  const auto access = string_at(root, profile.access_token_member);
+  if (!access) return std::unexpected("no_access_token");
+  if (!is_token_text(*access)) return std::unexpected("malformed_access_token");
+  auto type = token_type(root, profile);
+  if (!type) return std::unexpected(type.error());
+  TokenSet tokens;
+  tokens.access_token = Secret{*access};
+  tokens.token_type = std::move(*type);
+  if (const auto text = string_at(root, profile.refresh_token_member)) tokens.refresh_token.emplace(*text);
+  const std::string id_token_path = beside_access_token(root, profile, "id_token");
+  if (const auto text = string_at(root, id_token_path)) tokens.id_token.emplace(*text);
+  tokens.scope = granted_scope(root, profile, sent);
+  tokens.access_expires_at = access_expiry(root, provider, sent.sent_at);
+  tokens.refresh_idle_expires_at = refresh_idle_expiry(root, provider, sent.sent_at);
+  tokens.refresh_absolute_expires_at = refresh_absolute_expiry(root, provider, sent.sent_at);
+  tokens.extras = kept_extras(root, profile);
+  tokens.raw_extras = remaining_members(root, profile, id_token_path);
+  return tokens;
+}
+
+}  // namespace evergrant
