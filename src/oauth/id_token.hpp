@@ -1,7 +1,9 @@
 // ID tokens (OpenID Connect Core 3.1.3.7): the signature is always verified, though the code flow over TLS would let a
 // client skip it. Checked once, then only the claims that are needed are kept; the token itself is never stored (IDT-18).
 // The checks are pure; `validate_id_token` runs where its directory lives. Errors name the check that failed:
-// forbidden (a check), sealed_broken (the signature), unsupported (encrypted), and the directory's.
+// forbidden (it is about somebody else, or for somebody else: iss, aud, azp, sub, nonce, realm), provider_rejected (any
+// other check), invalid_argument (not an acceptable JWS), sealed_broken (the signature), unsupported (encrypted), not_found
+// (no such key), and the directory's.
 #pragma once
 
 #include <map>

@@ -21,7 +21,7 @@ constexpr std::size_t max_kept = 1024;
 constexpr double last_second = 253'402'300'799;  // of the year 9999
 
 std::unexpected<Error> refuse(std::string_view check, std::string_view why) {
-  return fail(Errc::forbidden, "ID token: " + std::string{check} + ": " + std::string{why});
+  return fail(Errc::provider_rejected, "ID token: " + std::string{check} + ": " + std::string{why});
 }
 
 Result<std::string> text_claim(const json::object& claims, std::string_view name) {
@@ -242,6 +242,12 @@ Result<> check_parties(const json::object& claims, const IdTokenExpectation& exp
   return {};
 }
 
+// A token about somebody else is told from one that is merely wrong: whoever refreshes must stop at the first only.
+Result<> as_mismatch(Result<> check) {
+  if (!check) check.error().code = Errc::forbidden;
+  return check;
+}
+
 }  // namespace
 
 Result<IdTokenClaims> check_id_token_claims(std::string_view payload, std::string_view alg, std::string_view typ,
@@ -252,11 +258,11 @@ Result<IdTokenClaims> check_id_token_claims(std::string_view payload, std::strin
   const json::object& claims = document.get_object();
   IdTokenClaims out;
   const std::array checks{check_kind(claims, typ),
-                          check_parties(claims, expectation, out),
+                          as_mismatch(check_parties(claims, expectation, out)),
                           check_times(claims, expectation, out),
                           check_access_token_hash(claims, alg, expectation),
                           check_required(claims, expectation),
-                          check_realm(document, expectation, out)};
+                          as_mismatch(check_realm(document, expectation, out))};
   for (const auto& check : checks) {
     if (!check) return std::unexpected(check.error());
   }
