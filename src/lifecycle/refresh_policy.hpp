@@ -17,24 +17,39 @@ struct Margins {
   Duration mandatory;  // closer than this: wait for a refresh, but serve a still valid token rather than fail
 };
 
-// From the profile, or max(60 s, 10 % of life) and min(30 s, half of advisory); never more than half of the token's life.
+// From the profile, or max(60 s, 10 % of life) and min(30 s, half of advisory); never more than half of the token's life,
+// never ahead of what the provider allows (earliest_before_expiry). Where a refresh kills the old access token (REF-16),
+// nothing is refreshed behind a caller who still holds it: advisory is then no more than mandatory.
 [[nodiscard]] Margins margins_of(const Provider& provider, std::optional<Duration> lifetime);
 
+// How long the connection's access token lived when it was new; nothing if it does not expire.
+[[nodiscard]] std::optional<Duration> lifetime_of(const Connection& connection);
+
+// True if there is something to refresh with: a refresh token, or an access token that renews itself.
+[[nodiscard]] bool can_refresh(const Connection& connection, const Provider& provider);
+
+// Why a connection in this status gives no token; nothing: it may.
+[[nodiscard]] std::optional<Error> refusal_of(const Connection& connection);
+
 enum class ReadAction : std::uint8_t {
-  serve,                  // valid and far from its end
-  serve_and_refresh,      // valid, inside the advisory margin
-  refresh_or_serve,       // inside the mandatory margin or under min_ttl: wait for a refresh; on failure serve what is still valid
-  refresh_or_fail,        // expired
+  serve,              // valid and far from its end
+  serve_and_refresh,  // valid, inside the advisory margin
+  refresh_or_serve,   // inside the mandatory margin or under min_ttl: wait for a refresh; on failure serve what is still
+                      // valid
+  refresh_or_fail,    // expired
 };
 
-// `min_ttl` is clamped to what a fresh token can have, so that asking for more life than the provider gives causes one refresh,
-// not one at every read.
-[[nodiscard]] ReadAction decide_read(const Connection& connection, const Provider& provider, std::optional<Duration> lifetime,
-                                     Duration min_ttl, Time now);
+// `min_ttl` is clamped to life minus the advisory margin: a fresh token then qualifies for at least that margin, so callers
+// that ask for more life than the provider gives cause one refresh per margin, not one at every read.
+[[nodiscard]] ReadAction decide_read(const Connection& connection, const Provider& provider,
+                                     std::optional<Duration> lifetime, Duration min_ttl, Time now);
 
-// The next time the scheduler looks at the connection: ahead of expiry while it is used, inside the idle window while it is not;
-// jitter is drawn here, once.
-[[nodiscard]] std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens, Time now, Random& random);
+// The next time the scheduler looks at the connection; jitter is drawn here, once. While the connection is in use
+// (`last_used_at` within two lifetimes, at least an hour): between half of the token's life and its advisory margin, so wide
+// that a million connections made in one minute do not come back in one minute. Otherwise: the keep-alive, in the third
+// tenth of the idle window. Nothing where there is no refresh token or nothing to keep alive.
+[[nodiscard]] std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens,
+                                                std::optional<Time> last_used_at, Time now, Random& random);
 
 struct FailureDecision {
   Failure failure;
@@ -49,13 +64,23 @@ struct FailureDecision {
 [[nodiscard]] FailureDecision decide_failure(const Connection& connection, const Provider& provider, const Verdict& verdict,
                                              Time now, Random& random);
 
+// The earliest time at which the engine sends again after the failure that the row records; nothing: at once.
+[[nodiscard]] std::optional<Time> not_before(const Connection& connection);
+
 // I6: what to do about a refresh that was sent and has no answer.
 enum class Recovery : std::uint8_t {
-  replay,      // the same refresh token again: it never rotates, may be unchanged, or the grace window is open
-  replay_once, // strict: one replay is the only chance left, since the access token is at its end
-  wait,        // strict, and the access token still lives: nothing is gained by hurrying
-  quarantine,  // a replay was made and was ambiguous again, or would kill a family that is in use
+  replay,       // the same refresh token again: it never rotates, may be unchanged, or the grace window is open
+  replay_once,  // strict: asking again is the only chance left, since the access token is at its end: nothing can be lost by
+                // it
+  wait,         // strict, and the access token still lives: nothing is gained by hurrying, and a reuse check could kill it
+  quarantine,   // a week of replays was ambiguous each time: a person must look
 };
-[[nodiscard]] Recovery decide_recovery(const Connection& connection, const Provider& provider, const Attempt& attempt, Time now);
+[[nodiscard]] Recovery decide_recovery(const Connection& connection, const Provider& provider, const Attempt& attempt,
+                                       Time now);
+
+// Uniform in [least, most].
+[[nodiscard]] Duration draw_between(Duration least, Duration most, Random& random);
+// Exponential, capped: base, 2 base, 4 base … `cap` for the first, second, third … failure.
+[[nodiscard]] Duration backoff_ceiling(int failures, Duration base, Duration cap);
 
 }  // namespace evergrant

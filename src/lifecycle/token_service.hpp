@@ -1,7 +1,7 @@
 // The reading path and the refresh engine: "a working access token for this connection", for ever.
 //
-// `read_now` may be called on any thread and never waits; everything else is a coroutine that may be awaited on any executor:
-// it hops to the engine's executor, where single flight, leases and schedules live, and comes back.
+// `read_now` may be called on any thread and never waits; everything else is a coroutine that may be awaited on any
+// executor: it hops to the engine's executor, where single flight, leases and schedules live, and comes back.
 #pragma once
 
 #include <memory>
@@ -25,13 +25,17 @@ namespace evergrant {
 class ProviderDirectory;  // oauth/metadata.hpp
 
 struct RefreshOptions {
-  std::string owner;                                  // this process: unique per start
-  Duration lease{std::chrono::seconds{60}};           // outlives the whole call; renewed at a third
-  Duration timeout{std::chrono::seconds{30}};         // of one token request; shorter than the lease
-  Duration reader_wait{std::chrono::seconds{10}};     // how long a reader waits where it names no deadline
-  Duration forced_interval{std::chrono::seconds{30}}; // at most one forced refresh per connection in this time (REF-19)
-  int concurrency = 32;                               // token requests in flight per registration
-  std::size_t cache_entries = 100'000;                // sealed token sets kept in memory
+  std::string owner;                                   // this process: unique per start
+  Duration lease{std::chrono::seconds{60}};            // outlives the whole call; renewed at a third
+  Duration timeout{std::chrono::seconds{30}};          // of one token request; shorter than the lease
+  Duration reader_wait{std::chrono::seconds{10}};      // how long a reader waits where it names no deadline
+  Duration forced_interval{std::chrono::seconds{30}};  // at most one forced refresh per connection in this time (REF-19)
+  int concurrency = 32;                                // token requests in flight per registration
+  std::size_t cache_entries = 100'000;                 // sealed token sets kept in memory
+  // `forget` tells this process at once. Where others share the store, they are noticed by reading the row again behind a
+  // read once an entry is this old, and before a read once it is four times as old. Zero: nobody else writes.
+  Duration recheck{std::chrono::seconds{30}};
+  int due_batch = 200;  // connections that the scheduler takes up at a look
 };
 
 struct ReadRequest {
@@ -54,6 +58,7 @@ class TokenService {
     const Log& log;
   };
   TokenService(Parts parts, RefreshOptions options);
+  // Nothing of it may be under way any more: after `stop`, or once the engine's executor runs no work.
   ~TokenService();
   TokenService(const TokenService&) = delete;
   TokenService& operator=(const TokenService&) = delete;
@@ -61,12 +66,16 @@ class TokenService {
   // The token if it is in memory, valid and needs nobody to wait; nothing otherwise (then `token`). Starts a refresh behind
   // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
+  std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
+                                        const ReadRequest& request);
 
   // Errors: not_found, revoked, reauth_required, quarantined, registration_paused, provider_unavailable, deadline_exceeded …
   Task<Result<TokenLease>> token(ConnectionId id, ReadRequest request);
   Task<Result<TokenLease>> token_of(RegistrationId registration, RealmId realm, ReadRequest request);
   // Refreshes unless a newer generation than `seen` exists (then that one is answered). Without `seen`: the current one is
-  // reported as bad. At most one forced refresh per connection and interval: sooner, the current token if valid, else rate_limited.
+  // reported as bad. At most one forced refresh per connection and interval: sooner, the current token, as `token` would
+  // give it. A forced refresh that fails is an error, though the current token may be valid by the clock: the caller knows
+  // it as bad.
   Task<Result<TokenLease>> refresh(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
 
   // Others changed this row (connect, revoke, an operator): forget what is cached about it.
@@ -74,7 +83,7 @@ class TokenService {
   // What connect uses to store a new grant's tokens the way refresh does.
   Task<Result<TokenUpdate>> seal_tokens(const Connection& connection, Generation generation, TokenSet tokens);
 
-  // Scheduler: refreshes what is due, resolves unresolved attempts, writes last_used_at; call it once, it goes on until `stop`.
+  // Scheduler: refreshes what is due, resolves unresolved attempts; call it once, it goes on until `stop`.
   Task<void> run();
   // Lets refreshes in flight end (bounded by their own timeouts), takes no new ones.
   Task<void> stop();

@@ -1,0 +1,70 @@
+// Makes what a provider answered durable, however long the store refuses: a rotated refresh token that only this process
+// knows is never dropped (design section 5, steps 4 and 5). What is repeated is the saving, never the exchange.
+// On the engine's executor.
+#pragma once
+
+#include "lifecycle/held_grant.hpp"
+#include "lifecycle/refresh_report.hpp"
+#include "lifecycle/token_cache.hpp"
+#include "lifecycle/token_sealing.hpp"
+#include "oauth/token_endpoint.hpp"
+
+namespace evergrant {
+
+// What the timeline says about a stored answer.
+struct AnswerNote {
+  bool rotated = false;
+  std::string correlation;
+};
+
+class AnswerSaver {
+ public:
+  AnswerSaver(Store& store, Vault& vault, Clock& clock, const Log& log, TokenSealing& sealing, TokenCache& cache,
+              RefreshReport& report, const Registrations& registrations, std::string owner, Duration lease);
+  AnswerSaver(const AnswerSaver&) = delete;
+  AnswerSaver& operator=(const AnswerSaver&) = delete;
+
+  // Seals the raw answer into the attempt; comes back when the store has it, or when the attempt was settled by others.
+  Task<void> keep(HeldGrant& held, const RawTokenAnswer& answer);
+  // The kept answer of an earlier attempt. Errors: sealed_broken, key_unavailable, invalid_argument (not a journal).
+  Task<Result<RawTokenAnswer>> read_kept(const Connection& row, const Attempt& attempt);
+
+  // Stores the new token set for the held row, and before it for all that share the grant, so that a crash between leaves
+  // the attempt open. Comes back when it is durable (I2) or must not be stored: errors `revoked` (the new tokens wait in the
+  // outbox, I5), `quarantined` (the kept answer waits for the operator).
+  Task<Result<>> commit(HeldGrant& held, TokenSet tokens, AnswerNote note);
+
+  // Gives the tokens of one grant to everybody else who shares it; how many have them now.
+  Task<int> share(Connection row, const TokenSet& tokens, const AnswerNote& note);
+  // Gives them to one row, under the fence that the caller holds, or under its own lease where `fence` is 0.
+  Task<Result<>> adopt(Connection row, Fence fence, TokenSet tokens);
+  // Tokens that must not stay alive: into the outbox, whatever it takes (I5).
+  Task<void> enqueue_revocation(Connection row, OutboxKind kind, TokenSet tokens);
+
+ private:
+  enum class Step : std::uint8_t { done, again, newer, revoked, quarantined };
+  struct Place {  // one row to be written, with the fence to write under
+    Connection row;
+    Fence fence = 0;
+  };
+  Task<Step> store_once(Place& place, const TokenSet& tokens, const AnswerNote& note);
+  Task<Step> look_again(Place& place, const std::optional<SealedTokens>& ours, Errc why);
+  Task<Step> store_until_done(Place& place, const TokenSet& tokens, const AnswerNote& note);
+  Task<void> end_attempt(const HeldGrant& held);
+  Task<void> pause_before_retry(int& tries, std::string_view what, const Connection& row, Errc why);
+  void remember(const Connection& row, const TokenUpdate& update, TokenCache::Ticket ticket);
+
+  Store& store_;
+  Vault& vault_;
+  Clock& clock_;
+  const Log& log_;
+  TokenSealing& sealing_;
+  TokenCache& cache_;
+  RefreshReport& report_;
+  const Registrations& registrations_;
+  std::string owner_;
+  Duration lease_;
+  int unsaved_ = 0;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,151 @@
+#include "lifecycle/due_loop.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace evergrant {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration recover_every = 30s;
+constexpr Duration longest_sleep = 60s;  // other processes and operators change rows too
+constexpr Duration shortest_sleep = 250ms;
+constexpr Duration after_store_error = 1s;
+constexpr int attempts_at_once = 10'000;
+
+}  // namespace
+
+DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
+                 SingleFlight& flights, int batch)
+    : executor_{executor},
+      store_{store},
+      clock_{clock},
+      log_{log},
+      report_{report},
+      refresher_{refresher},
+      flights_{flights},
+      batch_{batch} {}
+
+Task<void> DueLoop::run() {
+  co_await load_pauses();
+  Time next_recovery = clock_.now();
+  while (!stopping_) {  // ends with `stop`
+    if (clock_.now() >= next_recovery) {
+      co_await recover();
+      next_recovery = clock_.now() + recover_every;
+    }
+    const Duration next = co_await start_due();
+    if (stopping_) break;
+    co_await sleep(std::min<Duration>(next, next_recovery - clock_.now()));
+  }
+}
+
+void DueLoop::stop() {
+  stopping_ = true;
+  wake_.set(true);
+}
+
+void DueLoop::wake_by(Time due) {
+  if (asleep_until_ && due < *asleep_until_) wake_.set(true);
+}
+
+Task<void> DueLoop::sleep(Duration at_most) {
+  wake_ = Completion<bool>{};
+  const Duration length = std::max(at_most, shortest_sleep);
+  asleep_until_ = clock_.now() + length;
+  const Executor::TimerId timer = executor_.call_after(length, [wake = wake_] { wake.set(true); });
+  co_await wake_;
+  executor_.cancel(timer);
+  asleep_until_.reset();
+}
+
+Task<void> DueLoop::load_pauses() {
+  auto loaded = co_await refresher_.start();
+  while (!loaded && !stopping_) {  // ends when the store answers, or with `stop`
+    log_.error("pauses_not_read", {{"code", to_string(loaded.error().code)}});
+    co_await sleep(after_store_error);
+    loaded = co_await refresher_.start();
+  }
+}
+
+void DueLoop::begin(const std::string& key, const RefreshWish& wish) {
+  if (!flights_.begin(key)) return;
+  report_.in_flight(flights_.size());
+  spawn(executor_, fly(key, wish));  // ends with the refresh, which ends by its own deadlines
+}
+
+Task<void> DueLoop::fly(std::string key, RefreshWish wish) {
+  Result<> outcome;
+  try {
+    outcome = co_await refresher_.refresh(std::move(wish));
+  } catch (const std::exception& bug) {
+    log_.error("refresh_threw", {{"flight", key}, {"what", bug.what()}});
+    outcome = fail(Errc::internal, "the refresh ended by a bug", "See the log, event refresh_threw.");
+  }
+  end(key, outcome);
+}
+
+void DueLoop::end(const std::string& key, const Result<>& outcome) {
+  flights_.end(key, outcome);
+  report_.in_flight(flights_.size());
+}
+
+// Step 8: at start, and again every half minute for those whose lease still ran or whose store failed.
+Task<void> DueLoop::recover() {
+  auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
+  if (!attempts) {
+    log_.warning("attempts_not_read", {{"code", to_string(attempts.error().code)}});
+    co_return;
+  }
+  for (Attempt& attempt : *attempts) {
+    const auto row = co_await store_.connection(attempt.connection);
+    const std::string key = row ? flight_key(*row) : attempt.connection.str();
+    if (stopping_ || !flights_.begin(key)) continue;
+    report_.in_flight(flights_.size());
+    spawn(executor_, resolve(key, std::move(attempt)));  // ends as `fly` does
+  }
+}
+
+Task<void> DueLoop::resolve(std::string key, Attempt attempt) {
+  Result<> outcome;
+  const std::string connection = attempt.connection.str();
+  try {
+    outcome = co_await refresher_.recover(std::move(attempt));
+  } catch (const std::exception& bug) {
+    log_.error("recovery_threw", {{"connection", connection}, {"what", bug.what()}});
+    outcome = fail(Errc::internal, "the recovery ended by a bug", "See the log, event recovery_threw.");
+  }
+  end(key, outcome);
+}
+
+// Starts what is due; how long until there may be more.
+Task<Duration> DueLoop::start_due() {
+  const int limit = batch_ + static_cast<int>(flights_.size());  // those that wait for a slot are still listed
+  const auto rows = co_await store_.due(clock_.now(), limit);
+  if (!rows) {
+    log_.warning("due_not_read", {{"code", to_string(rows.error().code)}});
+    co_return after_store_error;
+  }
+  report_.due(rows->size());
+  if (stopping_) co_return shortest_sleep;
+  for (const Connection& row : *rows) begin(flight_key(row), {row.id, row.generation, Cause::due});
+  if (std::cmp_greater_equal(rows->size(), limit)) co_return shortest_sleep;
+  const Duration next = co_await until_next_due();
+  co_return next;
+}
+
+Task<Duration> DueLoop::until_next_due() {
+  const Time now = clock_.now();
+  const auto rows = co_await store_.due(now + longest_sleep, static_cast<int>(flights_.size()) + 1);
+  if (!rows) co_return after_store_error;
+  for (const Connection& row : *rows) {
+    if (!flights_.running(flight_key(row)) && row.next_due_at)
+      co_return std::max<Duration>(*row.next_due_at - now, shortest_sleep);
+  }
+  co_return longest_sleep;
+}
+
+}  // namespace evergrant

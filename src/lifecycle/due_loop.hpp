@@ -1,0 +1,49 @@
+// The scheduler: what is due, and what was left unresolved. It only starts refreshes; it waits for none of them, so one
+// provider that hangs delays no other's. On the engine's executor.
+#pragma once
+
+#include "lifecycle/refresher.hpp"
+#include "lifecycle/single_flight.hpp"
+
+namespace evergrant {
+
+class DueLoop {
+ public:
+  DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
+          SingleFlight& flights, int batch);
+  DueLoop(const DueLoop&) = delete;
+  DueLoop& operator=(const DueLoop&) = delete;
+
+  // Until `stop`.
+  Task<void> run();
+  void stop();
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+  // Something may be due sooner than at the last look.
+  void wake_by(Time due);
+  // Starts the refresh if none is under way for its grant.
+  void begin(const std::string& key, const RefreshWish& wish);
+
+ private:
+  Task<void> fly(std::string key, RefreshWish wish);
+  Task<void> resolve(std::string key, Attempt attempt);
+  Task<void> load_pauses();
+  Task<void> recover();
+  Task<Duration> start_due();
+  Task<Duration> until_next_due();
+  Task<void> sleep(Duration at_most);
+  void end(const std::string& key, const Result<>& outcome);
+
+  Executor& executor_;
+  Store& store_;
+  Clock& clock_;
+  const Log& log_;
+  RefreshReport& report_;
+  Refresher& refresher_;
+  SingleFlight& flights_;
+  int batch_;
+  bool stopping_ = false;
+  Completion<bool> wake_;
+  std::optional<Time> asleep_until_;
+};
+
+}  // namespace evergrant

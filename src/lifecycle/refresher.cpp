@@ -1,0 +1,323 @@
+// Steps 1 to 3: whether, under which lease, with whose token. What comes back is dealt with in refresher_outcome.cpp.
+#include "lifecycle/refresher.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "oauth/host_variables.hpp"
+#include "oauth/metadata.hpp"
+
+namespace evergrant {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration look_at_others_every = 250ms;
+constexpr int stale_tries = 3;
+
+bool is_waited_for(Cause cause) { return cause == Cause::reader || cause == Cause::forced; }
+
+Error nothing_to_refresh_with(const Connection& row, const Provider& provider) {
+  return {Errc::reauth_required,
+          "connection " + row.id.str() + " has no refresh token, so its access token cannot be renewed",
+          provider.refresh_hint.empty() ? "Send the customer through a connect session." : provider.refresh_hint};
+}
+
+// Whoever reported the access token as bad has made it end now, as far as recovery is concerned.
+Connection as_reported(const Connection& row, Cause cause, Time now) {
+  Connection seen = row;
+  if (cause == Cause::forced) seen.access_expires_at = now;
+  return seen;
+}
+
+}  // namespace
+
+Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& options, TokenSealing& sealing,
+                     TokenCache& cache, RefreshReport& report)
+    : store_{parts.store},
+      vault_{parts.vault},
+      directory_{parts.directory},
+      registrations_{parts.registrations},
+      executor_{parts.engine},
+      clock_{parts.clock},
+      random_{parts.random},
+      log_{parts.log},
+      options_{options},
+      sealing_{sealing},
+      cache_{cache},
+      report_{report},
+      endpoint_{parts.transport, parts.clock},
+      gates_{parts.store, parts.clock, parts.random, parts.log, report, options.concurrency},
+      saver_{parts.store, parts.vault, parts.clock,         parts.log,     sealing,
+             cache,       report,      parts.registrations, options.owner, options.lease} {}
+
+Task<Result<>> Refresher::start() {
+  auto loaded = co_await gates_.load();
+  co_return loaded;
+}
+
+Task<Result<>> Refresher::refresh(RefreshWish wish) {
+  const Time until = clock_.now() + options_.lease + options_.timeout;
+  for (int stale = 0;;) {  // ends with an outcome, after a few lost races, or when another owner takes too long
+    auto outcome = co_await try_once(wish);
+    if (outcome) co_return outcome;
+    const Errc code = outcome.error().code;
+    if (code == Errc::stale && ++stale < stale_tries) continue;
+    if (code != Errc::busy || !is_waited_for(wish.cause) || clock_.now() >= until) co_return outcome;
+    auto waited = co_await await_other(wish, until);
+    if (!waited) co_return waited;
+  }
+}
+
+Task<Result<Connection>> Refresher::load(ConnectionId id) {
+  const auto ticket = cache_.ticket(id);
+  auto row = co_await store_.connection(id);
+  if (!row) co_return row;
+  const Registration* registration = registrations_.find(row->registration);
+  if (registration != nullptr) cache_.put(std::make_shared<CachedToken>(*row, *registration, clock_.now()), ticket);
+  co_return row;
+}
+
+// Another process refreshes: its result, or the end of its lease, is what this one waits for.
+Task<Result<>> Refresher::await_other(const RefreshWish& wish, Time until) {
+  while (clock_.now() < until) {  // ends with the other's lease, which it may renew, or at `until`
+    co_await delay(look_at_others_every);
+    const auto row = co_await load(wish.connection);
+    if (!row) co_return std::unexpected(row.error());
+    const auto lock = co_await lock_of(*row);
+    if (!lock) co_return std::unexpected(lock.error());
+    const bool free = lock->lease.owner.empty() || !lock->lease.until || *lock->lease.until <= clock_.now();
+    if (free || row->generation > wish.seen) co_return Result<>{};
+  }
+  co_return fail(Errc::provider_unavailable, "Another process is refreshing connection " + wish.connection.str() + '.',
+                 "Ask again in a moment.");
+}
+
+Task<Result<Connection>> Refresher::lock_of(Connection row) {
+  if (row.upstream_grant.empty()) co_return row;
+  const auto siblings = co_await store_.sharing(row.registration, row.upstream_grant);
+  if (!siblings) co_return std::unexpected(siblings.error());
+  auto shared = shared_grant_of(*siblings);
+  co_return shared ? std::move(shared->lock) : std::move(row);
+}
+
+Task<Result<>> Refresher::try_once(const RefreshWish& wish) {
+  auto row = co_await load(wish.connection);
+  if (!row) co_return std::unexpected(row.error());
+  if (row->generation > wish.seen) co_return Result<>{};
+  if (auto refused = refusal_of(*row)) co_return std::unexpected(std::move(*refused));
+  const Registration* registration = registrations_.find(row->registration);
+  const bool urgent = is_waited_for(wish.cause);
+  if (registration == nullptr) {
+    if (!urgent) co_await put_off(*row, clock_.now() + 1h);
+    co_return fail(Errc::not_found, "registration " + row->registration.str() + " is not in the configuration",
+                   "Add it again; the connection's tokens are kept.");
+  }
+  if (!can_refresh(*row, registration->provider)) {
+    if (!urgent) co_await put_off(*row, clock_.now() + 24h);
+    co_return std::unexpected(nothing_to_refresh_with(*row, registration->provider));
+  }
+  auto lock = co_await lock_of(*row);
+  if (!lock) co_return std::unexpected(lock.error());
+  const auto gate = not_before(*lock);
+  if (gate && *gate > clock_.now()) {
+    if (wish.cause == Cause::due && lock->id != row->id) co_await put_off(std::move(*row), *gate);
+    co_return std::unexpected(backing_off(*lock, *gate));
+  }
+  auto outcome = co_await with_slot(wish, std::move(*lock), *registration);
+  co_return outcome;
+}
+
+// The scheduler's next look, later than now: what cannot be sent must not stay at the head of what is due.
+Task<void> Refresher::put_off(Connection row, Time until) {
+  const Time now = clock_.now();
+  const Time due = until + draw_between(0ms, std::max<Duration>(1s, (until - now) / 4), random_);
+  const auto claim = co_await store_.claim(row.id, row.generation, options_.owner, now, now + options_.lease, std::nullopt);
+  if (!claim) co_return;
+  Event silent;
+  silent.at = now;
+  const auto moved = co_await store_.record_failure(row.id, claim->connection.lease.fence, claim->connection.failure,
+                                                    Status::active, {}, due, false, silent);
+  if (!moved) log_.debug("not_put_off", {{"connection", row.id.str()}, {"code", to_string(moved.error().code)}});
+}
+
+// As put_off, for a grant that is held already: nothing was sent.
+Task<void> Refresher::set_aside(const HeldGrant& held, Time until) {
+  Event silent;
+  silent.at = clock_.now();
+  const auto moved = co_await store_.record_failure(held.row.id, held.row.lease.fence, held.row.failure, Status::active, {},
+                                                    until, false, silent);
+  if (!moved) log_.debug("not_set_aside", {{"connection", held.row.id.str()}, {"code", to_string(moved.error().code)}});
+}
+
+Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, const Registration& registration) {
+  RegistrationGate& gate = gates_.of(registration);
+  const bool urgent = is_waited_for(wish.cause);
+  if (auto refused = gates_.refusal(registration, gate.breaker.peek(clock_.now()))) {
+    if (!urgent) co_await put_off(std::move(row), gate.breaker.peek(clock_.now()).retry_at);
+    co_return std::unexpected(std::move(*refused));
+  }
+  if (!urgent && gate.slots.crowded()) {
+    co_await put_off(std::move(row), clock_.now() + 5s);
+    co_return fail(Errc::busy, "registration " + registration.id.str() + " has many refreshes waiting");
+  }
+  const auto resolved = co_await directory_.resolve(registration.provider);
+  if (!resolved) {
+    if (!urgent) co_await put_off(std::move(row), clock_.now() + 30s);
+    co_return std::unexpected(resolved.error());
+  }
+  const Endpoints& endpoints = resolved->endpoints;
+  auto url = fill_hosts(endpoints.refresh.empty() ? endpoints.token : endpoints.refresh, registration.provider, row.extras);
+  if (!url) {
+    if (!urgent) co_await put_off(std::move(row), clock_.now() + 1h);
+    co_return std::unexpected(url.error());
+  }
+  const RequestSlots::Slot slot = co_await gate.slots.take(urgent);
+  const auto admission = gate.breaker.admit(clock_.now());
+  if (auto refused = gates_.refusal(registration, admission)) {
+    if (!urgent) co_await put_off(std::move(row), admission.retry_at);
+    co_return std::unexpected(std::move(*refused));
+  }
+  auto outcome = co_await under_lease(wish, std::move(row), registration, std::move(*url), GatePass{gate.breaker});
+  co_return outcome;
+}
+
+// Step 2. A crash after this leaves an attempt; it is resolved by the rotation profile. Where nothing rotates, nothing needs
+// to be resolved, and the attempt is left out.
+Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& registration,
+                                         std::optional<Attempt>& unresolved) {
+  const Time now = clock_.now();
+  std::optional<Attempt> attempt;
+  if (registration.provider.refresh.rotation != Rotation::never) {
+    attempt.emplace();
+    attempt->id = AttemptId{random_.id("att_")};
+    attempt->connection = row.id;
+    attempt->registration = row.registration;
+    attempt->generation = row.generation;
+    attempt->sent_at = now;
+  }
+  const std::optional<AttemptId> attempt_id = attempt ? std::optional{attempt->id} : std::nullopt;
+  auto claimed =
+      co_await store_.claim(row.id, row.generation, options_.owner, now, now + options_.lease, std::move(attempt));
+  if (!claimed) co_return std::unexpected(claimed.error());
+  unresolved = std::move(claimed->unresolved);
+  const Fence fence = claimed->connection.lease.fence;
+  Connection source = claimed->connection;
+  co_return HeldGrant{.row = std::move(claimed->connection),
+                      .registration = registration,
+                      .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, options_.lease},
+                      .attempt = attempt_id,
+                      .attempt_fence = fence,
+                      .older_unresolved = unresolved.has_value(),
+                      .answer_kept = false,
+                      .since = now,
+                      .source = std::move(source)};
+}
+
+Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, const Registration& registration,
+                                      std::string url, GatePass pass) {
+  std::optional<Attempt> unresolved;
+  auto held = co_await claim(std::move(row), registration, unresolved);
+  if (!held) co_return std::unexpected(held.error());
+  if (unresolved) {
+    auto settled = co_await settle_unresolved(*held, std::move(*unresolved), wish);
+    if (settled) co_return *settled;
+  }
+  if (!held->row.upstream_grant.empty()) {
+    auto adopted = co_await adopt_newer(*held, wish);
+    if (adopted) co_return *adopted;
+  }
+  auto outcome = co_await send(*held, std::move(url), std::move(pass));
+  co_return outcome;
+}
+
+// REF-22: a sibling may have stored later tokens than the connection that is asked for, after a crash between their commits
+// or after a reconnect. Then those are taken over, and nothing is sent.
+Task<std::optional<Result<>>> Refresher::adopt_newer(HeldGrant& held, const RefreshWish& wish) {
+  const auto siblings = co_await store_.sharing(held.row.registration, held.row.upstream_grant);
+  if (!siblings) {
+    co_await release(held);
+    co_return Result<>{std::unexpected(siblings.error())};
+  }
+  const auto shared = shared_grant_of(*siblings);
+  if (shared) held.source = shared->newest;
+  const auto wanted = std::ranges::find(*siblings, wish.connection, &Connection::id);
+  const Margins margins = margins_of(held.registration.provider, lifetime_of(held.source));
+  if (wanted == siblings->end() || !can_adopt(*wanted, held.source, margins.mandatory, clock_.now())) co_return std::nullopt;
+  auto tokens = co_await open_all(held.source);
+  if (!tokens) {
+    co_await release(held);
+    co_return Result<>{std::unexpected(tokens.error())};
+  }
+  const bool is_lock = wanted->id == held.row.id;
+  auto adopted = co_await saver_.adopt(is_lock ? held.row : *wanted, is_lock ? held.row.lease.fence : 0, std::move(*tokens));
+  if (!is_lock) co_await release(held);
+  co_return adopted;
+}
+
+Task<Result<TokenSet>> Refresher::open_all(const Connection& source) {
+  TokenSet tokens;
+  auto access = co_await sealing_.open_access(source);
+  if (!access) co_return std::unexpected(access.error());
+  tokens.access_token = std::move(*access);
+  if (!source.tokens.refresh_token.empty()) {
+    auto refresh = co_await vault_.open(place_of(source, "refresh_token", source.generation), source.tokens.refresh_token);
+    if (!refresh) co_return std::unexpected(refresh.error());
+    tokens.refresh_token = std::move(*refresh);
+  }
+  tokens.token_type = source.token_type;
+  tokens.scope = source.scope;
+  tokens.access_expires_at = source.access_expires_at;
+  tokens.refresh_idle_expires_at = source.refresh_idle_expires_at;
+  tokens.refresh_absolute_expires_at = source.refresh_absolute_expires_at;
+  tokens.extras = source.extras;
+  co_return tokens;
+}
+
+// I6. A value: this refresh is at its end. Nothing: it is right to send now.
+Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish) {
+  if (!unresolved.answer.empty()) {
+    const auto kept = co_await saver_.read_kept(held.row, unresolved);
+    if (kept) {
+      Verdict verdict = judge_token_answer(kept->response, held.registration.provider, kept->sent, clock_.now());
+      if (verdict.failure == FailureClass::none) {
+        auto outcome = co_await accept(held, std::move(verdict));
+        co_return outcome;
+      }
+    }
+    // An answer that cannot be used says no more than that the provider acted.
+    log_.warning("kept_answer_unusable", {{"connection", held.row.id.str()}, {"attempt", unresolved.id.str()}});
+  }
+  const Time now = clock_.now();
+  const Recovery recovery =
+      decide_recovery(as_reported(held.row, wish.cause, now), held.registration.provider, unresolved, now);
+  if (recovery == Recovery::replay || recovery == Recovery::replay_once) co_return std::nullopt;
+  auto outcome = co_await hold_back(held, recovery, unresolved);
+  co_return outcome;
+}
+
+Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) {
+  auto credential = co_await sealing_.open_credential(held.source, held.registration.provider);
+  if (!credential) {
+    log_.error("refresh_token_not_opened",
+               {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});
+    co_await set_aside(held, clock_.now() + 10min);
+    co_return std::unexpected(credential.error());
+  }
+  const auto answer = co_await endpoint_.refresh(held.registration, std::move(url), std::move(*credential),
+                                                 held.source.scope, options_.timeout);
+  Verdict verdict;
+  if (answer) {
+    const bool holds_tokens = answer->response.status >= 200 && answer->response.status < 300;
+    if (holds_tokens) co_await saver_.keep(held, *answer);  // a crash from here on loses nothing
+    verdict = judge_token_answer(answer->response, held.registration.provider, answer->sent, clock_.now());
+  } else {
+    verdict = judge_transport_error(answer.error());
+  }
+  pass.used();
+  auto outcome = co_await conclude(held, std::move(verdict));
+  co_return outcome;
+}
+
+}  // namespace evergrant

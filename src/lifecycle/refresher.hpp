@@ -1,0 +1,83 @@
+// One refresh of one grant: the protocol of design section 5, steps 2 to 6, and the recovery of attempts whose answer was
+// lost (I6). Every await is a point at which the process may die; what holds then is said at each step.
+// On the engine's executor only. Who calls it sees to it that there is one refresh per `flight_key` at a time.
+#pragma once
+
+#include <string>
+
+#include "lifecycle/answer_saver.hpp"
+#include "lifecycle/registration_gates.hpp"
+#include "lifecycle/token_service.hpp"
+
+namespace evergrant {
+
+// Why a refresh is wanted; readers and forced ones have somebody who waits.
+enum class Cause : std::uint8_t { reader, behind, due, forced, recovery };
+
+struct RefreshWish {
+  ConnectionId connection;
+  Generation seen = 0;  // the generation that the wish is about: a newer one fulfils it
+  Cause cause = Cause::reader;
+};
+
+class Refresher {
+ public:
+  Refresher(const TokenService::Parts& parts, const RefreshOptions& options, TokenSealing& sealing, TokenCache& cache,
+            RefreshReport& report);
+  Refresher(const Refresher&) = delete;
+  Refresher& operator=(const Refresher&) = delete;
+
+  // Pauses from before the start. Errors: those of the store.
+  Task<Result<>> start();
+  // A value: a token set newer than the wish's is durable. Errors as TokenService::token.
+  Task<Result<>> refresh(RefreshWish wish);
+  // An attempt without an outcome: commits its kept answer, sends again where the profile allows it, or ends what no longer
+  // matters. Errors: busy while another owner's lease runs; those of refresh.
+  Task<Result<>> recover(Attempt attempt);
+
+ private:
+  Task<Result<>> try_once(const RefreshWish& wish);
+  Task<Result<Connection>> load(ConnectionId id);
+  Task<Result<Connection>> lock_of(Connection row);
+  Task<Result<>> await_other(const RefreshWish& wish, Time until);
+  Task<void> put_off(Connection row, Time until);
+  Task<void> set_aside(const HeldGrant& held, Time until);
+  Task<Result<>> with_slot(const RefreshWish& wish, Connection row, const Registration& registration);
+  Task<Result<>> under_lease(const RefreshWish& wish, Connection row, const Registration& registration, std::string url,
+                             GatePass pass);
+  Task<Result<HeldGrant>> claim(Connection row, const Registration& registration, std::optional<Attempt>& unresolved);
+  Task<std::optional<Result<>>> adopt_newer(HeldGrant& held, const RefreshWish& wish);
+  Task<Result<TokenSet>> open_all(const Connection& source);
+  Task<std::optional<Result<>>> settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish);
+  Task<Result<>> hold_back(HeldGrant& held, Recovery recovery, const Attempt& unresolved);
+  Task<Result<>> send(HeldGrant& held, std::string url, GatePass pass);
+  Task<Result<>> conclude(HeldGrant& held, Verdict verdict);
+  Task<Result<>> accept(HeldGrant& held, Verdict verdict);
+  Task<Result<>> give_up(HeldGrant& held, Verdict verdict);
+  Task<Result<>> record(HeldGrant& held, FailureDecision decision, Verdict verdict, bool keep_attempt);
+  Task<Result<>> complete(const HeldGrant& held, TokenSet& tokens, AnswerNote& note);
+  enum class Identity : std::uint8_t { confirmed, unknown, other };
+  Task<Identity> check_identity(const HeldGrant& held, const TokenSet& tokens);
+  Task<Result<>> quarantine(HeldGrant& held, TokenSet tokens, AnswerNote note);
+  Task<void> release(const HeldGrant& held);
+  Task<Result<>> recover_kept(Connection row, const Registration& registration, Attempt attempt);
+  Task<void> end_kept(const Attempt& attempt, Connection row);
+
+  Store& store_;
+  Vault& vault_;
+  ProviderDirectory& directory_;
+  const Registrations& registrations_;
+  Executor& executor_;
+  Clock& clock_;
+  Random& random_;
+  const Log& log_;
+  RefreshOptions options_;
+  TokenSealing& sealing_;
+  TokenCache& cache_;
+  RefreshReport& report_;
+  TokenEndpoint endpoint_;
+  RegistrationGates gates_;
+  AnswerSaver saver_;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,83 @@
+#include "lifecycle/registration_gates.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace evergrant {
+
+namespace {
+
+int slots_of(const Registration& registration, int concurrency) {
+  const int own = registration.provider.refresh.max_concurrency;
+  return own > 0 ? std::min(own, concurrency) : concurrency;
+}
+
+}  // namespace
+
+RegistrationGates::RegistrationGates(Store& store, Clock& clock, Random& random, const Log& log, RefreshReport& report,
+                                     int concurrency)
+    : store_{store}, clock_{clock}, random_{random}, log_{log}, report_{report}, concurrency_{concurrency} {}
+
+RegistrationGate& RegistrationGates::of(const Registration& registration) {
+  auto& gate = gates_[registration.id];
+  if (!gate) gate = std::make_unique<RegistrationGate>(slots_of(registration, concurrency_));
+  return *gate;
+}
+
+Task<Result<>> RegistrationGates::load() {
+  const auto pauses = co_await store_.paused();
+  if (!pauses) co_return std::unexpected(pauses.error());
+  for (const Store::Pause& pause : *pauses) {
+    auto& gate = gates_[pause.registration];
+    if (!gate) gate = std::make_unique<RegistrationGate>(concurrency_);
+    gate->breaker.restore_pause(clock_.now());
+    report_.gate(pause.registration, static_cast<int>(Breaker::State::paused));
+  }
+  co_return Result<>{};
+}
+
+std::optional<Error> RegistrationGates::refusal(const Registration& registration,
+                                                const Breaker::Admission& admission) const {
+  if (admission.allowed) return std::nullopt;
+  const auto found = gates_.find(registration.id);
+  const std::string again = "Tried again by itself at " + to_rfc3339(admission.retry_at) + '.';
+  if (found != gates_.end() && found->second->breaker.state() == Breaker::State::paused) {
+    return Error{Errc::registration_paused, "The provider refuses our client of registration " + registration.id.str() + '.',
+                 "Check its client_id and client_secret. " + again};
+  }
+  return Error{Errc::provider_unavailable,
+               "The token endpoint of registration " + registration.id.str() + " is in trouble; requests are held back.",
+               again};
+}
+
+Task<void> RegistrationGates::settle(const Registration& registration, Verdict verdict) {
+  Breaker& breaker = of(registration).breaker;
+  const Breaker::State before = breaker.state();
+  breaker.settle(verdict, clock_.now(), random_);
+  const Breaker::State after = breaker.state();
+  report_.gate(registration.id, static_cast<int>(after));
+  if (after == before) co_return;
+  if (after == Breaker::State::open) {
+    log_.error("circuit_opened", {{"registration", registration.id.str()}, {"code", verdict.code}});
+  } else if (after == Breaker::State::paused) {
+    co_await pause(registration, verdict.code, verdict.description);
+  } else if (before == Breaker::State::open) {
+    log_.info("circuit_closed", {{"registration", registration.id.str()}});
+  }
+  if (before == Breaker::State::paused && after == Breaker::State::closed) co_await resume(registration);
+}
+
+// The pause is kept in memory whatever the store says: the stored one only spares the provider after a restart.
+Task<void> RegistrationGates::pause(const Registration& registration, std::string code, std::string detail) {
+  log_.error("registration_paused", {{"registration", registration.id.str()}, {"code", code}, {"detail", detail}});
+  const auto paused = co_await store_.pause({registration.id, std::move(code), std::move(detail), clock_.now()});
+  if (!paused) log_.warning("pause_not_stored", {{"registration", registration.id.str()}});
+}
+
+Task<void> RegistrationGates::resume(const Registration& registration) {
+  log_.info("registration_resumed", {{"registration", registration.id.str()}});
+  const auto resumed = co_await store_.resume(registration.id);
+  if (!resumed) log_.warning("resume_not_stored", {{"registration", registration.id.str()}});
+}
+
+}  // namespace evergrant

@@ -1,0 +1,70 @@
+// Per registration: the breaker and the request slots. One registration in trouble never holds up another. On the engine's
+// executor.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "lifecycle/breaker.hpp"
+#include "lifecycle/refresh_report.hpp"
+#include "lifecycle/request_slots.hpp"
+#include "model/registration.hpp"
+#include "store/store.hpp"
+
+namespace evergrant {
+
+struct RegistrationGate {
+  explicit RegistrationGate(int concurrency) : slots{concurrency} {}
+  Breaker breaker;
+  RequestSlots slots;
+};
+
+// The permission to send one request; reports to the breaker, or gives the permission back when it ends unused.
+class GatePass {
+ public:
+  explicit GatePass(Breaker& breaker) : breaker_{&breaker} {}
+  GatePass(GatePass&& other) noexcept : breaker_{std::exchange(other.breaker_, nullptr)} {}
+  GatePass& operator=(GatePass&&) = delete;
+  GatePass(const GatePass&) = delete;
+  GatePass& operator=(const GatePass&) = delete;
+  ~GatePass() {
+    if (breaker_ != nullptr) breaker_->abandon();
+  }
+  void used() { breaker_ = nullptr; }
+
+ private:
+  Breaker* breaker_;
+};
+
+class RegistrationGates {
+ public:
+  RegistrationGates(Store& store, Clock& clock, Random& random, const Log& log, RefreshReport& report, int concurrency);
+  RegistrationGates(const RegistrationGates&) = delete;
+  RegistrationGates& operator=(const RegistrationGates&) = delete;
+
+  // Pauses that an earlier process wrote down: the first request is a probe. Errors: those of the store.
+  Task<Result<>> load();
+  // The reference is good for the life of this object.
+  [[nodiscard]] RegistrationGate& of(const Registration& registration);
+  // Why nothing may be sent until when; nothing: go on.
+  [[nodiscard]] std::optional<Error> refusal(const Registration& registration, const Breaker::Admission& admission) const;
+  // What a request's end says about the registration; writes down a pause or its end.
+  Task<void> settle(const Registration& registration, Verdict verdict);
+
+ private:
+  Task<void> pause(const Registration& registration, std::string code, std::string detail);
+  Task<void> resume(const Registration& registration);
+
+  Store& store_;
+  Clock& clock_;
+  Random& random_;
+  const Log& log_;
+  RefreshReport& report_;
+  int concurrency_;
+  std::map<RegistrationId, std::unique_ptr<RegistrationGate>> gates_;
+};
+
+}  // namespace evergrant

@@ -1,0 +1,282 @@
+#include "lifecycle/token_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace evergrant {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration note_use_every = 5s;
+constexpr Duration flush_after = 5s;
+constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
+constexpr std::size_t forced_remembered = 10'000;
+
+bool is_valid(const Connection& row, Time now) { return !row.access_expires_at || *row.access_expires_at > now; }
+
+// Outcomes after which the old token must not be served, however valid it is by the clock.
+bool ends_use(Errc code) {
+  return code == Errc::revoked || code == Errc::reauth_required || code == Errc::quarantined || code == Errc::not_found;
+}
+
+TokenLease lease_of(const CachedToken& entry, Secret access_token) {
+  const Connection& row = entry.connection;
+  return {row.id,    row.registration,      row.tenant,    row.realm, std::move(access_token), row.token_type,
+          row.scope, row.access_expires_at, row.generation};
+}
+
+Error took_too_long(const ConnectionId& id) {
+  return {Errc::deadline_exceeded, "The refresh of connection " + id.str() + " took longer than the caller would wait.",
+          "It goes on; ask again."};
+}
+
+}  // namespace
+
+TokenReader::TokenReader(const TokenService::Parts& parts, const RefreshOptions& options, TokenCache& cache,
+                         RefreshReport& report, SingleFlight& flights, DueLoop& due_loop)
+    : engine_{parts.engine},
+      store_{parts.store},
+      vault_{parts.vault},
+      registrations_{parts.registrations},
+      clock_{parts.clock},
+      log_{parts.log},
+      options_{options},
+      cache_{cache},
+      report_{report},
+      flights_{flights},
+      due_loop_{due_loop},
+      self_{std::make_shared<TokenReader*>(this)} {}
+
+TokenReader::~TokenReader() { *self_ = nullptr; }
+
+void TokenReader::post(std::move_only_function<void(TokenReader&)> work) {
+  engine_.post([self = self_, work = std::move(work)]() mutable {
+    if (*self != nullptr) work(**self);
+  });
+}
+
+std::optional<TokenLease> TokenReader::read_now(const ConnectionId& id, const ReadRequest& request) {
+  const CachedTokenPtr entry = cache_.find(id);
+  if (!entry || entry->connection.tokens.access_token.empty()) return std::nullopt;
+  const Time now = clock_.now();
+  if (options_.recheck > 0ms && now - entry->loaded_at > options_.recheck * 4) return std::nullopt;
+  const ReadAction action =
+      decide_read(entry->connection, entry->registration.provider, entry->lifetime, request.min_ttl, now);
+  if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return std::nullopt;
+  auto token = vault_.open_now(entry->place, entry->connection.tokens.access_token);
+  if (!token || !*token) return std::nullopt;
+  if (action == ReadAction::serve_and_refresh) refresh_behind(*entry, now);
+  if (options_.recheck > 0ms && now - entry->loaded_at > options_.recheck) recheck_behind(*entry, now);
+  note_use(*entry, now);
+  report_.read(RefreshReport::Read::memory);
+  return lease_of(*entry, std::move(**token));
+}
+
+// One of the readers of an entry asks the engine; the others find `quiet_until` ahead.
+void TokenReader::refresh_behind(const CachedToken& entry, Time now) {
+  std::int64_t quiet = entry.quiet_until.load(std::memory_order_relaxed);
+  if (to_epoch_ms(now) < quiet) return;
+  if (!entry.quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
+  post([key = flight_key(entry.connection),
+        wish = RefreshWish{entry.connection.id, entry.connection.generation, Cause::behind}](TokenReader& self) {
+    if (!self.due_loop_.stopping()) self.due_loop_.begin(key, wish);
+  });
+}
+
+void TokenReader::recheck_behind(const CachedToken& entry, Time) {
+  if (entry.rechecking.exchange(true, std::memory_order_relaxed)) return;
+  post([id = entry.connection.id](TokenReader& self) {
+    spawn(self.engine_, self.reload(id));  // ends with one read of the row
+  });
+}
+
+Task<void> TokenReader::reload(ConnectionId id) {
+  const auto entry = co_await current(id, true);
+  if (entry) co_return;
+  log_.debug("row_not_read_again", {{"connection", id.str()}, {"code", to_string(entry.error().code)}});
+  if (const CachedTokenPtr old = cache_.find(id)) old->rechecking.store(false, std::memory_order_relaxed);
+}
+
+void TokenReader::note_use(const CachedToken& entry, Time now) {
+  const std::int64_t last = entry.used_at.load(std::memory_order_relaxed);
+  if (to_epoch_ms(now) - last < note_use_every.count()) return;
+  entry.used_at.store(to_epoch_ms(now), std::memory_order_relaxed);
+  cache_.mark_used(entry.connection.id, now);
+  if (flush_planned_.exchange(true)) return;
+  engine_.call_after(flush_after, [self = self_] {
+    if (*self != nullptr) spawn((*self)->engine_, (*self)->flush_used());  // ends with one write
+  });
+}
+
+Task<void> TokenReader::flush_used() {
+  flush_planned_.store(false);
+  auto used = cache_.take_used();
+  if (used.empty()) co_return;
+  const auto touched = co_await store_.touch(used);
+  if (touched) co_return;
+  log_.warning("use_not_stored", {{"connections", used.size()}, {"code", to_string(touched.error().code)}});
+  for (const auto& [id, at] : used) cache_.mark_used(id, at);  // with the next flush
+}
+
+void TokenReader::expect_due(Time due) {
+  post([due](TokenReader& self) { self.due_loop_.wake_by(due); });
+}
+
+Task<Result<CachedTokenPtr>> TokenReader::current(ConnectionId id, bool from_store) {
+  CachedTokenPtr cached = cache_.find(id);
+  const bool fresh = cached && (options_.recheck == 0ms || clock_.now() - cached->loaded_at <= options_.recheck);
+  if (fresh && !from_store) co_return cached;
+  const auto ticket = cache_.ticket(id);
+  auto row = co_await store_.connection(id);
+  if (!row) {
+    if (row.error().code == Errc::not_found) cache_.forget(id);
+    // A store that is away does not take a valid token with it: the last that was read stands.
+    if (row.error().code == Errc::store_unavailable && cached) co_return cached;
+    co_return std::unexpected(row.error());
+  }
+  const Registration* registration = registrations_.find(row->registration);
+  if (registration == nullptr) {
+    co_return fail(Errc::not_found, "registration " + row->registration.str() + " is not in the configuration",
+                   "Add it again; the connection's tokens are kept.");
+  }
+  if (row->status != Status::active) cache_.forget(id);
+  CachedTokenPtr entry = std::make_shared<CachedToken>(std::move(*row), *registration, clock_.now());
+  cache_.put(entry, ticket);
+  co_return entry;
+}
+
+Task<Result<TokenLease>> TokenReader::open(CachedTokenPtr entry) {
+  if (entry->connection.tokens.access_token.empty()) {
+    co_return fail(Errc::internal, "connection " + entry->connection.id.str() + " has no access token");
+  }
+  auto token = co_await vault_.open(entry->place, entry->connection.tokens.access_token);
+  if (!token) {  // sealed anew under another key since it was read
+    const auto again = co_await current(entry->connection.id, true);
+    if (!again) co_return std::unexpected(again.error());
+    if (auto refused = refusal_of((*again)->connection)) co_return std::unexpected(std::move(*refused));
+    entry = *again;
+    token = co_await vault_.open(entry->place, entry->connection.tokens.access_token);
+  }
+  if (!token) co_return std::unexpected(token.error());
+  co_return lease_of(*entry, std::move(*token));
+}
+
+Task<Result<TokenLease>> TokenReader::read(ConnectionId id, ReadRequest request) {
+  auto lease = co_await read_waiting(std::move(id), request);
+  if (!lease) report_.read(RefreshReport::Read::failed);
+  co_return lease;
+}
+
+Task<Result<TokenLease>> TokenReader::read_waiting(ConnectionId id, ReadRequest request) {
+  Wait wait{.until = clock_.now() + request.deadline.value_or(options_.reader_wait)};
+  RefreshReport::Read how = RefreshReport::Read::store;
+  for (;;) {  // ends at the reader's deadline at the latest
+    const auto entry = co_await current(id, false);
+    if (!entry) co_return std::unexpected(entry.error());
+    const CachedToken& token = **entry;
+    if (auto refused = refusal_of(token.connection)) co_return std::unexpected(std::move(*refused));
+    const Time now = clock_.now();
+    note_use(token, now);
+    const ReadAction action =
+        decide_read(token.connection, token.registration.provider, token.lifetime, request.min_ttl, now);
+    if (action == ReadAction::serve_and_refresh) refresh_behind(token, now);
+    Next next = Next::serve;
+    if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) {
+      how = RefreshReport::Read::waited;
+      next = co_await wait_for_newer(*entry, is_valid(token.connection, now), wait);
+    }
+    if (next == Next::fail) co_return std::unexpected(wait.failed.value_or(took_too_long(id)));
+    if (next == Next::again) continue;
+    report_.read(how);
+    auto lease = co_await open(*entry);
+    co_return lease;
+  }
+}
+
+// The entry is too old, or about to be. What is still valid is served rather than waited for too long, and never refused.
+Task<TokenReader::Next> TokenReader::wait_for_newer(CachedTokenPtr entry, bool valid, Wait& wait) {
+  const Time now = clock_.now();
+  const Connection& row = entry->connection;
+  if (valid && (wait.refreshed || wait.failed)) co_return Next::serve;
+  if (wait.refreshed || now >= wait.until) co_return Next::fail;
+  const auto gate = not_before(row);
+  if (gate && *gate > now) {
+    if (valid) co_return Next::serve;
+    if (*gate >= wait.until) {
+      if (!wait.failed) wait.failed = backing_off(row, *gate);
+      co_return Next::fail;
+    }
+    co_await delay(*gate - now);
+    wait.failed.reset();
+    co_return Next::again;
+  }
+  if (wait.failed) co_return Next::fail;
+  Duration limit = wait.until - now;
+  if (valid && row.access_expires_at) limit = std::min(limit, (*row.access_expires_at - now) / 2);
+  const bool own = !flights_.running(flight_key(row));
+  const auto outcome = co_await join(*entry, Cause::reader, limit);
+  if (!outcome) co_return valid ? Next::serve : Next::fail;
+  if (*outcome) {
+    wait.refreshed = true;
+    co_return Next::again;
+  }
+  if (!own && !wait.retried && !ends_use(outcome->error().code)) {
+    wait.retried = true;  // somebody less urgent was turned away; this one may not be
+    co_return Next::again;
+  }
+  wait.failed = outcome->error();
+  if (ends_use(outcome->error().code)) co_return Next::fail;
+  co_return Next::again;
+}
+
+// Nothing: the limit passed first; the refresh goes on.
+Task<std::optional<Result<>>> TokenReader::join(const CachedToken& entry, Cause cause, Duration limit) {
+  const std::string key = flight_key(entry.connection);
+  if (!flights_.running(key)) {
+    if (due_loop_.stopping())
+      co_return Result<>{fail(Errc::provider_unavailable, "This server is stopping.", "Ask another.")};
+    due_loop_.begin(key, {entry.connection.id, entry.connection.generation, cause});
+  }
+  auto outcome = co_await wait_for(flights_.join(key), std::max<Duration>(limit, 0ms));
+  co_return outcome;
+}
+
+bool TokenReader::may_force(const ConnectionId& id, const Registration& registration, Time now) {
+  const Duration interval = std::max(options_.forced_interval, registration.provider.refresh.min_interval);
+  const auto last = forced_.find(id);
+  if (last != forced_.end() && now - last->second < interval) return false;
+  if (forced_.size() >= forced_remembered) {
+    std::erase_if(forced_, [&](const auto& one) { return now - one.second >= interval; });
+  }
+  forced_[id] = now;
+  return true;
+}
+
+// REF-19, REF-24: the same lock and limits for everybody. Who reports an old generation is given the newer one.
+Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Generation> seen,
+                                            std::optional<Duration> deadline) {
+  const ReadRequest request{.deadline = deadline};
+  const auto before = co_await current(id, true);
+  if (!before) co_return std::unexpected(before.error());
+  const CachedToken& token = **before;
+  if (auto refused = refusal_of(token.connection)) co_return std::unexpected(std::move(*refused));
+  const Time now = clock_.now();
+  const auto& earliest = token.registration.provider.refresh.earliest_before_expiry;
+  const bool too_early =
+      earliest && token.connection.access_expires_at && *token.connection.access_expires_at - now > *earliest;
+  const bool superseded = seen && token.connection.generation > *seen;
+  if (superseded || too_early || !may_force(id, token.registration, now)) {
+    auto lease = co_await read(std::move(id), request);
+    co_return lease;
+  }
+  note_use(token, now);
+  const auto outcome = co_await join(token, Cause::forced, deadline.value_or(options_.reader_wait));
+  if (!outcome) co_return std::unexpected(took_too_long(id));
+  if (!*outcome) co_return std::unexpected(outcome->error());
+  auto lease = co_await read(std::move(id), request);
+  co_return lease;
+}
+
+}  // namespace evergrant

@@ -1,0 +1,67 @@
+// The reading path: a token from memory if it is good, else after the refresh that everybody waits for, within a deadline.
+// `read_now`, `expect_due` on any thread; everything else on the engine's executor.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <unordered_map>
+
+#include "lifecycle/due_loop.hpp"
+
+namespace evergrant {
+
+class TokenReader {
+ public:
+  TokenReader(const TokenService::Parts& parts, const RefreshOptions& options, TokenCache& cache, RefreshReport& report,
+              SingleFlight& flights, DueLoop& due_loop);
+  TokenReader(const TokenReader&) = delete;
+  TokenReader& operator=(const TokenReader&) = delete;
+  ~TokenReader();
+
+  std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
+  Task<Result<TokenLease>> read(ConnectionId id, ReadRequest request);
+  Task<Result<TokenLease>> force(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
+  // The scheduler is told when a connection that others store falls due.
+  void expect_due(Time due);
+  // last_used_at of what was read since the last call.
+  Task<void> flush_used();
+
+ private:
+  struct Wait {  // of one reader
+    Time until;
+    bool refreshed = false;  // a refresh that it waited for succeeded
+    bool retried = false;    // it began its own after somebody else's failed
+    std::optional<Error> failed;
+  };
+  enum class Next : std::uint8_t { serve, again, fail };
+
+  Task<Result<CachedTokenPtr>> current(ConnectionId id, bool from_store);
+  Task<Result<TokenLease>> read_waiting(ConnectionId id, ReadRequest request);
+  Task<Next> wait_for_newer(CachedTokenPtr entry, bool valid, Wait& wait);
+  Task<std::optional<Result<>>> join(const CachedToken& entry, Cause cause, Duration limit);
+  Task<Result<TokenLease>> open(CachedTokenPtr entry);
+  Task<void> reload(ConnectionId id);
+  void refresh_behind(const CachedToken& entry, Time now);
+  void recheck_behind(const CachedToken& entry, Time now);
+  void note_use(const CachedToken& entry, Time now);
+  [[nodiscard]] bool may_force(const ConnectionId& id, const Registration& registration, Time now);
+  // Runs on the engine unless this reader is gone by then.
+  void post(std::move_only_function<void(TokenReader&)> work);
+
+  Executor& engine_;
+  Store& store_;
+  Vault& vault_;
+  const Registrations& registrations_;
+  Clock& clock_;
+  const Log& log_;
+  RefreshOptions options_;
+  TokenCache& cache_;
+  RefreshReport& report_;
+  SingleFlight& flights_;
+  DueLoop& due_loop_;
+  std::unordered_map<ConnectionId, Time> forced_;
+  std::atomic<bool> flush_planned_ = false;
+  std::shared_ptr<TokenReader*> self_;  // what posted work holds on to
+};
+
+}  // namespace evergrant

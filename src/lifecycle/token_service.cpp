@@ -1,0 +1,107 @@
+#include "lifecycle/token_service.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "lifecycle/token_reader.hpp"
+
+namespace evergrant {
+
+namespace {
+
+constexpr Duration look_for_the_last = std::chrono::milliseconds{50};
+constexpr std::size_t due_batch_least = 1;
+
+}  // namespace
+
+struct TokenService::Impl {
+  Impl(const Parts& p, const RefreshOptions& o)
+      : parts{p},
+        options{o},
+        cache{o.cache_entries},
+        sealing{p.vault, p.registrations, p.clock, p.random},
+        report{p.metrics, p.log},
+        refresher{p, o, sealing, cache, report},
+        due_loop{p.engine, p.store,
+                 p.clock,  p.log,
+                 report,   refresher,
+                 flights,  static_cast<int>(std::max<std::size_t>(due_batch_least, static_cast<std::size_t>(o.due_batch)))},
+        reader{p, o, cache, report, flights, due_loop} {}
+
+  Task<bool> schedule() {
+    co_await due_loop.run();
+    co_return true;
+  }
+
+  Task<bool> finish() {
+    due_loop.stop();
+    const Time until = parts.clock.now() + options.timeout + options.lease;
+    while (flights.size() > 0 && parts.clock.now() < until) co_await delay(look_for_the_last);
+    if (flights.size() > 0) parts.log.error("stopped_with_refreshes_under_way", {{"refreshes", flights.size()}});
+    co_await reader.flush_used();
+    co_return flights.size() == 0;
+  }
+
+  Parts parts;
+  RefreshOptions options;
+  TokenCache cache;
+  TokenSealing sealing;
+  RefreshReport report;
+  Refresher refresher;
+  SingleFlight flights;
+  DueLoop due_loop;
+  TokenReader reader;
+};
+
+TokenService::TokenService(Parts parts, RefreshOptions options) : impl_{std::make_unique<Impl>(parts, options)} {}
+TokenService::~TokenService() = default;
+
+std::optional<TokenLease> TokenService::read_now(const ConnectionId& id, const ReadRequest& request) {
+  return impl_->reader.read_now(id, request);
+}
+
+std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& registration, const RealmId& realm,
+                                                    const ReadRequest& request) {
+  const auto id = impl_->cache.find_realm(registration, realm);
+  if (!id) return std::nullopt;
+  auto lease = impl_->reader.read_now(*id, request);
+  if (lease && (lease->registration != registration || lease->realm != realm)) return std::nullopt;
+  return lease;
+}
+
+Task<Result<TokenLease>> TokenService::token(ConnectionId id, ReadRequest request) {
+  if (auto lease = read_now(id, request)) co_return std::move(*lease);
+  auto lease = co_await run_on(impl_->parts.engine, impl_->reader.read(std::move(id), request));
+  co_return lease;
+}
+
+Task<Result<TokenLease>> TokenService::token_of(RegistrationId registration, RealmId realm, ReadRequest request) {
+  if (auto lease = read_now_of(registration, realm, request)) co_return std::move(*lease);
+  auto row = co_await impl_->parts.store.connection_of(std::move(registration), std::move(realm));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await token(row->id, request);
+  co_return lease;
+}
+
+Task<Result<TokenLease>> TokenService::refresh(ConnectionId id, std::optional<Generation> seen,
+                                               std::optional<Duration> deadline) {
+  auto lease = co_await run_on(impl_->parts.engine, impl_->reader.force(std::move(id), seen, deadline));
+  co_return lease;
+}
+
+void TokenService::forget(const ConnectionId& id) { impl_->cache.forget(id); }
+
+Task<Result<TokenUpdate>> TokenService::seal_tokens(const Connection& connection, Generation generation, TokenSet tokens) {
+  auto update = co_await impl_->sealing.seal_grant(connection, generation, std::move(tokens));
+  if (update && update->next_due_at) impl_->reader.expect_due(*update->next_due_at);
+  co_return update;
+}
+
+Task<void> TokenService::run() { co_await run_on(impl_->parts.engine, impl_->schedule()); }
+
+Task<void> TokenService::stop() { co_await run_on(impl_->parts.engine, impl_->finish()); }
+
+std::size_t TokenService::in_flight() const { return impl_->flights.size(); }
+
+}  // namespace evergrant
