@@ -46,7 +46,7 @@ struct HttpRequest {  // to a handler of ours
 };
 
 struct HttpResponse {  // from a handler of ours, or from a provider
-  int status = 200;
+  int status = 200;    // 0, from a handler: the server closes the connection without answering (the sandbox's faults)
   Headers headers;
   std::string body;
 };

@@ -88,6 +88,7 @@ Task<void> HttpSession::run() {
     HttpRequest request = parser_.take();
     context_.proxies.apply(peer_, request);
     HttpResponse response = co_await ask_handler(std::move(request));
+    if (response.status == 0) break;
     framing.keep_alive = framing.keep_alive && !context_.draining;
     framing.date = context_.date;
     write_response(response, framing, out_);
@@ -187,7 +188,7 @@ Task<HttpResponse> HttpSession::ask_handler(HttpRequest request) {
   HttpResponse response;
   try {
     response = co_await context_.handler.handle(std::move(request));
-    if (!is_sendable(response)) {
+    if (response.status != 0 && !is_sendable(response)) {
       context_.log.error("unsendable_response", {{"status", response.status}});
       wipe_response(response);
       response = problem_response(internal);
