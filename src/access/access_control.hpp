@@ -36,7 +36,7 @@ struct NewCaller {
 // Thread-safe. Known keys are cached by their hash for a short time (also across revocations by other processes: at most `cache_ttl`).
 class Callers {
  public:
-  Callers(Store& store, Clock& clock, Random& random, Duration cache_ttl = std::chrono::seconds{5});
+  Callers(Store& store, const Clock& clock, Random& random, Duration cache_ttl = std::chrono::seconds{5});
   ~Callers();
   Callers(const Callers&) = delete;
   Callers& operator=(const Callers&) = delete;
@@ -58,7 +58,7 @@ class Callers {
 // wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently). Thread-safe.
 class Audit {
  public:
-  Audit(Store& store, Clock& clock, const Log& log, std::size_t capacity = 100'000);
+  Audit(Store& store, const Clock& clock, const Log& log, std::size_t capacity = 100'000);
   ~Audit();
   Audit(const Audit&) = delete;
   Audit& operator=(const Audit&) = delete;

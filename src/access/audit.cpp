@@ -8,7 +8,7 @@ namespace evergrant {
 
 struct Audit::Impl {
   Store& store;
-  Clock& clock;
+  const Clock& clock;
   const Log& log;
   std::size_t capacity;
   std::mutex mutex;  // held for buffer operations only
@@ -17,7 +17,7 @@ struct Audit::Impl {
   bool refused = false;  // the store refused the last batch: said once, not at every flush
 };
 
-Audit::Audit(Store& store, Clock& clock, const Log& log, std::size_t capacity)
+Audit::Audit(Store& store, const Clock& clock, const Log& log, std::size_t capacity)
     : impl_{std::make_unique<Impl>(store, clock, log, capacity)} {}
 Audit::~Audit() = default;
 

@@ -53,7 +53,7 @@ struct Callers::Impl {
     Time fetched_at;
   };
   Store& store;
-  Clock& clock;
+  const Clock& clock;
   Random& random;
   Duration cache_ttl;
   mutable std::shared_mutex mutex;  // held for map operations only
@@ -76,7 +76,7 @@ struct Callers::Impl {
   }
 };
 
-Callers::Callers(Store& store, Clock& clock, Random& random, Duration cache_ttl)
+Callers::Callers(Store& store, const Clock& clock, Random& random, Duration cache_ttl)
     : impl_{std::make_unique<Impl>(store, clock, random, cache_ttl)} {}
 Callers::~Callers() = default;
 

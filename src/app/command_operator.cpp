@@ -140,6 +140,7 @@ void add_callers(CLI::App& program, CliContext& context) {
                 {"id", "name", "key_prefix", "verbs", "registrations", "tenants", "expires_at", "revoked_at"},
                 "There are no callers.");
   });
+  add_bootstrap_command(*callers, context);
   auto id = std::make_shared<std::string>();
   auto* revoke = callers->add_subcommand("revoke", "Revoke a caller's key");
   revoke->add_option("id", *id, "Caller")->required();

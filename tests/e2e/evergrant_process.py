@@ -1,0 +1,267 @@
+"""Starts the real program for a test: a development server, a configured server, a sandbox provider. Nothing here sleeps:
+it waits for lines that the programs print, and for answers with deadlines."""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("EVERGRANT_PROGRAM", str(ROOT / "build/release/evergrant"))
+START_SECONDS = 60
+STOP_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+def request(base, method, path, body=None, headers=None, timeout=60):
+    """One HTTP request; redirects are not followed. `body`: bytes, or anything else as JSON."""
+    address = urllib.parse.urlsplit(base)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
+    headers = dict(headers or {})
+    if body is not None and not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+        headers.setdefault("Content-Type", "application/json")
+    try:
+        connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+class Program:
+    """A child process whose standard error is collected, and can be waited on line by line."""
+
+    def __init__(self, arguments, environment=None, cwd=None):
+        self.lines = []
+        self._seen = threading.Condition()
+        self.process = subprocess.Popen([PROGRAM, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                        cwd=cwd, env={**os.environ, **(environment or {})})
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._seen:
+                self.lines.append(line.rstrip("\n"))
+                self._seen.notify_all()
+        with self._seen:
+            self.lines.append(None)  # the end
+            self._seen.notify_all()
+
+    def wait_for_line(self, pattern, seconds=START_SECONDS):
+        def found():
+            return any(line is None or re.search(pattern, line) for line in self.lines)
+        with self._seen:
+            if not self._seen.wait_for(found, timeout=seconds):
+                raise TimeoutError(f"no line like {pattern!r} within {seconds} s:\n{self.log()}")
+            for line in self.lines:
+                if line is not None and re.search(pattern, line):
+                    return line
+        raise RuntimeError(f"the program ended before a line like {pattern!r}:\n{self.log()}")
+
+    def log(self):
+        return "\n".join(line for line in self.lines if line is not None)
+
+    def stop(self, number=signal.SIGINT):
+        """The exit code after an orderly end."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self._reader.join(STOP_SECONDS)
+        self.process.stderr.close()
+        return self.process.returncode
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(STOP_SECONDS)
+        self.process.stderr.close()
+
+
+class Sandbox(Program):
+    """`evergrant sandbox`, the provider alone."""
+
+    def __init__(self, *arguments, port=0):
+        super().__init__(["sandbox", "--port", str(port), *arguments])
+        self.base = re.search(r"http://\S+?:\d+", self.wait_for_line("Sandbox provider at")).group()
+
+    def control(self, method, path, body=None):
+        answer = request(self.base, method, "/control" + path, body)
+        if answer.status >= 300:
+            raise AssertionError(f"{method} /control{path}: {answer}")
+        return answer.json() if answer.body else None
+
+
+class Server:
+    """What every kind of server offers to tests: API calls with a key."""
+
+    base = ""
+    key = ""
+
+    def call(self, method, path, body=None, key=None, headers=None, timeout=60):
+        credentials = {} if key == "" else {"Authorization": f"Bearer {key or self.key}"}
+        return request(self.base, method, path, body, {**credentials, **(headers or {})}, timeout)
+
+    def get(self, path, **more):
+        return self.call("GET", path, **more)
+
+    def expect(self, status, method, path, body=None, **more):
+        answer = self.call(method, path, body, **more)
+        if answer.status != status:
+            raise AssertionError(f"{method} {path}: expected {status}, got {answer}")
+        return answer.json() if answer.body else None
+
+    def connect(self, registration, tenant, realm, **session):
+        """The connect flow as a browser would walk it, at a provider that consents by itself for this realm."""
+        created = self.expect(201, "POST", "/v1/connect-sessions",
+                              {"registration": registration, "tenant": tenant, "login_hint": f"realm:{realm}", **session})
+        final, _ = walk(created["url"], self.base)
+        state = self.expect(200, "GET", f"/v1/connect-sessions/{created['id']}")
+        if state["status"] != "connected":
+            raise AssertionError(f"not connected: {state}, ended at {final}")
+        return state["connection"]
+
+
+def walk(url, own_base, cookie=None, most=12):
+    """Follows redirects like a browser, cookies of every host kept, until a page comes. Returns (url, answer)."""
+    jar = {}
+    if cookie:
+        jar[urllib.parse.urlsplit(own_base).netloc] = cookie
+    for _ in range(most):
+        parts = urllib.parse.urlsplit(url)
+        headers = {"Cookie": jar[parts.netloc]} if parts.netloc in jar else {}
+        path = parts.path or "/"
+        answer = request(f"{parts.scheme}://{parts.netloc}", "GET", path + (f"?{parts.query}" if parts.query else ""), headers=headers)
+        for value in answer.headers.get_all("Set-Cookie") or []:
+            pairs = dict(item.split("=", 1) for item in jar.get(parts.netloc, "").split("; ") if item)
+            name, content = value.split(";")[0].split("=", 1)
+            pairs[name] = content
+            jar[parts.netloc] = "; ".join(f"{n}={c}" for n, c in pairs.items())
+        location = answer.headers.get("Location")
+        if answer.status not in (302, 303) or not location:
+            return url, answer
+        url = urllib.parse.urljoin(url, location)
+    raise AssertionError(f"more than {most} redirects, last to {url}")
+
+
+class DevServer(Server):
+    """`evergrant serve --dev` in a data folder of its own, which outlives restarts of the program."""
+
+    def __init__(self, arguments=()):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-"))
+        self.data = self.folder / "data"
+        self.port, self.sandbox_port = free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.arguments = list(arguments)
+        self.start()
+
+    def start(self):
+        self.program = Program(["serve", "--dev", "--data-dir", str(self.data), "--port", str(self.port),
+                                "--sandbox-port", str(self.sandbox_port), *self.arguments], cwd=self.folder)
+        self.program.wait_for_line("evergrant is ready")
+        self.key = (self.data / "admin.key").read_text().strip()
+
+    def control(self, method, path, body=None):
+        answer = request(f"http://127.0.0.1:{self.sandbox_port}", method, "/control" + path, body)
+        if answer.status >= 300:
+            raise AssertionError(f"{method} /control{path}: {answer}")
+        return answer.json() if answer.body else None
+
+    def cli(self, *arguments, stdin=None, check=None):
+        """Runs the command line against this server. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run([PROGRAM, "--data-dir", str(self.data), *arguments], input=stdin, capture_output=True, text=True,
+                              cwd=self.folder, timeout=120)
+        if check is not None and done.returncode != check:
+            raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.returncode, done.stdout, done.stderr
+
+    def close(self):
+        code = self.program.stop() if self.program.process.poll() is None else None
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return code
+
+
+class ConfiguredServer(Server):
+    """`evergrant serve --config`, with a sandbox provider in a process of its own, so that one can be killed without the other."""
+
+    def __init__(self, sandbox, registrations=None, extra=""):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-"))
+        self.sandbox = sandbox
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        subprocess.run([PROGRAM, "keys", "generate", str(self.folder / "kek")], check=True, capture_output=True)
+        blocks = [self.sandbox_registration(name) for name in registrations or ["sandbox"]]
+        self.config = self.folder / "evergrant.toml"
+        self.config.write_text(f"""
+[server]
+port = {self.port}
+[store]
+path = "{self.folder}/data/evergrant.db"
+[keys]
+kek = {{ file = "{self.folder}/kek" }}
+{extra}
+""" + "\n".join(blocks))
+        (self.folder / "data").mkdir(mode=0o700)
+        done = subprocess.run([PROGRAM, "callers", "bootstrap", "tests", "--config", str(self.config)], check=True,
+                              capture_output=True, text=True, env=self.environment())
+        self.key = done.stdout.strip()
+        self.start()
+
+    def environment(self):
+        return {**os.environ, "SANDBOX_SECRET": "sandbox-secret"}
+
+    def sandbox_registration(self, name):
+        base = self.sandbox.base
+        return f"""
+[[registration]]
+id = "{name}"
+provider = "sandbox"
+client_id = "sandbox-client"
+client_secret = {{ env = "SANDBOX_SECRET" }}
+return_urls = ["http://127.0.0.1:3000/done"]
+issuer = "{base}"
+metadata_url = "{base}/.well-known/openid_configuration"
+endpoints = {{ authorize = "{base}/authorize", token = "{base}/token", revoke = "{base}/revoke", userinfo = "{base}/userinfo", jwks = "{base}/jwks" }}
+profile.realm.verify_url = "{base}/v3/company/{{realm}}/companyinfo/{{realm}}"
+profile.inject.api_base = "{base}"
+profile.inject.allowed_hosts = ["{urllib.parse.urlsplit(base).netloc}"]
+"""
+
+    def start(self):
+        self.program = Program(["serve", "--config", str(self.config)], environment=self.environment(), cwd=self.folder)
+        self.program.wait_for_line("serving")
+
+    def close(self):
+        code = self.program.stop() if self.program.process.poll() is None else None
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return code
