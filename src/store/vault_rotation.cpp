@@ -193,7 +193,7 @@ Task<Result<std::int64_t>> VaultRotation::retire_unused(std::vector<StoredKey> k
   for (const StoredKey& key : keys) {
     // A key was replaced when the next younger one was made.
     const bool replaced_long_ago = std::ranges::any_of(keys, [&](const StoredKey& other) {
-      return other.created_at >= key.created_at && other.id != key.id && other.created_at + retire_after <= now;
+      return other.created_at > key.created_at && other.created_at + retire_after <= now;
     });
     if (key.state != KeyState::decrypt_only || !replaced_long_ago) continue;
     const auto done = co_await store_.retire_key(key.id);

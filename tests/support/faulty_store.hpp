@@ -306,13 +306,13 @@ class FaultyStore final : public Store {
       const Completion<bool> hold = *std::exchange(plan.hold, std::nullopt);
       co_await hold;
     }
-    if (plan.before) plan.before();
+    if (const Hook hook = plan.before) hook();  // a copy: a hook may replace itself
     if (must_fail(plan)) {
       const Errc code = all_fail_ || plan.always ? Errc::store_unavailable : plan.error;
       co_return fail(code, "The test lets " + operation + " fail.", "None: it is a test.");
     }
     Result<T> result = co_await std::move(task);
-    if (plan.after) plan.after();
+    if (const Hook hook = plan.after) hook();
     if (plan.lost_answers > 0) {
       --plan.lost_answers;
       co_return fail(Errc::store_unavailable, "The test lost the answer of " + operation + ".", "None: it is a test.");
