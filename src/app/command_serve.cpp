@@ -16,6 +16,7 @@ namespace {
 
 struct ServeOptions {
   std::string config;
+  std::string public_url;
   bool dev = false;
   std::uint16_t port = 0;
   std::uint16_t sandbox_port = 9500;
@@ -80,13 +81,18 @@ Result<Config> dev_config(const ServeOptions& options, const DevPaths& paths) {
     if (!loaded) return loaded;
     config = std::move(*loaded);
   }
+  config.store = paths.store();
+  config.kek = {.place = SecretPlace::file, .name = paths.kek().string()};
   config.server.address = "127.0.0.1";
   config.server.unix_socket.clear();
   if (options.port != 0) config.server.port = options.port;
   if (config.server.port == 0) config.server.port = default_port;
-  config.public_url = "http://127.0.0.1:" + std::to_string(config.server.port);
-  config.store = paths.store();
-  config.kek = {.place = SecretPlace::file, .name = paths.kek().string()};
+  config.public_url =
+      options.public_url.empty() ? "http://127.0.0.1:" + std::to_string(config.server.port) : options.public_url;
+  while (config.public_url.ends_with('/')) config.public_url.pop_back();
+  for (const auto& problem : check_config(config, Strictness::development)) {
+    return fail(Errc::invalid_argument, "'" + problem.field + "': " + problem.text);
+  }
   return config;
 }
 
@@ -200,6 +206,8 @@ void add_serve_commands(CLI::App& program, CliContext& context) {
   serve_command->add_flag("--dev", options->dev,
                           "On this machine only: own data folder, KEK, admin key and sandbox provider");
   serve_command->add_option("--port", options->port, "Instead of the configured one (9400)");
+  serve_command->add_option("--public-url", options->public_url,
+                            "With --dev: how browsers reach it, such as http://localhost:9400 (default: its address)");
   serve_command->add_option("--sandbox-port", options->sandbox_port, "With --dev: the sandbox provider's port; 0: any")
       ->capture_default_str();
   serve_command
