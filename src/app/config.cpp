@@ -1,6 +1,7 @@
 #include "app/config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "app/config_fields.hpp"
@@ -65,13 +66,14 @@ void check_public_url(Config& config, Problems& out) {
 }
 
 void check_periods(const Config& config, Problems& out) {
-  const std::pair<const char*, Duration> positive[] = {{"server.limits.header_timeout", config.server.limits.header_timeout},
-                                                       {"server.limits.body_timeout", config.server.limits.body_timeout},
-                                                       {"server.limits.idle_timeout", config.server.limits.idle_timeout},
-                                                       {"refresh.timeout", config.refresh.timeout},
-                                                       {"refresh.reader_wait", config.refresh.reader_wait},
-                                                       {"connect.session_ttl", config.connect.session_ttl},
-                                                       {"retention.sweep_every", config.sweep_every}};
+  using Period = std::pair<const char*, Duration>;
+  const std::array<Period, 7> positive{{{"server.limits.header_timeout", config.server.limits.header_timeout},
+                                        {"server.limits.body_timeout", config.server.limits.body_timeout},
+                                        {"server.limits.idle_timeout", config.server.limits.idle_timeout},
+                                        {"refresh.timeout", config.refresh.timeout},
+                                        {"refresh.reader_wait", config.refresh.reader_wait},
+                                        {"connect.session_ttl", config.connect.session_ttl},
+                                        {"retention.sweep_every", config.sweep_every}}};
   for (const auto& [field, value] : positive) {
     if (value <= Duration{0}) out.push_back({.field = field, .text = "must be longer than 0s"});
   }

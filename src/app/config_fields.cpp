@@ -174,10 +174,11 @@ TomlNode read_settings(TomlTable& table) {
   TomlNode settings;
   settings.line = table.node().line;
   settings.column = table.node().column;
-  const std::pair<std::string_view, std::string_view> names[] = {{"issuer", "a string"},
-                                                                 {"metadata_url", "a string"},
-                                                                 {"endpoints", "the profile's table of endpoints"},
-                                                                 {"allow_loopback_http", "true or false"}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> names{
+      {{"issuer", "a string"},
+       {"metadata_url", "a string"},
+       {"endpoints", "the profile's table of endpoints"},
+       {"allow_loopback_http", "true or false"}}};
   for (const auto& [name, type] : names) {
     if (const auto* node = table.raw(name, type)) settings.members.push_back({.name = std::string{name}, .value = *node});
   }

@@ -4,11 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 
 namespace evergrant {
 namespace {
@@ -30,9 +28,15 @@ class Descriptor {
 };
 
 std::string octal(mode_t mode) {
-  std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777U));
-  return text.data();
+  std::string digits;
+  for (unsigned rest = mode & 07777U; rest != 0 || digits.size() < 4; rest >>= 3U)
+    digits += static_cast<char>('0' + (rest & 7U));
+  return {digits.rbegin(), digits.rend()};
+}
+
+// At start-up, before there are threads that could change the environment.
+const char* environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
 }
 
 Secret without_newline(Secret secret) {
@@ -58,7 +62,7 @@ Result<Secret> read_all(const Descriptor& file, std::size_t size, const std::str
 Result<Secret> read_file(const std::string& path, bool must_be_private) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.number() < 0) {
-    return fail(Errc::key_unavailable, "file " + path + " cannot be opened: " + std::strerror(errno),
+    return fail(Errc::key_unavailable, "file " + path + " cannot be opened: " + std::generic_category().message(errno),
                 "put the secret there, and let only evergrant's user read it: chmod 600 " + path);
   }
   struct stat facts{};
@@ -78,7 +82,7 @@ Result<Secret> read_file(const std::string& path, bool must_be_private) {
 }
 
 Result<Secret> read_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
+  const char* value = environment(name.c_str());
   if (value == nullptr) {
     return fail(Errc::key_unavailable, "environment variable " + name + " is not set", "set it where evergrant is started");
   }
@@ -86,7 +90,7 @@ Result<Secret> read_variable(const std::string& name) {
 }
 
 Result<Secret> read_credential(const std::string& name) {
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  const char* directory = environment("CREDENTIALS_DIRECTORY");
   if (directory == nullptr) {
     return fail(Errc::key_unavailable, "there is no credential " + name + ": CREDENTIALS_DIRECTORY is not set",
                 "start evergrant from a systemd unit with LoadCredential=" + name + ":/path/of/the/secret");

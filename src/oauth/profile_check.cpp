@@ -335,7 +335,8 @@ void Checker::inject() {
   names_in("inject.realm_path", i.realm_path, {"realm"});
   for (const auto& host : i.allowed_hosts) {
     const std::string_view name = std::string_view{host}.substr(host.starts_with("*.") ? 2 : 0);
-    const bool plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == name.npos;
+    const bool plain =
+        !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == std::string_view::npos;
     require(plain && (name.size() == host.size() || name.contains('.')), "inject.allowed_hosts",
             quoted(host) + R"(, expected a lower-case host such as "api.example.com" or "*.example.com")");
   }
