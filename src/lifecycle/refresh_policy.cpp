@@ -151,12 +151,7 @@ std::optional<Duration> lifetime_of(const Connection& connection) {
 }
 
 bool can_refresh(const Connection& connection, const Provider& provider) {
-  switch (provider.refresh.mode) {
-    case RefreshMode::refresh_token: return !connection.tokens.refresh_token.empty();
-    case RefreshMode::access_token_exchange: return !connection.tokens.access_token.empty();
-    case RefreshMode::none: return false;
-  }
-  return false;
+  return provider.refresh.mode == RefreshMode::refresh_token && !connection.tokens.refresh_token.empty();
 }
 
 std::optional<Error> refusal_of(const Connection& connection) {
@@ -203,14 +198,12 @@ ReadAction decide_read(const Connection& connection, const Provider& provider, s
 std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens, std::optional<Time> last_used_at,
                                   Time now, Random& random) {
   const Provider& provider = registration.provider;
-  if (provider.refresh.mode == RefreshMode::none) return std::nullopt;
-  if (provider.refresh.mode == RefreshMode::refresh_token && !tokens.refresh_token) return std::nullopt;
+  if (provider.refresh.mode != RefreshMode::refresh_token || !tokens.refresh_token) return std::nullopt;
   std::optional<Duration> life;
   if (tokens.access_expires_at) life = *tokens.access_expires_at - now;
   const bool in_use = last_used_at && now - *last_used_at <= recent_use(life);
   const auto keepalive = draw_keepalive(registration, tokens, now, random);
-  // A token that renews itself is lost with its expiry, used or not.
-  if (!in_use && provider.refresh.mode == RefreshMode::refresh_token) return keepalive;
+  if (!in_use) return keepalive;
   const auto ahead = draw_ahead_of_expiry(provider, tokens, now, random);
   if (!ahead) return keepalive;
   return keepalive ? std::min(*ahead, *keepalive) : *ahead;

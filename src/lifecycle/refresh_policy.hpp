@@ -25,7 +25,7 @@ struct Margins {
 // How long the connection's access token lived when it was new; nothing if it does not expire.
 [[nodiscard]] std::optional<Duration> lifetime_of(const Connection& connection);
 
-// True if there is something to refresh with: a refresh token, or an access token that renews itself.
+// True if there is a refresh token, and the provider's way to refresh is one that the token endpoint speaks.
 [[nodiscard]] bool can_refresh(const Connection& connection, const Provider& provider);
 
 // Why a connection in this status gives no token; nothing: it may.

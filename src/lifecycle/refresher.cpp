@@ -36,7 +36,6 @@ Connection as_reported(const Connection& row, Cause cause, Time now) {
 Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& options, TokenSealing& sealing,
                      TokenCache& cache, RefreshReport& report)
     : store_{parts.store},
-      vault_{parts.vault},
       directory_{parts.directory},
       registrations_{parts.registrations},
       executor_{parts.engine},
@@ -262,7 +261,7 @@ Task<Result<TokenSet>> Refresher::open_all(const Connection& source) {
   if (!access) co_return std::unexpected(access.error());
   tokens.access_token = std::move(*access);
   if (!source.tokens.refresh_token.empty()) {
-    auto refresh = co_await vault_.open(place_of(source, "refresh_token", source.generation), source.tokens.refresh_token);
+    auto refresh = co_await sealing_.open_refresh(source);
     if (!refresh) co_return std::unexpected(refresh.error());
     tokens.refresh_token = std::move(*refresh);
   }
@@ -298,7 +297,7 @@ Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Atte
 }
 
 Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) {
-  auto credential = co_await sealing_.open_credential(held.source, held.registration.provider);
+  auto credential = co_await sealing_.open_refresh(held.source);
   if (!credential) {
     log_.error("refresh_token_not_opened",
                {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});

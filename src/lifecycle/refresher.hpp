@@ -64,7 +64,6 @@ class Refresher {
   Task<void> end_kept(const Attempt& attempt, Connection row);
 
   Store& store_;
-  Vault& vault_;
   ProviderDirectory& directory_;
   const Registrations& registrations_;
   Executor& executor_;

@@ -145,11 +145,7 @@ Task<Result<Secret>> TokenSealing::open_access(const Connection& connection) {
   co_return opened;
 }
 
-Task<Result<Secret>> TokenSealing::open_credential(const Connection& connection, const Provider& provider) {
-  if (provider.refresh.mode == RefreshMode::access_token_exchange) {
-    auto access = co_await open_access(connection);
-    co_return access;
-  }
+Task<Result<Secret>> TokenSealing::open_refresh(const Connection& connection) {
   auto refresh =
       co_await vault_.open(place_of(connection, "refresh_token", connection.generation), connection.tokens.refresh_token);
   co_return refresh;

@@ -21,8 +21,7 @@ class TokenSealing {
   Task<Result<TokenUpdate>> seal_refresh(const Connection& connection, TokenSet tokens, std::optional<Time> last_used_at);
 
   Task<Result<Secret>> open_access(const Connection& connection);
-  // What the provider wants to see for a refresh, by the profile's mode.
-  Task<Result<Secret>> open_credential(const Connection& connection, const Provider& provider);
+  Task<Result<Secret>> open_refresh(const Connection& connection);
 
  private:
   Task<Result<SealedTokens>> seal_fields(Connection connection, Generation generation, TokenSet tokens);
