@@ -287,7 +287,10 @@ TEST_F(HttpClientTest, a_post_that_dies_half_sent_on_a_reused_connection_is_not_
   ScriptedServer server{[&](Wire& wire) {
     static_cast<void>(wire.read_message());
     wire.write(ok("first"));
-    if (!wire.read_more()) return;
+    // A header alone may be sent again: nobody can have acted on it. So the reset waits for a piece of the body.
+    while (!wire.received().contains("\r\n\r\nx")) {
+      if (!wire.read_more()) return;
+    }
     ++headers;
     wire.reset();
   }};

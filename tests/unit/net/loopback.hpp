@@ -94,6 +94,8 @@ class Wire {
     return message;
   }
 
+  [[nodiscard]] const std::string& received() const { return buffer_; }  // and not yet returned by a read
+
   // Everything until the other end closes.
   std::string read_all() {
     while (read_more()) {
