@@ -39,6 +39,8 @@ bool is_loopback(std::string_view uri) {
   const auto parsed = boost::urls::parse_uri(uri);
   if (!parsed || parsed->has_fragment() || parsed->has_userinfo()) return false;
   if (parsed->scheme() != "http" && parsed->scheme() != "https") return false;
+  // Boost.URL 1.81 ends the host of http://127.0.0.1.example/ after the last digit and calls the rest the path.
+  if (const std::string_view path = parsed->encoded_path(); !path.empty() && !path.starts_with('/')) return false;
   const std::string host = parsed->host();
   return host == "127.0.0.1" || host == "[::1]" || host == "localhost";
 }

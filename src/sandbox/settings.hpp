@@ -27,8 +27,8 @@ struct SandboxSettings {
   Duration refresh_idle{std::chrono::seconds{8'726'400}};        // 101 days
   Duration refresh_absolute{std::chrono::seconds{157'680'000}};  // five years
   bool refresh_kills_access_token = false;
-  bool revocation_ends_realm = false;  // revoking one grant ends every grant of that client and realm
-  bool bare_invalid_grant = false;     // {"error":"invalid_grant"} without a description
+  bool revocation_ends_realm = true;  // one connection per client and realm: revoking a grant ends its siblings too
+  bool bare_invalid_grant = false;    // {"error":"invalid_grant"} without a description
   bool id_token_on_refresh = true;
   bool nonce_returned = true;
   bool iss_parameter = false;  // RFC 9207

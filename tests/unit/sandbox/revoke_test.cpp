@@ -73,17 +73,18 @@ TEST_F(SandboxRevoke, a_body_without_a_token_is_invalid_request) {
   for (const auto* body : {"", "{", "[]", "{}", R"({"token":1})"}) EXPECT_EQ(post("/revoke", body, headers).status, 400);
 }
 
-TEST_F(SandboxRevoke, other_grants_of_the_realm_end_only_by_switch) {
+TEST_F(SandboxRevoke, other_grants_of_the_same_client_and_realm_end_with_it_unless_switched_off) {
   const Tokens a = connect();
   const Tokens b = connect();
-  EXPECT_EQ(revoke(a.refresh).status, 200);
-  EXPECT_EQ(refresh(b.refresh).status, 200);
-  set(R"({"revocation_ends_realm":true})");
-  const Tokens c = connect();
   const Tokens elsewhere = connect("77");
-  EXPECT_EQ(revoke(c.refresh).status, 200);
+  EXPECT_EQ(revoke(a.refresh).status, 200);
   EXPECT_EQ(refresh(b.refresh).status, 400);
   EXPECT_EQ(refresh(elsewhere.refresh).status, 200);
+  set(R"({"revocation_ends_realm":false})");
+  const Tokens c = connect();
+  const Tokens d = connect();
+  EXPECT_EQ(revoke(c.refresh).status, 200);
+  EXPECT_EQ(refresh(d.refresh).status, 200);
 }
 
 }  // namespace
