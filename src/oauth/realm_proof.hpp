@@ -29,6 +29,10 @@ class RealmProof {
                               RealmClues clues);
 
  private:
+  Task<Result<RealmId>> find(const Registration& registration, const Endpoints& endpoints, const TokenSet& tokens,
+                             const RealmClues& clues);
+  Task<Result<HttpResponse>> get(const Registration& registration, std::string url, const TokenSet& tokens,
+                                 const RealmClues& clues, std::string realm);
   HttpTransport& transport_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "crypto/strict_json.hpp"
 #include "oauth/token_answer.hpp"
 #include "support/fake_transport.hpp"
 
@@ -281,9 +282,14 @@ TEST(TokenAnswer, kept_members_are_shown_and_all_others_kept_sealed) {
       salesforce);
   EXPECT_EQ(tokens.extras,
             (std::map<std::string, std::string>{{"instance_url", "https://na1.example"}, {"issued_at", "1795348800000"}}));
-  EXPECT_EQ(
-      tokens.raw_extras.reveal(),
-      R"({"token_type":"bearer","instance_url":"https://na1.example","issued_at":"1795348800000","signature":"hmac","sites":{"a":1},"n":7})");
+  const auto sealed = parse_strict_json(tokens.raw_extras.reveal());
+  ASSERT_TRUE(sealed);
+  EXPECT_EQ(*sealed, (boost::json::value{{"token_type", "bearer"},
+                                         {"instance_url", "https://na1.example"},
+                                         {"issued_at", "1795348800000"},
+                                         {"signature", "hmac"},
+                                         {"sites", {{"a", 1}}},
+                                         {"n", 7}}));
 }
 
 TEST(TokenAnswer, a_success_beside_an_error_member_that_says_no_error_is_a_success) {
