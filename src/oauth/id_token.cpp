@@ -72,9 +72,8 @@ Task<Result<IdTokenClaims>> validate_id_token(Secret id_token, const Registratio
   const auto header = parse_jws_header(id_token.reveal());
   if (!header) co_return std::unexpected(named(header.error()));
   const std::vector<std::string>& allowed = registration.provider.id_token.algorithms;
-  const bool by_secret = is_hmac(header->alg) && std::ranges::find(allowed, header->alg) != allowed.end();
   Result<VerifiedJws> verified = fail(Errc::internal, "not verified");
-  if (by_secret) {
+  if (is_hmac(header->alg)) {
     verified = verify_with_secrets(id_token, registration);
   } else {
     verified = co_await verify_with_keys(id_token.clone(), *header, allowed, std::move(resolved), directory);

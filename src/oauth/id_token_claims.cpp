@@ -83,7 +83,7 @@ Result<std::string> check_issuer(const json::object& claims, const IdTokenExpect
   if (issuer->empty()) return refuse("iss", "it is missing");
   const auto expected = expected_issuer(claims, expectation);
   if (!expected) return refuse("tid", "it is missing or malformed, and the issuer depends on it");
-  if (!expected->empty() && *issuer == *expected) return issuer;
+  if (*issuer == *expected) return issuer;
   const auto& others = expectation.issuer_alternatives;
   const bool alternatives = expectation.issuer_rule == IssuerRule::alternatives;
   if (alternatives && std::ranges::find(others, *issuer) != others.end()) return issuer;
