@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view style = R"(
 :root{color-scheme:light dark;--ground:#f4f5f7;--card:#fff;--ink:#1c2430;--soft:#5b6675;--line:#d9dee5;--tint:#eef4fb;--go:#0b62c4}
-@media(prefers-color-scheme:dark){:root{--ground:#12161c;--card:#1b212a;--ink:#e8ecf2;--soft:#9aa6b5;--line:#323b48;--tint:#212c3a;--go:#3d8bea}}
+@media(prefers-color-scheme:dark){:root{--ground:#12161c;--card:#1b212a;--ink:#e8ecf2;--soft:#9aa6b5;--line:#323b48;--tint:#212c3a;--go:#2f73cc}}
 *{box-sizing:border-box}
 body{margin:0;padding:2rem 1rem;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:34rem;margin:0 auto;padding:1.75rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
