@@ -4,8 +4,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <charconv>
-#include <cstring>
 #include <optional>
 
 #include "base/encoding.hpp"
