@@ -147,7 +147,7 @@ Result<> JsonBody::finish() const {
 }
 
 boost::json::value to_json(const std::optional<Time>& time) {
-  return time ? boost::json::value{to_rfc3339(*time)} : boost::json::value{nullptr};
+  return time ? boost::json::value(to_rfc3339(*time)) : boost::json::value(nullptr);
 }
 
 boost::json::object to_json(const Connection& connection) {

@@ -62,7 +62,8 @@ template <class T>
   boost::json::array items;
   for (const auto& item : page.items) items.push_back(to_json(item));
   boost::json::object body{{"items", std::move(items)}};
-  body["next"] = page.next.empty() ? boost::json::value{nullptr} : boost::json::value{page.next};
+  body["next"] = nullptr;
+  if (!page.next.empty()) body["next"] = page.next;
   return boost::json::serialize(body);
 }
 

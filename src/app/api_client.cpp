@@ -18,7 +18,7 @@ std::string member(const boost::json::value& body, std::string_view name) {
 boost::json::value parse_or_null(const std::string& text) {
   std::error_code error;
   auto value = boost::json::parse(text, error);
-  return error ? boost::json::value{nullptr} : value;
+  return error ? boost::json::value(nullptr) : value;
 }
 
 }  // namespace

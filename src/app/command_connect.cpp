@@ -131,7 +131,7 @@ void connect(CliContext& context, ConnectOptions options) {
   if (!options.scopes.empty()) request["scopes"] = json::value_from(options.scopes);
   if (!options.realm.empty()) options.login_hint = "realm:" + options.realm;
   if (!options.login_hint.empty()) request["login_hint"] = options.login_hint;
-  auto session = context.call("POST", "/v1/connect-sessions", json::value{std::move(request)});
+  auto session = context.call("POST", "/v1/connect-sessions", json::value(std::move(request)));
   if (!session) return;
   const auto url = text_of(*session, "url");
   if (!options.realm.empty()) {

@@ -81,7 +81,7 @@ class Doctor {
   }
 
   void examine_keys(const Config& config) {
-    auto keks = make_keks(config, random_);
+    auto keks = make_keks(config);
     if (!keks) return bad("key-encryption key", keks.error());
     good("key-encryption key", to_text(config.kek) + " is " + keks->current->id());
   }
@@ -116,7 +116,7 @@ class Doctor {
   }
 
   void examine_root_keys(const Config& config, const std::vector<StoredKey>& keys) {
-    auto keks = make_keks(config, random_);
+    auto keks = make_keks(config);
     if (!keks) return;
     for (const auto& key : keys) {
       const bool known = key.wrapped_by == keks->current->id();
@@ -205,7 +205,6 @@ class Doctor {
 
   CliContext& context_;
   SystemClock clock_;
-  SystemRandom random_;
   std::vector<Finding> findings_;
 };
 

@@ -29,7 +29,7 @@ void list(CliContext& context, const std::string& tenant) {
 void rotate(CliContext& context, const std::string& what, const std::string& tenant) {
   json::object request{{"what", what}};
   if (!tenant.empty()) request["tenant"] = tenant;
-  auto report = context.call("POST", "/v1/keys/rotate", json::value{std::move(request)});
+  auto report = context.call("POST", "/v1/keys/rotate", json::value(std::move(request)));
   if (!report) return;
   if (context.json) return print_json(*report);
   std::vector<std::pair<std::string, std::string>> rows;

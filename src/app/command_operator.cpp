@@ -57,7 +57,7 @@ void create_caller(CliContext& context, const CallerOptions& options) {
                        {"registrations", json::value_from(options.registrations)},
                        {"tenants", json::value_from(options.tenants)}};
   if (options.days > 0) request["expires_in"] = options.days * 86400;
-  auto caller = context.call("POST", "/v1/callers", json::value{std::move(request)});
+  auto caller = context.call("POST", "/v1/callers", json::value(std::move(request)));
   if (!caller) return;
   if (context.json) return print_json(*caller);
   std::cerr << "Caller " << text_of(*caller, "id") << ". Its key is shown this once:\n";

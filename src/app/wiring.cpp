@@ -33,16 +33,17 @@ std::vector<KekSource*> Keks::older() const {
   return all;
 }
 
-Result<Keks> make_keks(const Config& config, Random& random) {
+Result<Keks> make_keks(const Config& config) {
+  auto random = std::make_unique<SystemRandom>();
   auto text = resolve(config.kek);
   if (!text) return std::unexpected(text.error());
-  auto current = make_local_kek(*text, random);
+  auto current = make_local_kek(*text, *random);
   if (!current) return std::unexpected(current.error());
-  Keks keks{.current = std::move(*current), .previous = {}};
+  Keks keks{.random = std::move(random), .current = std::move(*current), .previous = {}};
   for (const auto& reference : config.previous_keks) {
     auto older_text = resolve(reference);
     if (!older_text) return std::unexpected(older_text.error());
-    auto older = make_local_kek(*older_text, random);
+    auto older = make_local_kek(*older_text, *keks.random);
     if (!older) return std::unexpected(older.error());
     keks.previous.push_back(std::move(*older));
   }
@@ -68,8 +69,7 @@ Result<ProviderCatalogue> load_catalogue(const Config& config) {
 
 Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const ProviderCatalogue& catalogue,
                                              std::vector<Registration> registrations, const Log& log) {
-  SystemRandom random;
-  auto keks = make_keks(config, random);
+  auto keks = make_keks(config);
   if (!keks) return std::unexpected(keks.error());
   auto store = open_sqlite_store({.path = config.store.string()}, log);
   if (!store) return std::unexpected(store.error());

@@ -26,13 +26,14 @@ namespace evergrant {
 
 // A KEK and the older ones that may still be needed to unwrap.
 struct Keks {
+  std::unique_ptr<SystemRandom> random;  // what they wrap with
   std::unique_ptr<KekSource> current;
   std::vector<std::unique_ptr<KekSource>> previous;
   [[nodiscard]] std::vector<KekSource*> older() const;
 };
 
 // Errors: invalid_argument, key_unavailable, each naming the reference.
-[[nodiscard]] Result<Keks> make_keks(const Config& config, Random& random);
+[[nodiscard]] Result<Keks> make_keks(const Config& config);
 // The shipped profiles and the user's. Errors: those of the profiles; not_found where the shipped ones are not installed.
 [[nodiscard]] Result<ProviderCatalogue> load_catalogue(const Config& config);
 
