@@ -134,6 +134,9 @@ Task<Result<>> SqliteStore::add_key(StoredKey key) {
 
 Task<Result<>> SqliteStore::replace_active_key(StoredKey key) {
   return write<>([key = std::move(key)](Database& database) -> Result<> {
+    if (!is_root(key)) {
+      if (auto root = check_root(database, key.wrapped_by); !root) return root;
+    }
     database.execute("UPDATE sealing_keys SET state = 'decrypt_only' WHERE tenant = ? AND purpose = ? AND state = 'active'",
                      key.tenant, to_string(key.purpose));
     if (insert_key(database, key) == 0) return key_exists();
