@@ -459,22 +459,36 @@ TEST_F(SealedFile, keeps_nothing_of_a_shredded_key_or_a_revoked_token) {
   for (const auto& key : wrapped) EXPECT_EQ(all.find(key), std::string::npos);
 }
 
-TEST_F(SealedFile, a_backup_taken_before_a_shredding_opens_only_with_its_own_keys) {
+TEST_F(SealedFile, rows_of_a_backup_put_back_after_a_shredding_do_not_open) {
   start(opened());
   const auto c = connected("canary");
-  store.reset();
+  ASSERT_TRUE(get(vault->shred_tenant(c.tenant)));
+  EXPECT_EQ(get(store->connection(c.id)).value().tokens, c.tokens) << "the row is as the backup has it";
+  EXPECT_EQ(opened_token().error().code, Errc::sealed_broken);
+  start(opened());
+  EXPECT_EQ(opened_token().error().code, Errc::sealed_broken) << "after a restart too";
+}
+
+// A whole backup brings its wrapped keys with it: what makes it unreadable is the end of the KEK that was in use then.
+TEST_F(SealedFile, a_whole_backup_does_not_open_once_its_kek_is_gone) {
+  start(opened());
+  const auto c = connected("canary");
   vault.reset();
-  const auto records = folder.file("backup.db");
-  std::filesystem::copy_file(path, records);
+  store.reset();
+  const auto backup = folder.file("backup.db");
+  std::filesystem::copy_file(path, backup);
   start(opened());
   ASSERT_TRUE(get(vault->shred_tenant(c.tenant)));
-  EXPECT_EQ(opened_token().error().code, Errc::sealed_broken);
-  // The connection's row as the backup has it, put back into the live database: its key is gone.
-  const auto restored = get(store->connection(c.id)).value();
-  EXPECT_EQ(restored.tokens, c.tokens);
-  const auto again = std::make_unique<Vault>(*store, *kek, std::vector<KekSource*>{}, clock, random, *log);
-  ASSERT_TRUE(get(again->start()));
-  EXPECT_EQ(get(again->open(place_of(c, "access_token", 1), c.tokens.access_token)).error().code, Errc::sealed_broken);
+  const auto next = std::move(*make_local_kek(Secret{hex_encode(std::string(32, 'N'))}, random));
+  Vault both{*store, *next, {kek.get()}, clock, random, *log};
+  ASSERT_TRUE(get(both.start()));
+  EXPECT_EQ(get(both.rewrap_root_keys()).value().rewrapped_root_keys, 1);
+
+  const auto restored = opened({.path = backup});
+  Vault after_restore{*restored, *next, {}, clock, random, *log};
+  EXPECT_EQ(get(after_restore.start()).error().code, Errc::key_unavailable);
+  const auto row = get(restored->connection(c.id)).value();
+  EXPECT_FALSE(get(after_restore.open(place_of(row, "access_token", 1), row.tokens.access_token)));
 }
 
 }  // namespace
