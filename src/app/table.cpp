@@ -16,13 +16,15 @@ std::size_t width(std::string_view text) {
 }
 
 std::string cell(std::string_view text) { return printable(text, widest); }
+std::string last_cell(std::string_view text) { return printable(text, 4 * widest); }  // nothing stands behind it
 
 std::string line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
   std::string out;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto text = cell(cells[i]);
+    const bool last = i + 1 == cells.size();
+    const auto text = last ? last_cell(cells[i]) : cell(cells[i]);
     out += text;
-    if (i + 1 < cells.size()) out.append(widths[i] - width(text) + 2, ' ');
+    if (!last) out.append(widths[i] - width(text) + 2, ' ');
   }
   return out + '\n';
 }
