@@ -11,7 +11,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr Duration recover_every = 30s;
-constexpr Duration longest_sleep = 60s;  // other processes and operators change rows too
 constexpr Duration shortest_sleep = 250ms;
 constexpr Duration after_store_error = 1s;
 constexpr int attempts_at_once = 10'000;
@@ -19,7 +18,7 @@ constexpr int attempts_at_once = 10'000;
 }  // namespace
 
 DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-                 SingleFlight& flights, int batch)
+                 SingleFlight& flights, const RefreshOptions& options)
     : executor_{executor},
       store_{store},
       clock_{clock},
@@ -27,15 +26,16 @@ DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log,
       report_{report},
       refresher_{refresher},
       flights_{flights},
-      batch_{batch} {}
+      batch_{std::max(1, options.due_batch)},
+      look_every_{options.look_every} {}
 
 Task<void> DueLoop::run() {
   co_await load_pauses();
   Time next_recovery = clock_.now();
   while (!stopping_) {  // ends with `stop`
     if (clock_.now() >= next_recovery) {
-      co_await recover();
-      next_recovery = clock_.now() + recover_every;
+      const Duration again = co_await recover();
+      next_recovery = clock_.now() + again;
     }
     const Duration next = co_await start_due();
     if (stopping_) break;
@@ -93,12 +93,12 @@ void DueLoop::end(const std::string& key, const Result<>& outcome) {
   report_.in_flight(flights_.size());
 }
 
-// Step 8: at start, and again every half minute for those whose lease still ran or whose store failed.
-Task<void> DueLoop::recover() {
+// Step 8: at start, and again every half minute while there are any: their lease may still run, the store may fail.
+Task<Duration> DueLoop::recover() {
   auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
   if (!attempts) {
     log_.warning("attempts_not_read", {{"code", to_string(attempts.error().code)}});
-    co_return;
+    co_return recover_every;
   }
   for (Attempt& attempt : *attempts) {
     const auto row = co_await store_.connection(attempt.connection);
@@ -107,6 +107,7 @@ Task<void> DueLoop::recover() {
     report_.in_flight(flights_.size());
     spawn(executor_, resolve(key, std::move(attempt)));  // ends as `fly` does
   }
+  co_return attempts->empty() ? std::max(look_every_, recover_every) : recover_every;
 }
 
 Task<void> DueLoop::resolve(std::string key, Attempt attempt) {
@@ -139,13 +140,13 @@ Task<Duration> DueLoop::start_due() {
 
 Task<Duration> DueLoop::until_next_due() {
   const Time now = clock_.now();
-  const auto rows = co_await store_.due(now + longest_sleep, static_cast<int>(flights_.size()) + 1);
+  const auto rows = co_await store_.due(now + look_every_, static_cast<int>(flights_.size()) + 1);
   if (!rows) co_return after_store_error;
   for (const Connection& row : *rows) {
     if (!flights_.running(flight_key(row)) && row.next_due_at)
       co_return std::max<Duration>(*row.next_due_at - now, shortest_sleep);
   }
-  co_return longest_sleep;
+  co_return look_every_;
 }
 
 }  // namespace evergrant

@@ -10,7 +10,7 @@ namespace evergrant {
 class DueLoop {
  public:
   DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-          SingleFlight& flights, int batch);
+          SingleFlight& flights, const RefreshOptions& options);
   DueLoop(const DueLoop&) = delete;
   DueLoop& operator=(const DueLoop&) = delete;
 
@@ -27,7 +27,7 @@ class DueLoop {
   Task<void> fly(std::string key, RefreshWish wish);
   Task<void> resolve(std::string key, Attempt attempt);
   Task<void> load_pauses();
-  Task<void> recover();
+  Task<Duration> recover();
   Task<Duration> start_due();
   Task<Duration> until_next_due();
   Task<void> sleep(Duration at_most);
@@ -41,6 +41,7 @@ class DueLoop {
   Refresher& refresher_;
   SingleFlight& flights_;
   int batch_;
+  Duration look_every_;
   bool stopping_ = false;
   Completion<bool> wake_;
   std::optional<Time> asleep_until_;

@@ -173,7 +173,9 @@ Task<Result<TokenLease>> TokenReader::read_waiting(ConnectionId id, ReadRequest 
   Wait wait{.until = clock_.now() + request.deadline.value_or(options_.reader_wait)};
   RefreshReport::Read how = RefreshReport::Read::store;
   for (;;) {  // ends at the reader's deadline at the latest
-    const auto entry = co_await current(id, false);
+    const CachedTokenPtr cached = cache_.find(id);
+    const bool outdated = wait.refreshed && cached && cached->connection.generation <= wait.beyond;
+    const auto entry = co_await current(id, outdated);
     if (!entry) co_return std::unexpected(entry.error());
     const CachedToken& token = **entry;
     if (auto refused = refusal_of(token.connection)) co_return std::unexpected(std::move(*refused));
@@ -220,6 +222,7 @@ Task<TokenReader::Next> TokenReader::wait_for_newer(CachedTokenPtr entry, bool v
   if (!outcome) co_return valid ? Next::serve : Next::fail;
   if (*outcome) {
     wait.refreshed = true;
+    wait.beyond = row.generation;
     co_return Next::again;
   }
   if (!own && !wait.retried && !ends_use(outcome->error().code)) {

@@ -29,7 +29,8 @@ class TokenReader {
  private:
   struct Wait {  // of one reader
     Time until;
-    bool refreshed = false;  // a refresh that it waited for succeeded
+    bool refreshed = false;  // a refresh that it waited for succeeded:
+    Generation beyond = 0;   // something newer than this is in the store
     bool retried = false;    // it began its own after somebody else's failed
     std::optional<Error> failed;
   };

@@ -1,7 +1,5 @@
 #include "lifecycle/token_service.hpp"
 
-#include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "lifecycle/token_reader.hpp"
@@ -11,7 +9,6 @@ namespace evergrant {
 namespace {
 
 constexpr Duration look_for_the_last = std::chrono::milliseconds{50};
-constexpr std::size_t due_batch_least = 1;
 
 }  // namespace
 
@@ -23,10 +20,7 @@ struct TokenService::Impl {
         sealing{p.vault, p.registrations, p.clock, p.random},
         report{p.metrics, p.log},
         refresher{p, o, sealing, cache, report},
-        due_loop{p.engine, p.store,
-                 p.clock,  p.log,
-                 report,   refresher,
-                 flights,  static_cast<int>(std::max<std::size_t>(due_batch_least, static_cast<std::size_t>(o.due_batch)))},
+        due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, o},
         reader{p, o, cache, report, flights, due_loop} {}
 
   Task<bool> schedule() {

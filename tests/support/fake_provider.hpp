@@ -30,6 +30,7 @@ class FakeProvider final : public HttpTransport {
   bool rotates_next = true;            // for `sometimes`: whether the next refresh changes the refresh token
   bool hangs = false;                  // takes requests and answers nothing
   std::string more_members;            // in every answer: ,"x":1
+  std::string key_set;                 // answers every GET; empty: those fail
   std::optional<HttpResponse> always;  // instead of acting
 
   // Each holds for one request. `before`: the provider does not act; `after`: it has acted, and the answer is lost.
@@ -76,6 +77,10 @@ class FakeProvider final : public HttpTransport {
   std::vector<std::string> hosts;
 
   Task<Result<HttpResponse>> send(OutboundRequest request) override {
+    if (request.method == "GET") {
+      if (key_set.empty()) co_return std::unexpected(Error{Errc::provider_unavailable, "cannot connect", {}});
+      co_return json(200, key_set);
+    }
     ++token_requests;
     requested_at.push_back(clock_.now());
     hosts.push_back(request.url);

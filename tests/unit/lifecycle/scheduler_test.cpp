@@ -1,0 +1,117 @@
+// The scheduler: ahead of expiry while in use, keep-alive while not, one hang delays nobody, nothing spins.
+#include <gtest/gtest.h>
+
+#include "support/refresh_bench.hpp"
+
+namespace evergrant::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SchedulerTest : public RefreshBench {};
+
+TEST_F(SchedulerTest, a_used_connection_always_has_a_token_that_lives) {
+  options.recheck = 0s;  // nobody else writes: memory is enough between reads ten minutes apart
+  connect("con_1");
+  start_scheduler();
+  for (int i = 0; i < 24 * 6; ++i) {
+    let_pass(10min);
+    const auto lease = node().service.read_now(ConnectionId{"con_1"}, {});
+    if (i > 0) {
+      ASSERT_TRUE(lease) << "after " << i << " reads";  // from memory: nobody waited
+      EXPECT_GT(*lease->expires_at, clock.now() + 5min);
+    } else {
+      read("con_1");
+    }
+  }
+  EXPECT_LE(provider->token_requests, 48);
+  EXPECT_GE(provider->token_requests, 24);
+}
+
+TEST_F(SchedulerTest, an_idle_connection_is_kept_alive_for_a_year_with_few_requests) {
+  options.look_every = 1h;
+  connect("con_1");
+  start_scheduler();
+  let_pass(std::chrono::days{365});
+  EXPECT_TRUE(provider->alive("con_1"));
+  EXPECT_GE(provider->token_requests, 12);
+  EXPECT_LE(provider->token_requests, 22);
+  for (std::size_t i = 1; i < provider->requested_at.size(); ++i) {
+    EXPECT_LT(provider->requested_at[i] - provider->requested_at[i - 1], std::chrono::days{31});
+  }
+}
+
+TEST_F(SchedulerTest, use_is_written_down_in_batches) {
+  connect("con_1");
+  for (int i = 0; i < 100; ++i) read("con_1");
+  EXPECT_FALSE(row("con_1").last_used_at);
+  let_pass(6s);
+  EXPECT_TRUE(row("con_1").last_used_at);
+  EXPECT_EQ(node().store.calls("touch"), 1);
+}
+
+TEST_F(SchedulerTest, one_registration_that_hangs_holds_up_no_other) {
+  options.concurrency = 2;
+  for (int i = 0; i < 60; ++i) connect("con_" + std::to_string(i));
+  let_pass(2h);
+  provider->hangs = true;
+  start_scheduler();
+  let_pass(10s);
+  provider->hangs = false;  // those under way go on hanging; what comes now is answered
+  connect("con_other", "sheets");
+  let_pass(1h);
+  EXPECT_EQ(row("con_other").generation, 2);
+}
+
+TEST_F(SchedulerTest, a_mass_that_falls_due_at_once_is_worked_off_under_the_cap) {
+  options.concurrency = 8;
+  for (int i = 0; i < 500; ++i) connect("con_" + std::to_string(i));
+  let_pass(3h);  // nobody ran meanwhile
+  provider->latency = 200ms;
+  start_scheduler();
+  let_pass(10min);
+  EXPECT_EQ(provider->token_requests, 500);
+  EXPECT_LE(provider->most_in_flight, 8);
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(row("con_" + std::to_string(i)).generation, 2);
+}
+
+TEST_F(SchedulerTest, an_outage_costs_few_requests_and_ends_by_itself) {
+  for (int i = 0; i < 100; ++i) connect("con_" + std::to_string(i));
+  let_pass(3h);
+  provider->always = HttpResponse{503, {}, "down"};
+  start_scheduler();
+  let_pass(1h);
+  EXPECT_LT(provider->token_requests, 250);  // the breaker lets a probe a minute through
+  provider->always.reset();
+  let_pass(1h);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(row("con_" + std::to_string(i)).generation, 2);
+    EXPECT_EQ(row("con_" + std::to_string(i)).status, Status::active);
+  }
+}
+
+TEST_F(SchedulerTest, what_cannot_be_sent_does_not_stay_at_the_head_of_what_is_due) {
+  options.due_batch = 10;
+  for (int i = 0; i < 30; ++i) connect("con_" + std::to_string(i));
+  let_pass(2h);
+  connect("con_other", "sheets");
+  ASSERT_TRUE(run(node().executor, sqlite->pause({RegistrationId{"books"}, "invalid_client", "", clock.now()})));
+  provider->answer_next(401, R"({"error":"invalid_client"})");
+  start_scheduler();
+  let_pass(55min);
+  EXPECT_EQ(row("con_other").generation, 2);
+}
+
+TEST_F(SchedulerTest, a_store_that_is_away_stops_nothing_for_good) {
+  connect("con_1");
+  node().store.fail_all(true);
+  start_scheduler();
+  let_pass(2h);
+  EXPECT_EQ(provider->token_requests, 0);
+  node().store.fail_all(false);
+  let_pass(2min);
+  EXPECT_EQ(row("con_1").generation, 2);
+}
+
+}  // namespace
+}  // namespace evergrant::test
