@@ -121,6 +121,16 @@ class Sandbox(Program):
             raise AssertionError(f"{method} /control{path}: {answer}")
         return answer.json() if answer.body else None
 
+    def grant(self, realm, scope="com.intuit.quickbooks.accounting"):
+        """A grant without a browser; its tokens are in the answer."""
+        return self.control("POST", "/grants", {"client_id": "sandbox-client", "realm": realm, "scope": scope})
+
+    def grants(self):
+        return self.control("GET", "/grants")["grants"]
+
+    def fault(self, **rule):
+        return self.control("POST", "/faults", rule)
+
 
 class Server:
     """What every kind of server offers to tests: API calls with a key."""
@@ -214,7 +224,9 @@ class DevServer(Server):
 class ConfiguredServer(Server):
     """`evergrant serve --config`, with a sandbox provider in a process of its own, so that one can be killed without the other."""
 
-    def __init__(self, sandbox, registrations=None, extra=""):
+    def __init__(self, sandbox, registrations=None, extra="", profile=(), secret="sandbox-secret"):
+        """`extra`: more tables of the configuration. `profile`: lines such as 'refresh.rotation = "never"'."""
+        self.secret, self.profile = secret, list(profile)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-"))
         self.sandbox = sandbox
         self.port = free_port()
@@ -238,7 +250,7 @@ kek = {{ file = "{self.folder}/kek" }}
         self.start()
 
     def environment(self):
-        return {**os.environ, "SANDBOX_SECRET": "sandbox-secret"}
+        return {**os.environ, "SANDBOX_SECRET": self.secret}
 
     def sandbox_registration(self, name):
         base = self.sandbox.base
@@ -255,11 +267,26 @@ endpoints = {{ authorize = "{base}/authorize", token = "{base}/token", revoke = 
 profile.realm.verify_url = "{base}/v3/company/{{realm}}/companyinfo/{{realm}}"
 profile.inject.api_base = "{base}"
 profile.inject.allowed_hosts = ["{urllib.parse.urlsplit(base).netloc}"]
-"""
+""" + "".join(f"profile.{line}\n" for line in self.profile)
 
     def start(self):
         self.program = Program(["serve", "--config", str(self.config)], environment=self.environment(), cwd=self.folder)
         self.program.wait_for_line("serving")
+
+    def cli(self, *arguments, stdin=None, check=None):
+        """Runs the command line against this server. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, text=True, cwd=self.folder, timeout=120,
+                              env={**self.environment(), "EVERGRANT_URL": self.base, "EVERGRANT_API_KEY": self.key})
+        if check is not None and done.returncode != check:
+            raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.returncode, done.stdout, done.stderr
+
+    def import_grant(self, grant, registration="sandbox", tenant="acme", expired=False, **more):
+        """The connection of a grant that the sandbox has made (`POST /control/grants`)."""
+        expires = "2020-01-01T00:00:00Z" if expired else grant["access_expires_at"]
+        return self.expect(201, "POST", "/v1/connections", {
+            "registration": registration, "tenant": tenant, "realm": grant["realm"], "access_token": grant["access_token"],
+            "refresh_token": grant["refresh_token"], "access_expires_at": expires, **more})["id"]
 
     def close(self):
         code = self.program.stop() if self.program.process.poll() is None else None
