@@ -1,10 +1,12 @@
 #include "api/service.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "api/handlers.hpp"
 #include "api/idempotency.hpp"
+#include "api/pages.hpp"
 #include "api/problem.hpp"
 #include "api/route.hpp"
 
@@ -27,6 +29,12 @@ Result<Parameters> read_query(const Route& route, const std::string& query) {
     if (!is_utf8(value)) return fail(Errc::invalid_argument, "the query parameter '" + name + "' is not UTF-8");
   }
   return std::move(*parameters);
+}
+
+// Where customers come by themselves, an error is a page as well.
+bool is_for_browsers(std::string_view path) {
+  constexpr std::array<std::string_view, 3> folders{"/connect/", "/callback/", "/connect-result/"};
+  return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
 }
 
 HttpResponse to_http(Reply reply) {
@@ -78,7 +86,12 @@ struct ApiService::Impl {
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
-    co_return authorise(*call.caller, {.verb = *call.route->verb, .registration = {}, .tenant = {}});
+    AccessRequest access{.verb = *call.route->verb, .registration = {}, .tenant = {}};
+    if (call.route->whole) {
+      access.registration = RegistrationId{"*"};
+      access.tenant = TenantId{"*"};
+    }
+    co_return authorise(*call.caller, access);
   }
 
   Task<Result<Reply>> perform(Call& call) {
@@ -87,6 +100,9 @@ struct ApiService::Impl {
     }
     const auto key = call.request.headers.find("Idempotency-Key");
     if (!key || !call.route->idempotent) co_return co_await (handlers.*call.route->handler)(call);
+    if (call.request.headers.count("Idempotency-Key") > 1) {
+      co_return fail(Errc::invalid_argument, "two Idempotency-Key headers");
+    }
     const std::string name{*key};
     auto earlier = co_await idempotency.begin(call, name);
     if (!earlier) co_return std::unexpected(earlier.error());
@@ -145,12 +161,10 @@ Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_
 Task<HttpResponse> ApiService::handle(HttpRequest request) {
   auto match = match_route(request.method, request.path);
   if (match.route == nullptr && !match.allowed_methods.empty()) {
-    HttpResponse response =
-        to_response(Error{Errc::invalid_argument, "this resource does not take " + printable(request.method, 20),
-                          "it takes: " + match.allowed_methods});
-    response.status = 405;
-    response.headers.add("Allow", match.allowed_methods);
-    co_return response;
+    co_return method_not_allowed(request.method, match.allowed_methods);
+  }
+  if (match.route == nullptr && is_for_browsers(request.path)) {
+    co_return to_http(page(404, false, "There is nothing here", "Please go back to the application and start again."));
   }
   if (match.route == nullptr) {
     co_return to_response(
@@ -165,6 +179,9 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
             .problem_members = {}};
   auto response = co_await impl_->answer(call);
   if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");
+  if (impl_->options.public_url.starts_with("https://")) {
+    response.headers.add("Strict-Transport-Security", "max-age=31536000");
+  }
   co_return response;
 }
 

@@ -57,12 +57,14 @@ std::int64_t sweep_revoked(Database& database, Time before, int limit) {
       before, limit);
 }
 
-// Keys that are retired, and all keys of tenants of which nothing is left.
+// Keys that are retired, and all keys of tenants of which nothing is left; '@' marks evergrant's own, which has no
+// connections.
 std::int64_t sweep_keys(Database& database, Time before, int limit) {
   const auto swept = database.execute(
       "DELETE FROM sealing_keys WHERE id IN (SELECT id FROM sealing_keys AS k WHERE k.created_at < ? AND (k.state = "
       "'retired' "
-      "OR (k.tenant <> '' AND NOT EXISTS (SELECT 1 FROM connections WHERE connections.tenant = k.tenant) AND "
+      "OR (k.tenant <> '' AND SUBSTR(k.tenant, 1, 1) <> '@' AND "
+      "NOT EXISTS (SELECT 1 FROM connections WHERE connections.tenant = k.tenant) AND "
       "NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.tenant = k.tenant) AND "
       "NOT EXISTS (SELECT 1 FROM connect_sessions WHERE connect_sessions.tenant = k.tenant))) LIMIT ?)",
       before, limit);
