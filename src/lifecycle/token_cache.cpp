@@ -97,7 +97,7 @@ bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
       evicted.push_back(std::exchange(slot.entry, entry));
     } else {
       const std::size_t slot = free_slot(shard, evicted);
-      shard.slots[slot] = {entry, true};
+      shard.slots[slot] = {entry, false};  // earns its stay by being read: a sweep over all drives out nobody in use
       shard.index.emplace(entry->connection.id, slot);
     }
   }

@@ -70,7 +70,7 @@ TEST_F(TokenCacheTest, is_bounded_and_keeps_what_is_read) {
   std::size_t kept = 0;
   for (int i = 0; i < 5000; ++i) {
     put_small("con_" + std::to_string(i));
-    EXPECT_TRUE(small.find(ConnectionId{"con_hot"}));
+    ASSERT_TRUE(small.find(ConnectionId{"con_hot"})) << "after " << i;
   }
   for (int i = 0; i < 5000; ++i) kept += small.find(ConnectionId{"con_" + std::to_string(i)}) ? 1 : 0;
   EXPECT_LE(kept, 64U * 4U);
