@@ -56,10 +56,10 @@ def request(base, method, path, body=None, headers=None, timeout=60):
 class Program:
     """A child process whose standard error is collected, and can be waited on line by line."""
 
-    def __init__(self, arguments, environment=None, cwd=None):
+    def __init__(self, arguments, environment=None, cwd=None, command=(PROGRAM,)):
         self.lines = []
         self._seen = threading.Condition()
-        self.process = subprocess.Popen([PROGRAM, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                                         cwd=cwd, env={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
