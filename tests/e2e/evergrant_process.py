@@ -224,15 +224,15 @@ class DevServer(Server):
 class ConfiguredServer(Server):
     """`evergrant serve --config`, with a sandbox provider in a process of its own, so that one can be killed without the other."""
 
-    def __init__(self, sandbox, registrations=None, extra="", profile=(), secret="sandbox-secret"):
+    def __init__(self, sandbox, registrations=None, extra="", profile=(), secret="sandbox-secret", port=None):
         """`extra`: more tables of the configuration. `profile`: lines such as 'refresh.rotation = "never"'."""
         self.secret, self.profile = secret, list(profile)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-"))
         self.sandbox = sandbox
-        self.port = free_port()
+        self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         subprocess.run([PROGRAM, "keys", "generate", str(self.folder / "kek")], check=True, capture_output=True)
-        blocks = [self.sandbox_registration(name) for name in registrations or ["sandbox"]]
+        blocks = [self.registration_block(name) for name in registrations or ["sandbox"]]
         self.config = self.folder / "evergrant.toml"
         self.config.write_text(f"""
 [server]
@@ -252,7 +252,7 @@ kek = {{ file = "{self.folder}/kek" }}
     def environment(self):
         return {**os.environ, "SANDBOX_SECRET": self.secret}
 
-    def sandbox_registration(self, name):
+    def registration_block(self, name):
         base = self.sandbox.base
         return f"""
 [[registration]]
