@@ -121,6 +121,7 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) {
 
 Task<Result<Reply>> Handlers::offboard_tenant(Call& call) {
   const TenantId tenant{call.path.at(0)};
+  if (auto checked = check_tenant(tenant); !checked) co_return std::unexpected(checked.error());
   call.audit.tenant = tenant;
   // Off-boarding reaches every registration of the tenant, so a caller limited to some of them may not ask for it.
   auto allowed = authorise(*call.caller, {.verb = Verb::revoke, .registration = RegistrationId{"*"}, .tenant = tenant});

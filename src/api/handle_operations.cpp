@@ -166,6 +166,11 @@ Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
   if ((what == "tenant") == tenant.empty()) {
     co_return fail(Errc::invalid_argument, "'tenant' goes with \"what\": \"tenant\", and only with it");
   }
+  if (!tenant.empty()) {
+    auto known = co_await parts_.store.tenant_keys(tenant);
+    if (!known) co_return std::unexpected(known.error());
+    if (known->empty()) co_return fail(Errc::not_found, "'tenant': this tenant has no key");
+  }
   Task<Result<RotationReport>> rotation = what == "kek"    ? parts_.vault.rewrap_root_keys()
                                           : what == "root" ? parts_.vault.rotate_root_key()
                                                            : parts_.vault.rotate_tenant_key(tenant);

@@ -79,9 +79,11 @@ Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) {
   const RegistrationId registration{call.path.at(0)};
   const RealmId realm{call.path.at(1)};
   auto connection = co_await parts_.store.connection_of(registration, realm);
+  if (connection) call.audit.connection = connection->id;
   const bool seen = connection && allow(call, connection->registration, connection->tenant).has_value();
   if (!connection && connection.error().code != Errc::not_found) co_return std::unexpected(connection.error());
   if (!seen) {
+    if (connection) call.audit.detail = "denied by policy";
     co_return fail(Errc::not_found, "there is no connection for that realm that this caller may see",
                    "list them with: evergrant connections list");
   }

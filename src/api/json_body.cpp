@@ -24,10 +24,12 @@ void append_json_string(std::string& out, std::string_view text) {
   out += boost::json::serialize(boost::json::string_view{text});
 }
 
+bool is_vschar(char c) { return c >= 0x20 && c < 0x7F; }
+
 // Tokens are VSCHAR (RFC 6749 appendix A.12), where only the quote and the backslash need escaping; the rest goes the slow
 // way.
 void append_token(std::string& out, std::string_view token) {
-  const bool plain = std::ranges::all_of(token, [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; });
+  const bool plain = std::ranges::all_of(token, [](char c) { return is_vschar(c) && c != '"' && c != '\\'; });
   if (!plain) return append_json_string(out, token);
   out += '"';
   out += token;
@@ -79,8 +81,8 @@ std::optional<Secret> JsonBody::secret(std::string_view name) {
   const auto* value = take(name);
   if (value == nullptr) return std::nullopt;
   const auto* text = value->if_string();
-  if (text == nullptr || text->empty() || text->size() > longest_secret) {
-    problem(name, "a string of 1 to 65536 characters");
+  if (text == nullptr || text->empty() || text->size() > longest_secret || !std::ranges::all_of(*text, is_vschar)) {
+    problem(name, "a string of 1 to 65536 visible ASCII characters (RFC 6749 appendix A)");
     return std::nullopt;
   }
   return Secret{*text};
@@ -94,11 +96,12 @@ std::vector<std::string> JsonBody::texts(std::string_view name) {
   if (array != nullptr && array->size() <= most_items) {
     for (const auto& item : *array) {
       const auto* text = item.if_string();
-      if (text == nullptr || text->empty() || text->size() > longest_item) break;
+      if (text == nullptr || text->empty() || printable(*text, longest_item) != std::string_view{*text}) break;
       items.emplace_back(*text);
     }
   }
-  if (array == nullptr || items.size() != array->size()) problem(name, "a list of at most 200 strings that are not empty");
+  if (array == nullptr || items.size() != array->size())
+    problem(name, "a list of at most 200 strings of 1 to 500 printable characters");
   return items;
 }
 

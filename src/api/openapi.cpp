@@ -58,16 +58,34 @@ std::string_view success_text(int status) {
   }
 }
 
-json::object operation_of(const Route& route) {
+// A page for people has no schema and no key.
+bool is_page(const Route& route) { return route.response.empty() && !route.verb; }
+
+json::object text(std::string_view media) { return {{media, json::object{{"schema", {{"type", "string"}}}}}}; }
+
+json::object success_of(const Route& route) {
   json::object success{{"description", success_text(route.success)}};
   if (!route.response.empty()) success["content"] = content("application/json", route.response);
-  json::object problem{{"description", "A problem, with a stable `code`"},
-                       {"content", content("application/problem+json", "Problem")}};
+  if (is_page(route) && route.success == 200) success["content"] = text("text/html; charset=utf-8");
+  if (route.action == "metrics") success["content"] = text("text/plain; version=0.0.4; charset=utf-8");
+  return success;
+}
+
+json::object problem_of(const Route& route) {
+  json::object problem{{"description", "A problem, with a stable `code`"}};
+  problem["content"] = content("application/problem+json", "Problem");
+  if (!is_page(route)) return problem;
+  problem["description"] = "A page that says what to do; a problem where the request itself is malformed";
+  for (auto& member : text("text/html; charset=utf-8")) problem["content"].as_object().insert(member);
+  return problem;
+}
+
+json::object operation_of(const Route& route) {
   json::object operation{
       {"operationId", route.action},
       {"summary", route.summary},
       {"parameters", parameters_of(route)},
-      {"responses", json::object{{std::to_string(route.success), std::move(success)}, {"default", std::move(problem)}}}};
+      {"responses", json::object{{std::to_string(route.success), success_of(route)}, {"default", problem_of(route)}}}};
   if (!route.request.empty()) {
     operation["requestBody"] = json::object{{"required", route.request != "RefreshRequest"},
                                             {"content", content("application/json", route.request)}};
@@ -75,7 +93,8 @@ json::object operation_of(const Route& route) {
   operation["security"] = json::array{};
   if (route.verb) {
     operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
-    operation["description"] = "Needs the verb `" + std::string{to_string(*route.verb)} + "`.";
+    operation["description"] = "Needs the verb `" + std::string{to_string(*route.verb)} + "`" +
+                               (route.whole ? " for all registrations and tenants." : ".");
   }
   return operation;
 }

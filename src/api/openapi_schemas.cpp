@@ -7,7 +7,13 @@ namespace {
 constexpr std::string_view schemas = R"json({
 "Problem": {"type": "object", "required": ["type", "title", "status", "code", "detail"], "properties": {
   "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-  "code": {"type": "string", "description": "Stable; decide by this"}, "detail": {"type": "string"},
+  "code": {"type": "string", "enum": ["invalid_argument", "unauthenticated", "forbidden", "not_found", "conflict", "gone",
+    "too_large", "rate_limited", "reauth_required", "revoked", "quarantined", "registration_paused", "provider_unavailable",
+    "provider_rejected", "ambiguous", "stale", "busy", "deadline_exceeded", "sealed_broken", "key_unavailable",
+    "store_unavailable", "unsupported", "internal", "method_not_allowed", "bad_request", "request_timeout",
+    "header_too_large", "expectation_failed"],
+    "description": "Stable; decide by this. From the HTTP server itself, before a request is understood: bad_request (400: not well-formed HTTP), method_not_allowed (405), request_timeout (408: it did not arrive in time), too_large (413), expectation_failed (417), header_too_large (431), internal (500)"},
+  "detail": {"type": "string"},
   "hint": {"type": "string", "description": "How to mend it"},
   "connection": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"},
   "reconnect": {"type": "string", "description": "With code reauth_required: POST registration, tenant and connection there"}}},

@@ -36,6 +36,15 @@ std::string_view title_of(Errc code) noexcept {
   return "Internal error";
 }
 
+HttpResponse problem_json(boost::json::object body) {
+  HttpResponse response;
+  response.status = static_cast<int>(body.at("status").as_int64());
+  response.body = boost::json::serialize(body);
+  response.headers.add("Content-Type", "application/problem+json");
+  response.headers.add("Cache-Control", "no-store");
+  return response;
+}
+
 }  // namespace
 
 int http_status(Errc code) noexcept {
@@ -69,23 +78,30 @@ int http_status(Errc code) noexcept {
 
 HttpResponse to_response(const Problem& problem) {
   const auto& error = problem.error;
-  HttpResponse response;
-  response.status = http_status(error.code);
   boost::json::object body{{"type", "about:blank"},
                            {"title", title_of(error.code)},
-                           {"status", response.status},
+                           {"status", http_status(error.code)},
                            {"code", to_string(error.code)},
                            {"detail", printable(error.message, 500)}};
   if (!error.hint.empty()) body["hint"] = printable(error.hint, 500);
   for (const auto& [name, value] : problem.members) body[name] = value;
-  response.body = boost::json::serialize(body);
-  response.headers.add("Content-Type", "application/problem+json");
-  response.headers.add("Cache-Control", "no-store");
+  HttpResponse response = problem_json(std::move(body));
   if (error.code == Errc::unauthenticated) response.headers.add("WWW-Authenticate", "Bearer realm=\"evergrant\"");
   if (problem.retry_after) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*problem.retry_after).count();
     response.headers.add("Retry-After", std::to_string(seconds));
   }
+  return response;
+}
+
+HttpResponse method_not_allowed(std::string_view method, std::string_view allowed) {
+  HttpResponse response = problem_json({{"type", "about:blank"},
+                                        {"title", "Method not allowed"},
+                                        {"status", 405},
+                                        {"code", "method_not_allowed"},
+                                        {"detail", "this resource does not take " + printable(method, 20)},
+                                        {"hint", "it takes: " + std::string{allowed}}});
+  response.headers.add("Allow", std::string{allowed});
   return response;
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Problem {
 
 [[nodiscard]] int http_status(Errc code) noexcept;
 [[nodiscard]] HttpResponse to_response(const Problem& problem);
+// 405 with `Allow`: the path exists and does not take this method.
+[[nodiscard]] HttpResponse method_not_allowed(std::string_view method, std::string_view allowed);
 [[nodiscard]] inline HttpResponse to_response(const Error& error) {
   return to_response(Problem{.error = error, .members = {}, .retry_after = {}});
 }

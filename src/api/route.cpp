@@ -35,6 +35,10 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, const st
   return parameters;
 }
 
+// Programs that look at a link before a person does (mail scanners, chats) send HEAD: it must not use up a connect link, a
+// state, or a result.
+bool is_safe(const Route& route) { return route.success != 303; }
+
 }  // namespace
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
@@ -45,7 +49,7 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   for (const auto& route : routes()) {
     auto parameters = match(route.pattern, pieces);
     if (!parameters) continue;
-    if (route.method == wanted) return {&route, std::move(*parameters), {}};
+    if (route.method == wanted && (method != "HEAD" || is_safe(route))) return {&route, std::move(*parameters), {}};
     if (!result.allowed_methods.empty()) result.allowed_methods += ", ";
     result.allowed_methods += route.method;
   }

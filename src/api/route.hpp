@@ -23,12 +23,15 @@ struct Route {
   std::optional<Verb> verb;  // nothing: public
   std::string_view action;   // in the audit trail and as operationId: "token.read"
   std::string_view summary;
-  std::string_view query;     // allowed query parameters, space-separated
+  std::string_view query;     // allowed query parameters, space-separated; "*": any (browsers bring all kinds)
   std::string_view request;   // schema of the JSON body; empty: no body is accepted
   std::string_view response;  // schema of the answer; empty: not JSON
   int success = 200;
   bool idempotent = false;  // honours Idempotency-Key
   Task<Result<Reply>> (Handlers::*handler)(Call&) = nullptr;
+  // About the installation as a whole: a policy limited to some registrations or tenants does not reach it (else it could
+  // make itself a caller without limits).
+  bool whole = false;
 };
 
 [[nodiscard]] std::span<const Route> routes();

@@ -87,4 +87,7 @@ class Connector {
   std::unique_ptr<Impl> impl_;
 };
 
+// 1 to 200 printable characters, not beginning with '@' (such are evergrant's own). Errors: invalid_argument.
+[[nodiscard]] Result<> check_tenant(const TenantId& tenant);
+
 }  // namespace evergrant

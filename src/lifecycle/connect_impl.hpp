@@ -61,8 +61,6 @@ struct Connector::Impl {
 };
 
 [[nodiscard]] Event event_about(const Connection& connection, Time at, std::string type, std::string detail);
-// 1 to 200 printable characters, not beginning with '@'. Errors: invalid_argument.
-[[nodiscard]] Result<> check_tenant(const TenantId& tenant);
 [[nodiscard]] Error no_such_registration(const RegistrationId& id);
 // A row that holds nothing yet but whose it is.
 [[nodiscard]] Connection new_connection(Random& random, const RegistrationId& registration, const TenantId& tenant,

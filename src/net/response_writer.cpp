@@ -85,7 +85,7 @@ HttpResponse problem_response(const Refusal& refusal) {
   response.headers.add("Cache-Control", "no-store");
   if (refusal.status == 405) response.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
   // The texts are constants of the server: nothing in them needs escaping.
-  response.body.append(R"({"title":")").append(reason_phrase(refusal.status)).append(R"(","status":)");
+  response.body.append(R"({"type":"about:blank","title":")").append(reason_phrase(refusal.status)).append(R"(","status":)");
   append_number(response.body, static_cast<std::size_t>(refusal.status));
   response.body.append(R"(,"code":")").append(refusal.code).append(R"(","detail":")").append(refusal.detail).append("\"}");
   return response;
