@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/encoding.hpp"
+#include "lifecycle/connect.hpp"
 #include "oauth/host_variables.hpp"
 #include "oauth/metadata.hpp"
 
@@ -11,12 +12,14 @@ namespace evergrant {
 namespace {
 
 constexpr int batch = 100;
+constexpr int longest_look = 10'000;  // rows at once, where the first ones belong to registrations that have no place free
 constexpr std::size_t most_in_flight = 32;
 constexpr std::size_t most_per_registration = 8;  // a hanging provider holds these, not the others' places
 constexpr Duration idle_look{std::chrono::seconds{5}};
 constexpr Duration first_retry{std::chrono::seconds{5}};
 constexpr Duration longest_retry{std::chrono::hours{1}};
-constexpr Duration give_up_after{std::chrono::days{30}};  // REV-05: never blocked for ever by a provider that is gone
+constexpr Duration longest_asked{std::chrono::hours{24}};  // whatever a Retry-After says
+constexpr Duration give_up_after{std::chrono::days{30}};   // REV-05: never blocked for ever by a provider that is gone
 
 Event event_of(const OutboxItem& item, Time at, std::string type, std::string detail, std::string correlation) {
   return {.sequence = 0,
@@ -60,7 +63,7 @@ std::string sentence_of(RevocationOutcome outcome) {
 
 // Exponential, full jitter (REF-12), or what the provider asks for.
 Time next_try(const OutboxItem& item, std::optional<Duration> asked, Time now, Random& random) {
-  if (asked) return now + std::max(*asked, first_retry);
+  if (asked) return now + std::clamp(*asked, first_retry, longest_asked);
   Duration most = first_retry;
   for (int i = 0; i < item.tries && most < longest_retry; ++i) most *= 2;
   most = std::min(most, longest_retry);
@@ -78,8 +81,10 @@ struct Revoker::Impl {
   std::set<std::int64_t> in_flight;
   std::map<RegistrationId, std::size_t> per_registration;
   std::optional<Completion<bool>> idle;  // set while `run` waits for something to do
+  bool look_again = false;               // something changed while `run` was looking
 
   void wake() {
+    look_again = true;
     if (idle) idle->set(true);
   }
 
@@ -134,16 +139,32 @@ struct Revoker::Impl {
   // Connections of the tenant that are not revoked yet.
   Task<Result<std::int64_t>> waiting(TenantId tenant) {
     std::int64_t count = 0;
-    std::string cursor;
-    while (true) {
+    for (const Status status : {Status::revoking, Status::active, Status::reauth_required, Status::quarantined}) {
+      std::string cursor;
+      do {
+        ConnectionFilter filter;
+        filter.tenant = tenant;
+        filter.status = status;
+        auto page = co_await parts.store.connections(filter, cursor, batch);
+        if (!page) co_return std::unexpected(page.error());
+        count += static_cast<std::int64_t>(page->items.size());
+        cursor = page->next;
+      } while (!cursor.empty());
+    }
+    co_return count;
+  }
+
+  // Whether any is left; asked after every revocation of an off-boarding, so it reads one row at most.
+  Task<Result<bool>> is_anything_left(TenantId tenant) {
+    for (const Status status : {Status::revoking, Status::active, Status::reauth_required, Status::quarantined}) {
       ConnectionFilter filter;
       filter.tenant = tenant;
-      auto page = co_await parts.store.connections(filter, cursor, batch);
+      filter.status = status;
+      auto page = co_await parts.store.connections(filter, "", 1);
       if (!page) co_return std::unexpected(page.error());
-      count += std::ranges::count_if(page->items, [](const Connection& c) { return c.status != Status::revoked; });
-      if (page->next.empty()) co_return count;
-      cursor = page->next;
+      if (!page->items.empty()) co_return true;
     }
+    co_return false;
   }
 
   // Shreds the keys of an off-boarded tenant once nothing waits. True if they are shredded.
@@ -151,9 +172,9 @@ struct Revoker::Impl {
     auto marked = co_await parts.store.meta(offboarding_name(tenant));
     if (!marked) co_return std::unexpected(marked.error());
     if (!*marked || (*marked)->empty()) co_return false;
-    auto left = co_await waiting(tenant);
+    auto left = co_await is_anything_left(tenant);
     if (!left) co_return std::unexpected(left.error());
-    if (*left > 0) co_return false;
+    if (*left) co_return false;
     auto shredded = co_await parts.vault.shred_tenant(tenant);
     if (!shredded) co_return std::unexpected(shredded.error());
     auto cleared = co_await parts.store.set_meta(offboarding_name(tenant), "");
@@ -163,6 +184,7 @@ struct Revoker::Impl {
   }
 
   Task<Result<OffboardReport>> offboard(TenantId tenant) {
+    if (auto checked = check_tenant(tenant); !checked) co_return std::unexpected(checked.error());
     auto marked = co_await parts.store.set_meta(offboarding_name(tenant), "1");
     if (!marked) co_return std::unexpected(marked.error());
     OffboardReport report{.tenant = tenant, .at = parts.clock.now()};
@@ -199,19 +221,29 @@ struct Revoker::Impl {
                      "put it back until its revocations are done");
     }
     auto refresh_token = co_await open(item, "refresh_token", item.tokens.refresh_token);
-    if (!refresh_token) co_return std::unexpected(refresh_token.error());
+    if (!refresh_token && refresh_token.error().code != Errc::sealed_broken)
+      co_return std::unexpected(refresh_token.error());
     auto access_token = co_await open(item, "access_token", item.tokens.access_token);
-    if (!access_token) co_return std::unexpected(access_token.error());
+    if (!access_token && access_token.error().code != Errc::sealed_broken) co_return std::unexpected(access_token.error());
+    const bool refresh_opened = refresh_token && *refresh_token;
+    const bool access_opened = access_token && *access_token;
+    if (!refresh_opened && !access_opened) {  // one that opens is enough to tell the provider with
+      if (!refresh_token) co_return std::unexpected(refresh_token.error());
+      if (!access_token) co_return std::unexpected(access_token.error());
+    }
     auto resolved = co_await parts.directory.resolve(registration->provider);
     if (!resolved) co_return std::unexpected(resolved.error());
     auto connection = co_await parts.store.connection(item.connection);
     auto url =
         fill_hosts(resolved->endpoints.revoke, registration->provider, connection ? connection->extras : HostValues{});
     if (!url) co_return std::unexpected(url.error());
-    co_return co_await endpoint.revoke(*registration, std::move(*url), std::move(*refresh_token), std::move(*access_token));
+    co_return co_await endpoint.revoke(*registration, std::move(*url),
+                                       refresh_opened ? std::move(*refresh_token) : std::nullopt,
+                                       access_opened ? std::move(*access_token) : std::nullopt);
   }
 
-  Task<void> settle(const OutboxItem& item, std::string outcome, std::string sentence, std::string correlation) {
+  // False: the store did not take it, so the item is still due.
+  Task<bool> settle(const OutboxItem& item, std::string outcome, std::string sentence, std::string correlation) {
     const auto type = item.kind == OutboxKind::revoke_grant ? "revoked" : "replaced_grant_revoked";
     parts.metrics
         .counter("evergrant_revocations_total", "Revocations by outcome",
@@ -222,15 +254,19 @@ struct Revoker::Impl {
     if (!done) {
       parts.log.warning("revocation_not_recorded",
                         {{"connection", item.connection.str()}, {"reason", done.error().message}});
-      co_return;  // told twice rather than never: the item is still there
+      co_return false;  // told twice rather than never: the item is still there
     }
+    parts.log.info(type,
+                   {{"connection", item.connection.str()}, {"registration", item.registration.str()}, {"outcome", outcome}});
     tokens.forget(item.connection);
     auto finished = co_await finish_offboarding(item.tenant);
     if (!finished)
       parts.log.warning("offboarding_waits", {{"tenant", item.tenant.str()}, {"reason", finished.error().message}});
+    co_return true;
   }
 
-  Task<void> retry(const OutboxItem& item, std::optional<Duration> asked, std::string why) {
+  // False as with `settle`.
+  Task<bool> retry(const OutboxItem& item, std::optional<Duration> asked, std::string why) {
     const auto now = parts.clock.now();
     if (now - item.created_at > give_up_after) {
       parts.log.error("revocation_given_up", {{"connection", item.connection.str()}, {"reason", why}});
@@ -240,53 +276,75 @@ struct Revoker::Impl {
     if (!stored) parts.log.warning("revocation_retry_not_stored", {{"reason", stored.error().message}});
     parts.log.warning("revocation_waits",
                       {{"connection", item.connection.str()}, {"tries", item.tries + 1}, {"reason", why}});
+    co_return stored.has_value();
+  }
+
+  Task<bool> act_on(const OutboxItem& item, Result<RevocationVerdict> verdict) {
+    if (!verdict && verdict.error().code == Errc::sealed_broken) {
+      parts.log.error("revocation_unreadable", {{"connection", item.connection.str()}});
+      co_return co_await settle(item, "unreadable", "the stored tokens cannot be opened, so the provider could not be told",
+                                {});
+    }
+    if (!verdict && verdict.error().code == Errc::unsupported) {
+      co_return co_await settle(item, "unsupported", sentence_of(RevocationOutcome::unsupported), {});
+    }
+    if (!verdict) co_return co_await retry(item, std::nullopt, verdict.error().message);
+    switch (verdict->outcome) {
+      case RevocationOutcome::try_again: co_return co_await retry(item, verdict->retry_after, verdict->detail);
+      case RevocationOutcome::revoked:
+        co_return co_await settle(item, "revoked", sentence_of(verdict->outcome), verdict->correlation);
+      case RevocationOutcome::assumed:
+        co_return co_await settle(item, "assumed", sentence_of(verdict->outcome), verdict->correlation);
+      case RevocationOutcome::unsupported:
+        co_return co_await settle(item, "unsupported", sentence_of(verdict->outcome), verdict->correlation);
+    }
+    co_return false;
   }
 
   Task<void> work_off(OutboxItem item) {
     auto verdict = co_await tell_provider(item);
-    if (!verdict && verdict.error().code == Errc::sealed_broken) {
-      parts.log.error("revocation_unreadable", {{"connection", item.connection.str()}});
-      co_await settle(item, "unreadable", "the stored tokens cannot be opened, so the provider could not be told", {});
-    } else if (!verdict && verdict.error().code == Errc::unsupported) {
-      co_await settle(item, "unsupported", sentence_of(RevocationOutcome::unsupported), {});
-    } else if (!verdict) {
-      co_await retry(item, std::nullopt, verdict.error().message);
-    } else if (verdict->outcome == RevocationOutcome::try_again) {
-      co_await retry(item, verdict->retry_after, verdict->detail);
-    } else {
-      const std::string outcome = verdict->outcome == RevocationOutcome::revoked   ? "revoked"
-                                  : verdict->outcome == RevocationOutcome::assumed ? "assumed"
-                                                                                   : "unsupported";
-      co_await settle(item, outcome, sentence_of(verdict->outcome), verdict->correlation);
-    }
+    const bool recorded = co_await act_on(item, std::move(verdict));
+    if (!recorded) co_await delay(first_retry);  // still due: a store that refuses must not make us ask again at once
     in_flight.erase(item.id);
     --per_registration[item.registration];
     wake();
   }
 
-  // Starts what is due and not in flight; each task ends with its one provider call.
-  Task<bool> start_due() {
-    auto due = co_await parts.store.outbox_due(parts.clock.now(), batch);
-    if (!due) {
-      parts.log.warning("outbox_not_readable", {{"reason", due.error().message}});
-      co_return false;
-    }
-    bool started = false;
-    for (auto& item : *due) {
+  // Starts what there is a place for; each task ends with its one provider call. How many.
+  std::size_t start(std::vector<OutboxItem> due) {
+    std::size_t started = 0;
+    for (auto& item : due) {
       auto& of_registration = per_registration[item.registration];
       if (in_flight.size() >= most_in_flight || of_registration >= most_per_registration) continue;
       if (!in_flight.insert(item.id).second) continue;
       ++of_registration;
-      started = true;
+      ++started;
       spawn(parts.engine, work_off(std::move(item)));
     }
-    co_return started;
+    return started;
+  }
+
+  // What is due and not in flight. Behind many items of one registration that hangs stand those of the others: the look
+  // widens until it finds one of theirs, or the end.
+  Task<void> start_due() {
+    for (int rows = batch; in_flight.size() < most_in_flight; rows = std::min(rows * 4, longest_look)) {
+      auto due = co_await parts.store.outbox_due(parts.clock.now(), rows);
+      if (!due) {
+        parts.log.warning("outbox_not_readable", {{"reason", due.error().message}});
+        co_return;
+      }
+      const bool all = due->size() < static_cast<std::size_t>(rows) || rows == longest_look;
+      const auto started = start(std::move(*due));
+      if (all || started > 0) co_return;
+    }
   }
 
   Task<void> run() {
     while (!stopped) {
+      look_again = false;
       co_await start_due();
       if (stopped) break;
+      if (look_again) continue;
       idle.emplace();
       const Completion<bool> something = *idle;
       const auto timer = parts.engine.call_after(idle_look, [something] { something.set(true); });
