@@ -33,7 +33,8 @@ struct NewCaller {
   Secret key;  // "egk_" + 43 characters: shown once, stored hashed
 };
 
-// Thread-safe. Known keys are cached by their hash for a short time (also across revocations by other processes: at most `cache_ttl`).
+// Thread-safe. Known keys are cached by their hash: a revocation by another process is noticed within `cache_ttl`, one by
+// this process at once.
 class Callers {
  public:
   Callers(Store& store, const Clock& clock, Random& random, Duration cache_ttl = std::chrono::seconds{5});
@@ -44,7 +45,8 @@ class Callers {
   // Errors: invalid_argument.
   Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
   Task<Result<>> revoke(CallerId id);
-  // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all alike).
+  // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all
+  // alike).
   Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string> authorization);
   // The same without waiting: nothing if the key is not cached.
   std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
@@ -54,8 +56,9 @@ class Callers {
   std::unique_ptr<Impl> impl_;
 };
 
-// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. If the store refuses, entries
-// wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently). Thread-safe.
+// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. If the store refuses,
+// entries wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently).
+// Thread-safe.
 class Audit {
  public:
   Audit(Store& store, const Clock& clock, const Log& log, std::size_t capacity = 100'000);
@@ -65,6 +68,8 @@ class Audit {
 
   // Errors: store_unavailable when the buffer is full.
   [[nodiscard]] Result<> record(AuditEntry entry);
+  // The same question before anything is done that has to be recorded afterwards.
+  [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();
   // Flushes again and again until `stop`.
   Task<void> run(Duration flush_every = std::chrono::milliseconds{500});

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -58,9 +59,16 @@ struct Callers::Impl {
   Duration cache_ttl;
   mutable std::shared_mutex mutex;  // held for map operations only
   std::unordered_map<std::string, Cached> by_hash;
+  std::uint64_t revocations = 0;  // under `mutex`: what was read before the latest one is not kept
 
-  void remember(const Caller& caller) {
+  std::uint64_t revocations_so_far() const {
+    const std::shared_lock lock{mutex};
+    return revocations;
+  }
+
+  void remember(const Caller& caller, std::uint64_t as_of) {
     const std::unique_lock lock{mutex};
+    if (revocations != as_of) return;
     if (by_hash.size() >= most_cached) by_hash.clear();
     by_hash.insert_or_assign(caller.key_hash, Cached{std::make_shared<const Caller>(caller), clock.now()});
   }
@@ -102,6 +110,7 @@ Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::op
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
   const std::unique_lock lock{impl_->mutex};
+  ++impl_->revocations;
   std::erase_if(impl_->by_hash, [&](const auto& entry) { return entry.second.caller->id == id; });
   co_return revoked;
 }
@@ -119,11 +128,12 @@ Task<Result<std::shared_ptr<const Caller>>> Callers::authenticate(std::optional<
   if (key.empty()) co_return std::unexpected(unauthenticated());
   const std::string hash = hex_encode(sha256(key));
   if (auto cached = impl_->cached(hash); cached && is_usable(*cached, impl_->clock.now())) co_return cached;
+  const auto as_of = impl_->revocations_so_far();
   auto caller = co_await impl_->store.caller_by_key_hash(hash);
   if (!caller && caller.error().code == Errc::not_found) co_return std::unexpected(unauthenticated());
   if (!caller) co_return std::unexpected(caller.error());
   if (!is_usable(*caller, impl_->clock.now())) co_return std::unexpected(unauthenticated());
-  impl_->remember(*caller);
+  impl_->remember(*caller, as_of);
   co_return std::make_shared<const Caller>(std::move(*caller));
 }
 

@@ -1,0 +1,115 @@
+#include <gtest/gtest.h>
+
+#include "access/access_control.hpp"
+#include "store/sqlite_store.hpp"
+#include "support/faulty_store.hpp"
+#include "support/virtual_time.hpp"
+
+namespace evergrant::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class AuditTest : public ::testing::Test {
+ protected:
+  static AuditEntry entry(const std::string& action) {
+    AuditEntry made;
+    made.caller = CallerId{"cal_1"};
+    made.action = action;
+    made.result = "ok";
+    return made;
+  }
+  // Newest first.
+  std::vector<std::string> written() {
+    const auto page = run(executor, sqlite->audit(std::nullopt, std::nullopt, "", 1000));
+    std::vector<std::string> actions;
+    for (const auto& one : page->items) actions.push_back(one.action);
+    return actions;
+  }
+  static std::size_t lines_with(const std::string& text, std::string_view word) {
+    std::size_t found = 0;
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
+    return found;
+  }
+
+  VirtualClock clock;
+  VirtualExecutor executor{clock};
+  std::string lines;
+  std::unique_ptr<Log> log = Log::into(lines);
+  std::unique_ptr<Log> silent = Log::silent();
+  std::unique_ptr<Store> sqlite = std::move(*open_sqlite_store({.path = ":memory:", .inline_execution = true}, *silent));
+  FaultyStore store{*sqlite};
+  Audit audit{store, clock, *log, 3};
+};
+
+TEST_F(AuditTest, entries_are_durable_after_a_flush_with_the_time_they_were_made) {
+  ASSERT_TRUE(audit.record(entry("first")));
+  const Time made = clock.now();
+  executor.advance(10s);
+  ASSERT_TRUE(audit.record(entry("second")));
+  EXPECT_TRUE(written().empty());
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written(), (std::vector<std::string>{"second", "first"}));
+  const auto page = run(executor, sqlite->audit(std::nullopt, std::nullopt, "", 10));
+  EXPECT_EQ(page->items.at(1).at, made);
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(store.calls("append_audit"), 1) << "nothing waits, so nothing is written";
+}
+
+TEST_F(AuditTest, what_the_store_refuses_waits_in_order_and_is_complained_about_once) {
+  store.fail_next("append_audit", 2);
+  ASSERT_TRUE(audit.record(entry("first")));
+  EXPECT_FALSE(run(executor, audit.flush()));
+  ASSERT_TRUE(audit.record(entry("second")));
+  EXPECT_FALSE(run(executor, audit.flush()));
+  EXPECT_EQ(lines_with(lines, "audit_not_written"), 1U);
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written(), (std::vector<std::string>{"second", "first"}));
+  store.fail_next("append_audit");
+  ASSERT_TRUE(audit.record(entry("third")));
+  EXPECT_FALSE(run(executor, audit.flush()));
+  EXPECT_EQ(lines_with(lines, "audit_not_written"), 2U) << "a new outage is said again";
+}
+
+TEST_F(AuditTest, a_full_buffer_refuses_and_loses_nothing) {
+  for (const auto* action : {"a", "b", "c"}) ASSERT_TRUE(audit.record(entry(action)));
+  const auto refused = audit.record(entry("d"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::store_unavailable);
+  EXPECT_FALSE(refused.error().hint.empty());
+  EXPECT_FALSE(audit.check_room());
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_TRUE(audit.check_room());
+  ASSERT_TRUE(audit.record(entry("e")));
+  EXPECT_EQ(written(), (std::vector<std::string>{"c", "b", "a"}));
+}
+
+TEST_F(AuditTest, a_batch_on_its_way_counts_so_that_a_long_outage_stays_bounded) {
+  for (const auto* action : {"a", "b", "c"}) ASSERT_TRUE(audit.record(entry(action)));
+  const auto gate = store.hold_next("append_audit");
+  store.fail_next("append_audit");
+  spawn(executor, [](Audit& target) -> Task<void> {  // ends when the gate opens
+    const auto flushed = co_await target.flush();
+    EXPECT_FALSE(flushed);
+  }(audit));
+  executor.run_until_idle();
+  EXPECT_FALSE(audit.record(entry("d"))) << "three are being written and may come back";
+  gate.set(true);
+  executor.run_until_idle();
+  EXPECT_FALSE(audit.record(entry("d"))) << "they came back";
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written(), (std::vector<std::string>{"c", "b", "a"}));
+}
+
+TEST_F(AuditTest, flushes_by_itself_until_it_is_stopped) {
+  spawn(executor, audit.run(500ms));  // ends after `stop`
+  ASSERT_TRUE(audit.record(entry("a")));
+  executor.advance(500ms);
+  EXPECT_EQ(written().size(), 1U);
+  audit.stop();
+  executor.advance(500ms);
+  EXPECT_EQ(executor.timers(), 0U);
+}
+
+}  // namespace
+}  // namespace evergrant::test
