@@ -38,6 +38,15 @@ std::string set_cookie(const Secret& value, bool secure) {
   return cookie;
 }
 
+// The store says "gone" from the moment that the state is used until the flow is over: it is under way, or its process died.
+std::string status_of(const ConnectSession& session, Time now) {
+  const bool over = session.expires_at <= now;
+  if (session.outcome.empty()) return over ? "expired" : "pending";
+  if (session.outcome == "opened") return over ? "expired" : "opened";
+  if (session.outcome == "gone") return over ? "gone" : "opened";
+  return session.outcome;
+}
+
 std::string with_outcome(const std::string& url, const ConnectResult& result) {
   Parameters parameters{{"status", result.status}};
   if (result.connection) parameters.emplace_back("connection", result.connection->str());
@@ -79,13 +88,10 @@ Task<Result<Reply>> Handlers::show_connect_session(Call& call) {
   const bool seen = session && allow(call, session->registration, session->tenant).has_value();
   if (!session && session.error().code != Errc::not_found) co_return std::unexpected(session.error());
   if (!seen) co_return fail(Errc::not_found, "there is no connect session of that id that this caller may see");
-  const bool expired = session->outcome.empty() && session->expires_at <= parts_.clock.now();
   boost::json::object answer{{"id", id.str()},
                              {"registration", session->registration.str()},
                              {"tenant", session->tenant.str()},
-                             {"status", expired                    ? "expired"
-                                        : session->outcome.empty() ? "pending"
-                                                                   : session->outcome},
+                             {"status", status_of(*session, parts_.clock.now())},
                              {"connection", nullptr},
                              {"expires_at", to_rfc3339(session->expires_at)}};
   if (session->connection) answer["connection"] = session->connection->str();
@@ -122,7 +128,7 @@ Task<Result<Reply>> Handlers::provider_callback(Call& call) {
 
 Task<Result<Reply>> Handlers::connect_result(Call& call) {
   auto session = co_await parts_.connector.session(SessionId{call.path.at(0)});
-  if (!session || session->outcome.empty() || session->outcome == "opened") {
+  if (!session || session->outcome.empty() || session->outcome == "opened" || session->outcome == "gone") {
     co_return page(404, false, "There is nothing here", "This result is not known, or not there yet.");
   }
   if (session->outcome == "connected") {

@@ -198,7 +198,10 @@ Task<Result<Reply>> Handlers::metrics(Call&) {
   const auto now = parts_.clock.now();
   auto stats = co_await parts_.store.stats(now);
   if (stats) {
-    for (const auto& [status, count] : stats->by_status) {
+    for (const auto status :
+         {Status::active, Status::reauth_required, Status::revoking, Status::revoked, Status::quarantined}) {
+      const auto found = std::ranges::find(stats->by_status, status, &std::pair<Status, std::int64_t>::first);
+      const auto count = found == stats->by_status.end() ? 0 : found->second;  // none is said too: else the last one stays
       parts_.metrics.gauge("evergrant_connections", "Connections by status", {{"status", std::string{to_string(status)}}})
           .set(static_cast<double>(count));
     }

@@ -127,26 +127,28 @@ struct ApiService::Impl {
   Task<HttpResponse> answer(Call& call) {
     if (!is_public(*call.route)) {
       auto admitted = co_await admit(call);
-      if (!admitted && !call.caller) co_return to_response(admitted.error());
+      if (!admitted && !call.caller) co_return problem(call, admitted.error());
       if (!admitted) co_return audited(call, problem(call, admitted.error()), to_string(admitted.error().code));
     }
     auto query = read_query(*call.route, call.request.query);
     if (!query) co_return audited(call, problem(call, query.error()), to_string(query.error().code));
     call.query = std::move(*query);
+    const auto room = call.caller ? parts.audit.check_room() : Result<>{};
+    if (!room) co_return problem(call, room.error());
     auto reply = co_await perform(call);
     if (!reply) co_return audited(call, problem(call, reply.error()), to_string(reply.error().code));
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
-  // Every use by a caller is in the audit trail, or it does not happen: a token is not handed out when it cannot be
-  // recorded.
+  // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not
+  // handed out when it cannot be recorded after all.
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));
-    if (!recorded) return to_response(recorded.error());
+    if (!recorded) return problem(call, recorded.error());
     return response;
   }
 };

@@ -37,7 +37,7 @@ struct ConnectLink {
 // Where the browser goes next, and the cookie that binds the flow to it.
 struct BrowserStep {
   std::string location;
-  Secret cookie;  // value of the browser-binding cookie to set; empty: unchanged
+  Secret cookie;  // value of the browser-binding cookie to set
 };
 
 struct ConnectResult {

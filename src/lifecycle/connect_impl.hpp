@@ -38,6 +38,7 @@ struct Connector::Impl {
   Task<Result<BrowserStep>> open(Secret link_token, Secret cookie);
   Task<Result<BrowserStep>> arm(ConnectSession session, const Registration& registration, Secret cookie);
   Task<Result<>> check_reconnect(const ConnectRequest& request);
+  Task<Result<>> check_not_paused(RegistrationId id);
 
   // connect_callback.cpp
   Task<Result<ConnectResult>> callback(RegistrationId id, std::string query, Secret cookie);
@@ -49,9 +50,14 @@ struct Connector::Impl {
 
   // connect_store.cpp
   Task<Result<Connection>> store(const Registration& registration, const ConnectSession& session, NewGrant grant);
+  // One try. Errors: stale, where somebody else changed or made the connection meanwhile; key_unavailable.
+  Task<Result<Connection>> store_once(const Registration& registration, const ConnectSession& session, NewGrant grant);
   Task<Result<Connection>> create(const Registration& registration, const ConnectSession& session, NewGrant grant);
   Task<Result<Connection>> reconnect(const Registration& registration, const ConnectSession& session, Connection existing,
                                      NewGrant grant);
+  Task<bool> may_revoke_replaced(const Registration& registration, const Connection& old, const TokenSet& tokens_of_grant);
+  Task<bool> is_same_token(const Connection& old, std::string_view field, Sealed sealed, const Secret& token);
+  Task<Result<std::string>> upstream_grant(const Registration& registration, const TokenSet& tokens_of_grant);
   Task<Result<TokenUpdate>> sealed_update(const Connection& connection, Generation generation, const ConnectSession& session,
                                           NewGrant grant);
 

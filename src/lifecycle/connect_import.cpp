@@ -1,4 +1,5 @@
 #include "lifecycle/connect_impl.hpp"
+#include "oauth/realm_rules.hpp"
 
 namespace evergrant {
 namespace {
@@ -11,6 +12,9 @@ Result<> check(const Connector::ImportRequest& request, const Registration& regi
   if (request.realm.empty() && registration.provider.realm.source != RealmSource::none) {
     return fail(Errc::invalid_argument, "'realm' is missing: a connection of this provider belongs to one (" +
                                             registration.provider.realm.field + ")");
+  }
+  if (!request.realm.empty() && !checked_realm(request.realm.str())) {
+    return fail(Errc::invalid_argument, "'realm': expected 1 to 500 printable characters, not '.' or '..'");
   }
   if (request.verify && request.refresh_token.empty()) {
     return fail(Errc::invalid_argument, "'verify' needs a refresh token: it refreshes once");

@@ -24,6 +24,18 @@ bool hint_names_host(const Provider& provider) {
   return std::ranges::find(provider.host_variables, "connection", &HostVariable::source) != provider.host_variables.end();
 }
 
+// Where the customer's host must be known before the redirect, it is asked for here: not in the customer's browser.
+Result<> check_hint(const Provider& provider, const std::string& login_hint) {
+  const auto hosts = hosts_of_hint(provider, login_hint);
+  if (!hosts) return fail(Errc::invalid_argument, "'login_hint': " + hosts.error().message, hosts.error().hint);
+  for (const auto& variable : provider.host_variables) {
+    if (variable.source != "connection" || !variable.fallback.empty() || hosts->contains(variable.name)) continue;
+    return fail(Errc::invalid_argument, "'login_hint' is missing: this provider's host differs per account",
+                "name it: the profile's [[host_variable]] '" + variable.name + "' says what it looks like");
+  }
+  return {};
+}
+
 }  // namespace
 
 Connector::Connector(TokenService::Parts parts, TokenService& tokens, ConnectOptions options)
@@ -80,6 +92,16 @@ Task<Result<>> Connector::Impl::check_reconnect(const ConnectRequest& request) {
   co_return Result<>{};
 }
 
+// What the customer consents to could not be exchanged: said before anybody is sent to the provider.
+Task<Result<>> Connector::Impl::check_not_paused(RegistrationId id) {
+  auto paused = co_await parts.store.paused();
+  if (!paused) co_return std::unexpected(paused.error());
+  const auto found = std::ranges::find(*paused, id, &Store::Pause::registration);
+  if (found == paused->end()) co_return Result<>{};
+  co_return fail(Errc::registration_paused, "the provider refuses our client (" + found->code + ")",
+                 "mend client_id and client_secret, then: evergrant registrations resume " + id.str());
+}
+
 Task<Result<ConnectLink>> Connector::Impl::start(ConnectRequest request) {
   const Registration* registration = parts.registrations.find(request.registration);
   if (registration == nullptr) co_return std::unexpected(no_such_registration(request.registration));
@@ -90,6 +112,10 @@ Task<Result<ConnectLink>> Connector::Impl::start(ConnectRequest request) {
     if (auto checked = check_return_url(*registration, request.return_to); !checked)
       co_return std::unexpected(checked.error());
   }
+  if (auto checked = check_hint(registration->provider, request.login_hint); !checked)
+    co_return std::unexpected(checked.error());
+  auto served = co_await check_not_paused(request.registration);
+  if (!served) co_return std::unexpected(served.error());
   if (request.connection) {
     auto checked = co_await check_reconnect(request);
     if (!checked) co_return std::unexpected(checked.error());
@@ -142,11 +168,9 @@ Task<Result<BrowserStep>> Connector::Impl::arm(ConnectSession session, const Reg
       boost::json::object{{"verifier", secrets.verifier.reveal()}, {"nonce", secrets.nonce.reveal()}}));
   auto sealed = co_await parts.vault.seal(place_of(session), kept);
   if (!sealed) co_return std::unexpected(sealed.error());
+  if (cookie.empty()) cookie = parts.random.token();
   BrowserStep step;
-  if (cookie.empty()) {
-    cookie = parts.random.token();
-    step.cookie = cookie.clone();
-  }
+  step.cookie = cookie.clone();  // also one that the browser has: its life begins again
   const AuthorizationRequest request{.authorize_endpoint = std::move(*authorize),
                                      .scope = session.scope,
                                      .login_hint = hint_names_host(registration.provider) ? "" : session.login_hint};

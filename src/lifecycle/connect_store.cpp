@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "crypto/strict_json.hpp"
 #include "lifecycle/connect_impl.hpp"
+#include "oauth/json_member.hpp"
 
 namespace evergrant {
 namespace {
@@ -14,9 +16,27 @@ std::vector<std::string> not_granted(const std::vector<std::string>& asked, cons
   return missing;
 }
 
-// REV-08: the old grant may be revoked only where that cannot end the new one.
-bool may_revoke_replaced(const Provider& provider) {
-  return provider.revoke.style != RevokeStyle::none && !provider.revoke.replaced_grant_is_shared;
+NewGrant copy_of(const NewGrant& grant) {
+  NewGrant copy{.tokens = {},
+                .realm = grant.realm,
+                .issuer = grant.issuer,
+                .subject = grant.subject,
+                .host_values = grant.host_values,
+                .correlation = grant.correlation};
+  copy.tokens = clone(grant.tokens);
+  return copy;
+}
+
+// What the token answer says under the profile's name for the upstream grant; empty: nothing.
+std::string shared_key_of(const Provider& provider, const TokenSet& tokens) {
+  const std::string& name = provider.revoke.shared_grant_key;
+  if (name.empty()) return {};
+  if (const auto shown = tokens.extras.find(name); shown != tokens.extras.end()) return shown->second;
+  auto members = parse_strict_json(tokens.raw_extras.reveal());
+  if (!members) return {};
+  const WipedJson answer{std::move(*members)};
+  const auto* value = member_at(answer.get(), name);
+  return value == nullptr ? std::string{} : text_of(*value).value_or("");
 }
 
 OutboxItem replaced_item(const Connection& old, Time now) {
@@ -78,6 +98,16 @@ void apply(const TokenUpdate& update, Connection& connection) {
 
 Task<Result<Connection>> Connector::Impl::store(const Registration& registration, const ConnectSession& session,
                                                 NewGrant grant) {
+  for (int race = 1;; ++race) {
+    auto stored = co_await store_once(registration, session, copy_of(grant));
+    if (stored || race == most_races) co_return stored;
+    const auto code = stored.error().code;
+    if (code != Errc::stale && code != Errc::key_unavailable) co_return stored;
+  }
+}
+
+Task<Result<Connection>> Connector::Impl::store_once(const Registration& registration, const ConnectSession& session,
+                                                     NewGrant grant) {
   if (grant.realm.empty() && session.reconnect) {
     auto existing = co_await parts.store.connection(*session.reconnect);
     if (!existing) co_return std::unexpected(existing.error());
@@ -117,10 +147,21 @@ Task<Result<TokenUpdate>> Connector::Impl::sealed_update(const Connection& conne
   co_return update;
 }
 
+Task<Result<std::string>> Connector::Impl::upstream_grant(const Registration& registration,
+                                                          const TokenSet& tokens_of_grant) {
+  auto key = shared_key_of(registration.provider, tokens_of_grant);
+  if (key.empty()) co_return std::string{};
+  // Without a tenant: connections of several tenants can live on one grant.
+  co_return co_await parts.vault.blind_index(TenantId{}, "upstream-grant:" + registration.id.str(), std::move(key));
+}
+
 Task<Result<Connection>> Connector::Impl::create(const Registration& registration, const ConnectSession& session,
                                                  NewGrant grant) {
   const Time now = parts.clock.now();
   Connection connection = new_connection(parts.random, registration.id, session.tenant, grant.realm, now);
+  auto upstream = co_await upstream_grant(registration, grant.tokens);
+  if (!upstream) co_return std::unexpected(upstream.error());
+  connection.upstream_grant = std::move(*upstream);
   const bool access_only = !grant.tokens.refresh_token;
   const auto correlation = grant.correlation;
   auto update = co_await sealed_update(connection, connection.generation, session, std::move(grant));
@@ -133,40 +174,55 @@ Task<Result<Connection>> Connector::Impl::create(const Registration& registratio
   auto event = event_about(connection, now, "connected", access_only ? connection.reason : "the customer gave consent");
   event.correlation = correlation;
   auto created = co_await parts.store.create(connection, std::move(event));
+  if (!created && created.error().code == Errc::conflict) {
+    co_return fail(Errc::stale, "the account was connected by another flow at the same moment", "connect again");
+  }
   if (!created) co_return std::unexpected(created.error());
   tokens.forget(connection.id);
   co_return connection;
 }
 
+Task<bool> Connector::Impl::is_same_token(const Connection& old, std::string_view field, Sealed sealed,
+                                          const Secret& token) {
+  if (sealed.empty() || token.empty()) co_return false;
+  auto opened = co_await parts.vault.open(place_of(old, field, old.generation), std::move(sealed));
+  co_return opened && *opened == token;
+}
+
+// REV-08, REV-06: the old grant may be revoked only where that ends neither the new one nor another connection's.
+Task<bool> Connector::Impl::may_revoke_replaced(const Registration& registration, const Connection& old,
+                                                const TokenSet& tokens_of_grant) {
+  const RevokeProfile& profile = registration.provider.revoke;
+  if (profile.style == RevokeStyle::none || profile.replaced_grant_is_shared) co_return false;
+  if (old.status == Status::reauth_required) co_return false;
+  if (!old.upstream_grant.empty()) {
+    auto siblings = co_await parts.store.sharing(old.registration, old.upstream_grant);
+    if (!siblings || siblings->size() > 1) co_return false;
+  }
+  // Some providers give the same token again, whatever the profile says of them.
+  const Secret none;
+  const Secret& refresh_token = tokens_of_grant.refresh_token ? *tokens_of_grant.refresh_token : none;
+  const bool same_refresh = co_await is_same_token(old, "refresh_token", old.tokens.refresh_token, refresh_token);
+  const bool same_access =
+      co_await is_same_token(old, "access_token", old.tokens.access_token, tokens_of_grant.access_token);
+  co_return !same_refresh && !same_access;
+}
+
 Task<Result<Connection>> Connector::Impl::reconnect(const Registration& registration, const ConnectSession& session,
                                                     Connection existing, NewGrant grant) {
-  for (int race = 0; race < most_races; ++race) {
-    const Time now = parts.clock.now();
-    NewGrant copy{.tokens = {},
-                  .realm = grant.realm,
-                  .issuer = grant.issuer,
-                  .subject = grant.subject,
-                  .host_values = grant.host_values,
-                  .correlation = grant.correlation};
-    copy.tokens = clone(grant.tokens);
-    auto update = co_await sealed_update(existing, existing.generation + 1, session, std::move(copy));
-    if (!update) co_return std::unexpected(update.error());
-    std::optional<OutboxItem> replaced;
-    if (may_revoke_replaced(registration.provider) && existing.status != Status::reauth_required)
-      replaced = replaced_item(existing, now);
-    Connection after = existing;
-    ++after.generation;
-    auto event = event_about(after, now, "reconnected", "the customer gave consent again; the token set was replaced");
-    event.correlation = grant.correlation;
-    auto stored = co_await parts.store.reconnect(existing.id, existing.generation, *update, replaced, std::move(event));
-    tokens.forget(existing.id);
-    if (stored) co_return co_await parts.store.connection(existing.id);
-    if (stored.error().code != Errc::stale) co_return std::unexpected(stored.error());
-    auto again = co_await parts.store.connection(existing.id);  // a refresh came between: its tokens are now the old ones
-    if (!again) co_return again;
-    existing = std::move(*again);
-  }
-  co_return fail(Errc::stale, "the connection changed again and again while it was being replaced", "connect again");
+  const Time now = parts.clock.now();
+  const bool revoke_old = co_await may_revoke_replaced(registration, existing, grant.tokens);
+  const auto replaced = revoke_old ? std::optional{replaced_item(existing, now)} : std::nullopt;
+  Connection after = existing;
+  ++after.generation;
+  auto event = event_about(after, now, "reconnected", "the customer gave consent again; the token set was replaced");
+  event.correlation = grant.correlation;
+  auto update = co_await sealed_update(existing, after.generation, session, std::move(grant));
+  if (!update) co_return std::unexpected(update.error());
+  auto stored = co_await parts.store.reconnect(existing.id, existing.generation, *update, replaced, std::move(event));
+  tokens.forget(existing.id);
+  if (!stored) co_return std::unexpected(stored.error());  // stale: a refresh came between, its tokens are now the old ones
+  co_return co_await parts.store.connection(existing.id);
 }
 
 }  // namespace evergrant

@@ -81,7 +81,8 @@ struct Revoker::Impl {
   std::set<std::int64_t> in_flight;
   std::map<RegistrationId, std::size_t> per_registration;
   std::optional<Completion<bool>> idle;  // set while `run` waits for something to do
-  bool look_again = false;               // something changed while `run` was looking
+  Time wide_look_at;
+  bool look_again = false;  // something changed while `run` was looking
 
   void wake() {
     look_again = true;
@@ -336,6 +337,10 @@ struct Revoker::Impl {
       const bool all = due->size() < static_cast<std::size_t>(rows) || rows == longest_look;
       const auto started = start(std::move(*due));
       if (all || started > 0) co_return;
+      const Time now = parts.clock.now();
+      if (rows == batch && now >= wide_look_at && now < wide_look_at + idle_look)
+        co_return;  // it reads much: not at each wake
+      wide_look_at = now;
     }
   }
 

@@ -54,6 +54,8 @@ std::optional<ReturnUrl> read(std::string_view text) {
   out.origin = std::move(*from);
   out.path = std::string{std::string_view{url->encoded_path()}};
   if (out.path.empty()) out.path = "/";
+  // Boost 1.81 takes "127.0.0.1.example" for the address 127.0.0.1 and a path that begins with ".example".
+  if (!out.path.starts_with('/')) return std::nullopt;
   if (has_dot_segment(out.path) || has_treacherous_escape(out.path)) return std::nullopt;
   if (url->has_query()) out.query = "?" + std::string{std::string_view{url->encoded_query()}};
   return out;

@@ -260,6 +260,14 @@ TEST(ReturnUrl, an_empty_allow_list_allows_nothing) {
   EXPECT_TRUE(checked.error().hint.contains("no return_urls"));
 }
 
+TEST(ReturnUrl, a_host_that_begins_like_an_address_is_not_that_address) {
+  Registration registration = books();
+  registration.return_urls = {"http://127.0.0.1/", "http://127.0.0.1.evil.example/back/"};
+  EXPECT_TRUE(check_return_url(registration, "http://127.0.0.1/done"));
+  EXPECT_FALSE(check_return_url(registration, "http://127.0.0.1.evil.example/"));
+  EXPECT_FALSE(check_return_url(registration, "http://127.0.0.1.evil.example/back/"));
+}
+
 TEST(ReturnUrl, an_entry_that_is_no_url_opens_nothing) {
   auto registration = books();
   registration.return_urls = {"/", "https:", "https://", "*", "https://*/"};
