@@ -27,6 +27,10 @@ void bootstrap(CliContext& context, const std::string& name, const std::string& 
   auto created = wait_on(loop, callers.create(name, std::move(everything), std::nullopt));
   loop.stop();
   if (!created) return context.report(created.error());
+  if (context.json) {
+    return print_json(boost::json::object{
+        {"id", created->caller.id.str()}, {"name", created->caller.name}, {"key", created->key.reveal()}});
+  }
   std::cerr << "Caller " << created->caller.id.str() << " may do everything. Its key is shown this once:\n";
   print(std::string{created->key.reveal()} + "\n");
 }

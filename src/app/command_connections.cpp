@@ -160,6 +160,7 @@ void import(CliContext& context, const std::string& file) {
 void add_connection_commands(CLI::App& program, CliContext& context) {
   auto* connections = program.add_subcommand("connections", "List connections, or show one and its story");
   connections->require_subcommand(1);
+  connections->footer(example("connections list"));
   auto options = std::make_shared<ListOptions>();
   auto* listing = connections->add_subcommand("list", "List connections");
   listing->add_option("--tenant", options->tenant, "Only this tenant's");
@@ -179,8 +180,9 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   auto* tokens = program.add_subcommand("token", "Print a working access token, and nothing else");
   tokens->add_option("id", token_options->id, "Connection; may be left out where there is only one");
   auto* realm = tokens->add_option("--realm", token_options->realm, "By realm instead of by id");
-  tokens->add_option("--registration", token_options->registration, "The realm's registration")->needs(realm);
-  realm->excludes("id");
+  auto* registration = tokens->add_option("--registration", token_options->registration, "The realm's registration");
+  registration->needs(realm);
+  realm->needs(registration)->excludes("id");
   tokens->add_option("--min-ttl", token_options->min_ttl, "Least remaining life, in seconds")->capture_default_str();
   tokens->footer(example("token con_… --min-ttl 300"));
   tokens->callback([&context, token_options] { token(context, *token_options); });

@@ -48,6 +48,7 @@ void generate(CliContext& context, const std::string& file) {
   const Secret text = generate_kek_text(random);
   if (auto written = write_private_file(file, std::string{text.reveal()} + "\n"); !written)
     return context.report(written.error());
+  if (context.json) return print_json(json::object{{"file", file}});
   print("A new key-encryption key is in " + file + " (mode 0600). Keep a copy where the database's backups are not.\n");
 }
 
@@ -56,6 +57,7 @@ void generate(CliContext& context, const std::string& file) {
 void add_key_commands(CLI::App& program, CliContext& context) {
   auto* keys = program.add_subcommand("keys", "List, rotate and retire keys; generate a key-encryption key");
   keys->require_subcommand(1);
+  keys->footer(example("keys list"));
   auto tenant = std::make_shared<std::string>();
   auto* listing = keys->add_subcommand("list", "List root keys, or a tenant's keys");
   listing->add_option("--tenant", *tenant, "This tenant's keys");
@@ -72,7 +74,9 @@ void add_key_commands(CLI::App& program, CliContext& context) {
   retiring->add_option("id", *id, "Key")->required();
   retiring->footer(example("keys retire tk_…"));
   retiring->callback([&context, id] {
-    if (context.call("POST", "/v1/keys/" + percent_encode(*id) + "/retire")) print("Key " + *id + " is retired.\n");
+    if (!context.call("POST", "/v1/keys/" + percent_encode(*id) + "/retire")) return;
+    if (context.json) return print_json(json::object{{"id", *id}, {"status", "retired"}});
+    print("Key " + *id + " is retired.\n");
   });
   auto file = std::make_shared<std::string>();
   auto* generating = keys->add_subcommand("generate", "Write a new key-encryption key to a file; needs no server");

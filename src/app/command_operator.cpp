@@ -39,6 +39,12 @@ void list_registrations(CliContext& context) {
 void check_profile(CliContext& context, const std::string& file) {
   auto providers = load_profile_file(file);
   if (!providers) return context.report(providers.error());
+  if (context.json) {
+    json::array items;
+    for (const auto& provider : *providers)
+      items.push_back(json::object{{"file", file}, {"id", provider.id.str()}, {"environment", provider.environment}});
+    return print_json(items);
+  }
   for (const auto& provider : *providers)
     print(file + ": " + provider.id.str() + " (" + provider.environment + ") is good\n");
 }
@@ -65,7 +71,9 @@ void create_caller(CliContext& context, const CallerOptions& options) {
 }
 
 void revoke_caller(CliContext& context, const std::string& id) {
-  if (context.call("DELETE", "/v1/callers/" + percent_encode(id))) print("Caller " + id + " is revoked.\n");
+  if (!context.call("DELETE", "/v1/callers/" + percent_encode(id))) return;
+  if (context.json) return print_json(json::object{{"id", id}, {"status", "revoked"}});
+  print("Caller " + id + " is revoked.\n");
 }
 
 void offboard(CliContext& context, const std::string& tenant) {
@@ -90,8 +98,9 @@ void add_registrations(CLI::App& program, CliContext& context) {
   resume->add_option("id", *id, "Registration")->required();
   resume->footer(example("registrations resume quickbooks"));
   resume->callback([&context, id] {
-    if (context.call("POST", "/v1/registrations/" + percent_encode(*id) + "/resume"))
-      print("Registration " + *id + " is resumed.\n");
+    if (!context.call("POST", "/v1/registrations/" + percent_encode(*id) + "/resume")) return;
+    if (context.json) return print_json(json::object{{"id", *id}, {"status", "resumed"}});
+    print("Registration " + *id + " is resumed.\n");
   });
   auto* listing = registrations->add_subcommand("list", "List registrations");
   listing->footer(example("registrations list"));
@@ -121,6 +130,7 @@ void add_providers(CLI::App& program, CliContext& context) {
 void add_callers(CLI::App& program, CliContext& context) {
   auto* callers = program.add_subcommand("callers", "API keys and what they may do");
   callers->require_subcommand(1);
+  callers->footer(example("callers list"));
   auto options = std::make_shared<CallerOptions>();
   auto* create = callers->add_subcommand("create", "Create a caller and print its key, this once");
   create->add_option("name", options->name, "What it is for")->required();

@@ -191,7 +191,7 @@ CREATE TABLE idempotency (
   scoped_key TEXT NOT NULL PRIMARY KEY,
   request_hash TEXT NOT NULL,
   status BIGINT NOT NULL,
-  body TEXT NOT NULL,
+  body BLOB NOT NULL,
   created_at BIGINT NOT NULL
 );
 CREATE INDEX idempotency_by_age ON idempotency (created_at);

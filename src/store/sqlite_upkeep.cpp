@@ -25,7 +25,7 @@ std::optional<IdempotentAnswer> find_answer(Database& database, const std::strin
 std::optional<IdempotentAnswer> begin_request(Database& database, const std::string& key, const std::string& request_hash,
                                               Time now) {
   const auto begun = database.execute(
-      "INSERT INTO idempotency (scoped_key, request_hash, status, body, created_at) VALUES (?, ?, 0, '', ?) "
+      "INSERT INTO idempotency (scoped_key, request_hash, status, body, created_at) VALUES (?, ?, 0, X'', ?) "
       "ON CONFLICT DO NOTHING",
       key, request_hash, now);
   if (begun == 1) return std::nullopt;
@@ -134,7 +134,7 @@ Task<Result<std::optional<IdempotentAnswer>>> SqliteStore::begin_idempotent(std:
 
 Task<Result<>> SqliteStore::finish_idempotent(std::string scoped_key, int status, std::string body) {
   return write<>([scoped_key = std::move(scoped_key), status, body = std::move(body)](Database& database) -> Result<> {
-    database.execute("UPDATE idempotency SET status = ?, body = ? WHERE scoped_key = ?", status, body, scoped_key);
+    database.execute("UPDATE idempotency SET status = ?, body = ? WHERE scoped_key = ?", status, Sealed{body}, scoped_key);
     return {};
   });
 }
