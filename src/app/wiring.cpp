@@ -19,6 +19,7 @@ ConnectOptions connect_options(const Config& config) {
 RefreshOptions refresh_options(const Config& config, Random& random) {
   RefreshOptions options = config.refresh;
   options.owner = random.id("node_");  // unique per start: a lease of an earlier life of this process is a stranger's
+  options.stop_wait = grace;
   return options;
 }
 

@@ -1,9 +1,9 @@
 #include "base/secret.hpp"
 
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
+
+#include "base/secret_memory.hpp"
 
 namespace evergrant {
 
@@ -20,14 +20,12 @@ Secret Secret::take(std::string&& from) {
 Secret Secret::of_size(std::size_t size) {
   Secret secret;
   if (size == 0) return secret;
-  secret.data_ = static_cast<char*>(std::calloc(size, 1));
-  if (secret.data_ == nullptr) throw std::bad_alloc{};
+  secret.data_ = take_secret_memory(size);
   secret.size_ = size;
   return secret;
 }
 
-Secret::Secret(Secret&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+Secret::Secret(Secret&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this == &other) return *this;
@@ -41,8 +39,7 @@ Secret::~Secret() { reset(); }
 
 void Secret::reset() noexcept {
   if (data_ == nullptr) return;
-  explicit_bzero(data_, size_);
-  std::free(data_);
+  give_back_secret_memory(data_, size_);
   data_ = nullptr;
   size_ = 0;
 }
@@ -59,7 +56,8 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   unsigned char difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    difference = static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
+    difference =
+        static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
   }
   const volatile unsigned char result = difference;
   return result == 0;

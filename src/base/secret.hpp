@@ -1,5 +1,5 @@
 // A secret: move-only, wiped when it ends, compared in constant time, never printed. It leaves through `reveal()` only,
-// so `grep reveal` lists every exposure. Its bytes live in a heap block excluded from core dumps where the kernel allows.
+// so `grep reveal` lists every exposure. Its bytes live in memory that no core image contains.
 // One owner at a time; not synchronised.
 #pragma once
 

@@ -30,9 +30,13 @@ struct TokenService::Impl {
 
   Task<bool> finish() {
     due_loop.stop();
-    const Time until = parts.clock.now() + options.timeout + options.lease;
+    const Time until = parts.clock.now() + options.stop_wait.value_or(options.timeout + options.lease);
     while (flights.size() > 0 && parts.clock.now() < until) co_await delay(look_for_the_last);
-    if (flights.size() > 0) parts.log.error("stopped_with_refreshes_under_way", {{"refreshes", flights.size()}});
+    if (flights.size() > 0) {
+      parts.log.warning(
+          "stopped_with_refreshes_under_way",
+          {{"refreshes", flights.size()}, {"effect", "the next start resolves them as their rotation allows"}});
+    }
     co_await reader.flush_used();
     co_return flights.size() == 0;
   }

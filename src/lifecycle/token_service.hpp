@@ -30,8 +30,11 @@ struct RefreshOptions {
   Duration timeout{std::chrono::seconds{30}};          // of one token request; shorter than the lease
   Duration reader_wait{std::chrono::seconds{10}};      // how long a reader waits where it names no deadline
   Duration forced_interval{std::chrono::seconds{30}};  // at most one forced refresh per connection in this time (REF-19)
-  int concurrency = 32;                                // token requests in flight per registration
-  std::size_t cache_entries = 100'000;                 // sealed token sets kept in memory
+  // How long `stop` waits for refreshes under way; nothing: as long as they may take. One that is left behind is resolved at
+  // the next start, as after a crash.
+  std::optional<Duration> stop_wait;
+  int concurrency = 32;                 // token requests in flight per registration
+  std::size_t cache_entries = 100'000;  // sealed token sets kept in memory
   // `forget` tells this process at once. Where others share the store, they are noticed by reading the row again behind a
   // read once an entry is this old, and before a read once it is four times as old. Zero: nobody else writes.
   Duration recheck{std::chrono::seconds{30}};
@@ -88,7 +91,7 @@ class TokenService {
 
   // Scheduler: refreshes what is due, resolves unresolved attempts; call it once, it goes on until `stop`.
   Task<void> run();
-  // Lets refreshes in flight end (bounded by their own timeouts), takes no new ones.
+  // Lets refreshes in flight end (bounded by `stop_wait`), takes no new ones.
   Task<void> stop();
   [[nodiscard]] std::size_t in_flight() const;
 

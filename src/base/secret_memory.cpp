@@ -1,0 +1,89 @@
+#include "base/secret_memory.hpp"
+
+#include <sys/mman.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+namespace evergrant {
+namespace {
+
+constexpr std::size_t smallest = 32;  // a power of two, with room for a link
+constexpr std::size_t largest = 16384;
+constexpr std::size_t region = 65536;
+constexpr std::size_t page = 4096;
+
+char* map_pages(std::size_t size) {
+  void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc{};
+  ::madvise(pages, size, MADV_DONTDUMP);  // a kernel without it also has no core dumps worth guarding against
+  return static_cast<char*>(pages);
+}
+
+std::size_t whole_pages(std::size_t size) { return (size + page - 1) / page * page; }
+
+// Free blocks of one size, linked through their first bytes; all the others are zero.
+class Shelf {
+ public:
+  char* take(std::size_t size) {
+    const std::lock_guard lock{mutex_};
+    if (first_ == nullptr) stock(size);
+    char* block = first_;
+    std::memcpy(&first_, block, sizeof first_);
+    std::memset(block, 0, sizeof first_);
+    return block;
+  }
+
+  void give_back(char* block) noexcept {
+    const std::lock_guard lock{mutex_};
+    link(block);
+  }
+
+ private:
+  void stock(std::size_t size) {
+    char* blocks = map_pages(region);
+    for (std::size_t at = region; at >= size; at -= size) link(blocks + (at - size));
+  }
+
+  void link(char* block) noexcept {
+    std::memcpy(block, &first_, sizeof first_);
+    first_ = block;
+  }
+
+  std::mutex mutex_;
+  char* first_ = nullptr;
+};
+
+constexpr std::size_t shelf_of(std::size_t rounded) {
+  return static_cast<std::size_t>(std::countr_zero(rounded) - std::countr_zero(smallest));
+}
+
+// An allocator, and process-wide as every allocator is. Never destroyed: a secret may outlive main's statics.
+auto& shelves() {
+  static auto& all = *new std::array<Shelf, shelf_of(largest) + 1>;
+  return all;
+}
+
+std::size_t rounded_up(std::size_t size) { return std::bit_ceil(size < smallest ? smallest : size); }
+
+}  // namespace
+
+char* take_secret_memory(std::size_t size) {
+  if (size > largest) return map_pages(whole_pages(size));
+  const std::size_t rounded = rounded_up(size);
+  return shelves().at(shelf_of(rounded)).take(rounded);
+}
+
+void give_back_secret_memory(char* block, std::size_t size) noexcept {
+  explicit_bzero(block, size);
+  if (size > largest) {
+    ::munmap(block, whole_pages(size));
+  } else {
+    shelves().at(shelf_of(rounded_up(size))).give_back(block);
+  }
+}
+
+}  // namespace evergrant
