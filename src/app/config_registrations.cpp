@@ -88,7 +88,6 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
   switch (method) {
     case ClientAuth::basic:
     case ClientAuth::post:
-    case ClientAuth::secret_jwt:
       if (!has_secret) {
         problem(from, "client_secret", R"(missing; give a reference to it, or client_auth = "none" for a public client)");
       }
@@ -97,9 +96,10 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
       if (has_secret) problem(from, "client_secret", R"(given, but client_auth is "none": a public client has no secret)");
       return;
     case ClientAuth::private_key_jwt:
+    case ClientAuth::secret_jwt:
     case ClientAuth::tls:
-    case ClientAuth::self_signed_tls:
-      problem(from, "client_auth", "needs a key, which a registration cannot hold yet; use basic, post, secret_jwt or none");
+    case ClientAuth::self_signed_tls:  // authenticate_client refuses them; that must not wait for the first customer
+      problem(from, "client_auth", "this way to authenticate the client is not offered; use basic, post or none");
       return;
   }
 }
