@@ -13,6 +13,12 @@ Error no_such_connection(const std::string& id) {
           "list them with: evergrant connections list"};
 }
 
+// What else stands in the place of an id may be anything, a token too: it is not written down.
+ConnectionId id_for_audit(const ConnectionId& id) {
+  constexpr std::size_t length = 30;  // con_ and 26 characters
+  return id.str().starts_with("con_") && id.str().size() == length ? id : ConnectionId{};
+}
+
 Result<ReadRequest> read_request(const Call& call) {
   auto min_ttl = query_integer(call, "min_ttl", 0, 0, longest_ttl);
   if (!min_ttl) return std::unexpected(min_ttl.error());
@@ -33,7 +39,7 @@ Result<> Handlers::allow(Call& call, const RegistrationId& registration, const T
 
 Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) {
   const ConnectionId id{call.path.at(index)};
-  call.audit.connection = id;
+  call.audit.connection = id_for_audit(id);
   auto connection = co_await parts_.store.connection(id);
   if (!connection && connection.error().code == Errc::not_found) co_return std::unexpected(no_such_connection(id.str()));
   if (!connection) co_return connection;

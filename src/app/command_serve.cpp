@@ -48,6 +48,15 @@ class SandboxServer {
   HttpServer server_;
 };
 
+void forget_variables(const Config& config) {
+  forget_variable(config.kek);
+  for (const auto& older : config.previous_keks) forget_variable(older);
+  for (const auto& registration : config.registrations) {
+    forget_variable(registration.client_secret);
+    forget_variable(registration.previous_client_secret);
+  }
+}
+
 // --- evergrant serve, without --dev ---
 
 Result<> serve(const ServeOptions& options) {
@@ -61,6 +70,7 @@ Result<> serve(const ServeOptions& options) {
   if (!registrations) return std::unexpected(registrations.error());
   auto wiring = Wiring::make(*config, *catalogue, std::move(*registrations), log);
   if (!wiring) return std::unexpected(wiring.error());
+  forget_variables(*config);
   if (auto started = (*wiring)->start(); !started) return started;
   log.info("serving", {{"public_url", config->public_url}, {"registrations", config->registrations.size()}});
   wait_for_stop();
@@ -143,6 +153,7 @@ Result<> serve_dev(const ServeOptions& options, const std::string& data_folder) 
   registrations->push_back(std::move(*local));
   auto wiring = Wiring::make(*config, *catalogue, std::move(*registrations), log);
   if (!wiring) return std::unexpected(wiring.error());
+  forget_variables(*config);
   if (auto started = (*wiring)->start(); !started) return started;
   if (auto left = leave_admin_key(**wiring, paths, config->public_url); !left) return left;
   greet(config->public_url, *sandbox_url, paths, *new_kek);

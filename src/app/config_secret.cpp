@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 namespace evergrant {
@@ -131,6 +132,12 @@ Result<Secret> resolve(const SecretReference& reference) {
     return fail(Errc::key_unavailable, "the secret " + to_text(reference) + " is empty", "put the secret there");
   }
   return secret;
+}
+
+void forget_variable(const SecretReference& reference) noexcept {
+  if (reference.place != SecretPlace::environment) return;
+  char* value = std::getenv(reference.name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  if (value != nullptr) explicit_bzero(value, std::strlen(value));
 }
 
 }  // namespace evergrant

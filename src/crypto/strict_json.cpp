@@ -1,7 +1,9 @@
 #include "crypto/strict_json.hpp"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
+#include <boost/json/serializer.hpp>
 #include <boost/json/value_stack.hpp>
 #include <limits>
 #include <string>
@@ -128,6 +130,21 @@ Result<json::object> parse_strict_object(std::string_view text, std::size_t max_
   if (!value) return std::unexpected(std::move(value).error());
   if (!value->is_object()) return fail(Errc::invalid_argument, "the JSON document is not an object");
   return std::move(value->as_object());
+}
+
+Secret serialize_secret(const json::value& value) {
+  json::serializer serializer;
+  serializer.reset(&value);
+  Secret text = Secret::of_size(4096);
+  std::size_t used = 0;
+  while (true) {  // ends with the value
+    auto* const begin = reinterpret_cast<char*>(text.bytes().data());
+    used += serializer.read(begin + used, text.size() - used).size();
+    if (serializer.done()) return Secret{text.reveal().substr(0, used)};
+    Secret larger = Secret::of_size(text.size() * 2);
+    std::copy_n(text.bytes().data(), used, larger.bytes().data());
+    text = std::move(larger);
+  }
 }
 
 std::optional<std::string_view> string_member(const json::object& object, std::string_view name) {

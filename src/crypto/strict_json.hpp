@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/secret.hpp"
 
 namespace evergrant {
 
@@ -22,6 +23,9 @@ inline constexpr std::size_t default_json_size = 1U << 20U;
 [[nodiscard]] Result<boost::json::object> parse_strict_object(std::string_view text,
                                                               std::size_t max_depth = default_json_depth,
                                                               std::size_t max_size = default_json_size);
+
+// The text of a value that holds secrets. (json::serialize goes through a buffer on the stack, and leaves a copy there.)
+[[nodiscard]] Secret serialize_secret(const boost::json::value& value);
 
 // The member if it is there and a string. The view is good as long as the object.
 [[nodiscard]] std::optional<std::string_view> string_member(const boost::json::object& object, std::string_view name);

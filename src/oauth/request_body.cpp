@@ -1,9 +1,9 @@
 #include "oauth/request_body.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "base/secret.hpp"
+#include "crypto/strict_json.hpp"
 #include "oauth/json_member.hpp"
 
 namespace evergrant {
@@ -18,7 +18,7 @@ void set_body(OutboundRequest& request, const Parameters& parameters, BodyFormat
       WipedJson body{boost::json::value(boost::json::object_kind)};
       for (const auto& [name, value] : parameters) body.get().get_object()[name] = value;
       request.headers.set("Content-Type", "application/json");
-      request.body = boost::json::serialize(body.get());
+      request.body = serialize_secret(body.get()).reveal();
       return;
     }
   }

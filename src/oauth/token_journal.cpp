@@ -1,6 +1,4 @@
 // The journal form of a raw answer: JSON, with every byte string from outside in base64, since it need not be UTF-8.
-#include <boost/json/serialize.hpp>
-
 #include "crypto/strict_json.hpp"
 #include "oauth/json_member.hpp"
 #include "oauth/token_endpoint.hpp"
@@ -65,7 +63,7 @@ Secret to_journal(const RawTokenAnswer& answer) {
   std::string body = base64_encode(answer.response.body);
   object["body"] = body;
   wipe(body);
-  return Secret::take(json::serialize(entry.get()));
+  return serialize_secret(entry.get());
 }
 
 Result<RawTokenAnswer> from_journal(const Secret& journal) {

@@ -1,9 +1,9 @@
 #include "oauth/token_members.hpp"
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 
 #include "base/encoding.hpp"
+#include "crypto/strict_json.hpp"
 #include "oauth/token_lifetime.hpp"
 
 namespace evergrant {
@@ -83,7 +83,7 @@ Secret remaining_members(json::value& body, const TokenProfile& profile, std::st
   erase_at(body, profile.refresh_token_member);
   erase_at(body, id_token_path);
   if (body.get_object().empty()) return {};
-  return Secret::take(json::serialize(body));
+  return serialize_secret(body);
 }
 
 }  // namespace
