@@ -121,7 +121,7 @@ TEST_F(SqliteFile, a_file_that_is_no_database_is_refused_and_left_alone) {
   EXPECT_EQ(contents(path), std::string(5000, 'x'));
 }
 
-TEST_F(SqliteFile, a_damaged_file_is_refused) {
+TEST_F(SqliteFile, a_file_with_one_damaged_page_is_refused) {
   {
     const auto store = opened();
     for (int i = 0; i < 200; ++i) {
@@ -132,10 +132,8 @@ TEST_F(SqliteFile, a_damaged_file_is_refused) {
   const auto size = contents(path).size();
   {
     std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
-    for (std::size_t page = 4096 * 4; page + 4096 <= size; page += 4096) {
-      file.seekp(static_cast<std::streamoff>(page));
-      file << std::string(2000, '\xAB');
-    }
+    file.seekp(static_cast<std::streamoff>(size - 4096));  // one page of data: nothing that opening the file reads by itself
+    file << std::string(2000, '\xAB');
   }
   const auto error = refusal();
   EXPECT_EQ(error.code, Errc::invalid_argument);
