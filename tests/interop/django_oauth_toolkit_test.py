@@ -84,7 +84,7 @@ profile.refresh.grace = "{GRACE_SECONDS}s"
         newest = self.provider.newest_refresh_token()
         self.assertEqual(self.provider.post("/o/revoke_token/", token=newest, token_type_hint="refresh_token").status, 200)
         wait_for_expiry(self.server, connection)
-        answer = self.server.read(connection, status=503, wait=1)
+        answer = self.server.read(connection, status=503, wait=5)
         self.assertIn("POST /o/token/ 500", self.provider.log()["requests"])
         state = self.server.connection(connection)
         self.assertEqual((state["status"], state["failure"]["class"]), ("active", "transient"), answer)
