@@ -12,8 +12,8 @@ GRACE_SECONDS = 120
 
 
 class DjangoOauthToolkit(RealProvider):
-    def __init__(self, redirect_uri):
-        super().__init__()
+    def __init__(self, test, redirect_uri):
+        super().__init__(test)
         ready = self.start(DEBIANS_PYTHON, str(HERE / "django_oauth_toolkit/server.py"), str(self.folder), str(GRACE_SECONDS),
                            redirect_uri)
         self.base = ready.split()[-1]
@@ -49,8 +49,7 @@ class DjangoOauthToolkit(RealProvider):
 class DjangoOauthToolkitTest(WholeLife, unittest.TestCase):
     def setUp(self):
         port = free_port()
-        self.provider = DjangoOauthToolkit(f"http://127.0.0.1:{port}/callback/django")
-        self.addCleanup(self.provider.close)
+        self.provider = DjangoOauthToolkit(self, f"http://127.0.0.1:{port}/callback/django")
         base = f"{self.provider.base}/o"
         self.server = EvergrantAt({"django": f"""
 provider = "oauth2"

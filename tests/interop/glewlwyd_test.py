@@ -51,8 +51,8 @@ class Session:
 
 
 class Glewlwyd(RealProvider):
-    def __init__(self, redirect_uri):
-        super().__init__()
+    def __init__(self, test, redirect_uri):
+        super().__init__(test)
         port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         self.log_file, self.database = self.folder / "log", self.folder / "db"
@@ -145,8 +145,7 @@ database = {{ type = "sqlite3" path = "{self.database}" }};
 class GlewlwydTest(WholeLife, unittest.TestCase):
     def setUp(self):
         port = free_port()
-        self.provider = Glewlwyd(f"http://127.0.0.1:{port}/callback/glewlwyd")
-        self.addCleanup(self.provider.close)
+        self.provider = Glewlwyd(self, f"http://127.0.0.1:{port}/callback/glewlwyd")
         base = self.provider.base
         # g_continue stands for the person's click on "continue" on glewlwyd's own page. glewlwyd does not decode what
         # RFC 6749 2.3.1 has clients encode, and the secret has spaces.

@@ -13,8 +13,8 @@ ODD_SECRET = "odd%3A+:/ &=~secret"
 
 
 class OidcProvider(RealProvider):
-    def __init__(self, redirect_uris):
-        super().__init__()
+    def __init__(self, test, redirect_uris):
+        super().__init__(test)
         ready = self.start(node(), str(HERE / "oidc_provider/server.mjs"), *redirect_uris)
         self.base = ready.split()[-1]
 
@@ -61,8 +61,7 @@ class OidcProviderTest(WholeLife, unittest.TestCase):
 
     def setUp(self):
         port = free_port()
-        self.provider = OidcProvider([f"http://127.0.0.1:{port}/callback/{name}" for name in self.registrations])
-        self.addCleanup(self.provider.close)
+        self.provider = OidcProvider(self, [f"http://127.0.0.1:{port}/callback/{name}" for name in self.registrations])
         self.server = EvergrantAt({name: self.table(lines) for name, lines in self.registrations.items()}, port,
                                   {"CLIENT_SECRET": SECRET, "ODD_SECRET": ODD_SECRET})
         self.addCleanup(self.server.close)

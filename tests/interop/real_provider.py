@@ -26,14 +26,16 @@ def node():
 
 
 class RealProvider:
-    """What every provider's adapter shares. `command` prints a line "listening BASE" on standard error when it is ready."""
+    """What every provider's adapter shares: a process and a folder that end with the test."""
 
-    def __init__(self):
+    def __init__(self, test):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-interop-"))
         self.program = None
+        test.addCleanup(self.close)
 
     def start(self, *command, ready="listening"):
-        self.program = Program([], command=command, cwd=self.folder)
+        """The line by which the command says, on standard error, that it is ready. It dies with the test, however that ends."""
+        self.program = Program(command, command=("setpriv", "--pdeathsig", "KILL"), cwd=self.folder)
         return self.program.wait_for_line(ready)
 
     def pause(self):
