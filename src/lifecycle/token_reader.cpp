@@ -270,7 +270,9 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
   const bool too_early =
       earliest && token.connection.access_expires_at && *token.connection.access_expires_at - now > *earliest;
   const bool superseded = seen && token.connection.generation > *seen;
-  if (superseded || too_early || !may_force(id, token.registration, now)) {
+  // One that is under way answers this report too: the token that it replaces is the one reported.
+  const bool under_way = flights_.running(flight_key(token.connection));
+  if (superseded || too_early || (!under_way && !may_force(id, token.registration, now))) {
     auto lease = co_await read(std::move(id), request);
     co_return lease;
   }
