@@ -55,8 +55,6 @@ bool is_beyond_saving(const Case& which) {
 
 TEST_P(CrashTest, loses_no_grant_and_leaves_none_stuck) {
   const Case which = GetParam();
-  if (which.rotation == Rotation::never && which.cut == Cut::before_keep)
-    GTEST_SKIP() << "nothing is kept where nothing rotates";
   profile(which.rotation);
   connect("con_1");
   let_pass(which.expired ? 1h : 10min);
