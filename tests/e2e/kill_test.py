@@ -55,29 +55,36 @@ class KillTest(unittest.TestCase):
         with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(one, range(number)))
 
-    def read_until_killed(self, ids, kill_after):
-        """Everyone is read at once; when `kill_after` have their token, the server dies. How many had it."""
+    def report(self, connection):
+        """The first generation is reported as bad: this refreshes, unless there is a newer one."""
+        return self.server.call("POST", f"/v1/connections/{connection}/refresh?wait=100", {"generation": 1}, timeout=120)
+
+    def act_until_killed(self, act, ids, kill_after):
+        """`act` is done to everyone at once; when `kill_after` have their token, the server dies. How many had it."""
         tally = Tally()
 
-        def read(connection):
+        def one(connection):
             try:
-                if self.server.get(f"/v1/connections/{connection}/token?wait=60").status == 200:
+                if act(connection).status == 200:
                     tally.add()
             except GONE:
                 pass  # the server is dead
         with ThreadPoolExecutor(READERS) as pool:
             for connection in ids:
-                pool.submit(read, connection)
+                pool.submit(one, connection)
             tally.reached(kill_after)
             self.server.program.kill()
         return tally.counted
 
-    def read_all(self, ids):
+    def read(self, connection):
+        return self.server.get(f"/v1/connections/{connection}/token?wait=100", timeout=120)
+
+    def all_of(self, act, ids):
         with ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(lambda i: self.server.get(f"/v1/connections/{i}/token?wait=100", timeout=120), ids))
+            return list(pool.map(act, ids))
 
     def check_none_lost(self, ids):
-        answers = self.read_all(ids)
+        answers = self.all_of(self.report, ids)
         self.assertEqual([a for a in answers if a.status != 200], [])
         tokens = [answer.json() for answer in answers]
         for token in tokens:
@@ -111,12 +118,12 @@ class KillTest(unittest.TestCase):
     def survive(self, rotation, profile=(), kills=1):
         """The provider's truth about all grants, in the end."""
         self.start(rotation, profile)
-        ids = self.connect_many(CONNECTIONS)
+        ids = self.connect_many(CONNECTIONS, expired=False)
         self.sandbox.fault(**TOKEN_LATENCY)
         step = CONNECTIONS // (kills + 1)
         left = ids
         for _ in range(kills):
-            had = self.read_until_killed(left, min(step, len(left) // 2))
+            had = self.act_until_killed(self.report, left, min(step, len(left) // 2))
             self.assertLess(had, len(left), "the kill came after the last refresh")
             left = left[step:]
             self.server.start()
@@ -145,9 +152,9 @@ class KillTest(unittest.TestCase):
         self.start("always_strict")
         ids = self.connect_many(400)
         self.sandbox.fault(**TOKEN_LATENCY)
-        self.read_until_killed(ids, 150)
+        self.act_until_killed(self.read, ids, 150)
         self.server.start()
-        answers = dict(zip(ids, self.read_all(ids)))
+        answers = dict(zip(ids, self.all_of(self.read, ids)))
         shown = {i: self.server.expect(200, "GET", f"/v1/connections/{i}") for i in ids}
         alive = {g["realm"]: g["alive"] for g in self.sandbox.grants()}
         for connection, item in shown.items():
@@ -164,21 +171,9 @@ class KillTest(unittest.TestCase):
         self.start("always_strict")
         ids = self.connect_many(200, expired=False)
         self.sandbox.fault(**TOKEN_LATENCY)
-        tally = Tally()
-
-        def force(connection):
-            try:
-                if self.server.call("POST", f"/v1/connections/{connection}/refresh").status == 200:
-                    tally.add()
-            except GONE:
-                pass
-        with ThreadPoolExecutor(READERS) as pool:
-            for connection in ids:
-                pool.submit(force, connection)
-            tally.reached(60)
-            self.server.program.kill()
+        self.act_until_killed(self.report, ids, 60)
         self.server.start()
-        answers = self.read_all(ids)
+        answers = self.all_of(self.read, ids)
         self.assertEqual({answer.status for answer in answers}, {200})
         self.assertEqual({self.api_answer(answer.json()) for answer in answers}, {200})
         self.check_provider_asked_once(ids)

@@ -65,5 +65,17 @@ TEST_F(SecretFile, a_systemd_credential_is_read_from_its_directory) {
   EXPECT_FALSE(resolve({SecretPlace::credential, "../" + credential.name}));
 }
 
+TEST(ForgottenVariable, no_longer_stands_where_the_process_was_given_it) {
+  char given[] = "EVERGRANT_TEST_FORGOTTEN=canary";  // putenv keeps this very memory
+  ASSERT_EQ(::putenv(given), 0);
+  const SecretReference reference{.place = SecretPlace::environment, .name = "EVERGRANT_TEST_FORGOTTEN"};
+  ASSERT_TRUE(resolve(reference));
+  forget_variable(reference);
+  const std::string_view whole{given, sizeof given};
+  EXPECT_EQ(whole.find("canary"), std::string_view::npos);
+  EXPECT_FALSE(resolve(reference));
+  ::unsetenv("EVERGRANT_TEST_FORGOTTEN");
+}
+
 }  // namespace
 }  // namespace evergrant::test

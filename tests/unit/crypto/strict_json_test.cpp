@@ -79,5 +79,12 @@ TEST(StrictJson, an_error_does_not_quote_the_text) {
   EXPECT_EQ(value.error().message.find("canary"), std::string::npos);
 }
 
+TEST(SerializeSecret, writes_what_the_library_writes_at_every_length) {
+  for (std::size_t length = 0; length < 20'000; length = length * 2 + 1) {
+    const boost::json::value value(boost::json::object{{"token", std::string(length, 't')}, {"number", 7}});
+    EXPECT_EQ(serialize_secret(value).reveal(), boost::json::serialize(value)) << length;
+  }
+}
+
 }  // namespace
 }  // namespace evergrant::test
