@@ -82,6 +82,11 @@ Result<Secret> read_file(const std::string& path, bool must_be_private) {
   return without_newline(std::move(*contents));
 }
 
+bool is_systemd_credential(const std::string& path) {
+  const char* directory = environment("CREDENTIALS_DIRECTORY");
+  return directory != nullptr && path.starts_with(std::string{directory} + '/');
+}
+
 Result<Secret> read_variable(const std::string& name) {
   const char* value = environment(name.c_str());
   if (value == nullptr) {
@@ -124,6 +129,12 @@ std::string to_text(const SecretReference& reference) {
     case SecretPlace::credential: return "{ credential = \"" + reference.name + "\" }";
   }
   return "{}";
+}
+
+Result<> check_private(const std::string& path) {
+  const auto contents = read_file(path, !is_systemd_credential(path));
+  if (!contents) return std::unexpected(contents.error());
+  return {};
 }
 
 Result<Secret> resolve(const SecretReference& reference) {

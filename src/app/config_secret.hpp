@@ -26,6 +26,9 @@ struct SecretReference {
 // One newline at the end is dropped. Errors: key_unavailable where there is nothing (variable not set, no such file, empty);
 // invalid_argument for a file that its group or others may open, or that is larger than 64 KiB.
 [[nodiscard]] Result<Secret> resolve(const SecretReference& reference);
+// For a key file that a library reads by itself: refused, as above, where its group or others may open it (systemd guards
+// its credentials in a way of its own). Same errors.
+[[nodiscard]] Result<> check_private(const std::string& path);
 // Once all are resolved: overwrites the variable's value where the process was given it, so that neither a core image nor
 // /proc/PID/environ holds it. The variable is empty then. Other places are left alone.
 void forget_variable(const SecretReference& reference) noexcept;

@@ -70,6 +70,9 @@ Result<ProviderCatalogue> load_catalogue(const Config& config) {
 
 Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const ProviderCatalogue& catalogue,
                                              std::vector<Registration> registrations, const Log& log) {
+  if (!config.server.tls_key.empty()) {
+    if (auto checked = check_private(config.server.tls_key); !checked) return std::unexpected(checked.error());
+  }
   auto keks = make_keks(config);
   if (!keks) return std::unexpected(keks.error());
   auto store = open_sqlite_store({.path = config.store.string()}, log);

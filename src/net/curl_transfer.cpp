@@ -213,12 +213,17 @@ void CurlTransfer::take_header(std::string_view line) {
   response_.headers.add(std::string{trim(line.substr(0, colon))}, std::string{trim(line.substr(colon + 1))});
 }
 
+// A configured proxy resolves and connects for us, and guards its own network; its address, like the path of a Unix socket,
+// is the operator's choice.
+bool CurlTransfer::is_led_elsewhere() const {
+  return !options_.unix_socket.empty() || (!options_.proxy.empty() && !is_plain_http());
+}
+
 curl_socket_t CurlTransfer::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& transfer = self_of(self);
   const auto peer = IpAddress::from(address->addr);
-  // A configured proxy resolves and connects for us, and guards its own network; its address is the operator's choice.
-  const bool by_proxy = !transfer.options_.proxy.empty() && !transfer.is_plain_http();
-  if (!by_proxy && (!peer || !may_connect(*peer, transfer.request_.address_rule, transfer.is_plain_http()))) {
+  if (!transfer.is_led_elsewhere() &&
+      (!peer || !may_connect(*peer, transfer.request_.address_rule, transfer.is_plain_http()))) {
     transfer.address_refused_ = true;
     return CURL_SOCKET_BAD;
   }
@@ -228,9 +233,9 @@ curl_socket_t CurlTransfer::on_socket(void* self, curlsocktype, curl_sockaddr* a
 // The connection stands, new or reused, and the request is about to go out.
 int CurlTransfer::on_request(void* self, char* peer, char*, int, int) {
   auto& transfer = self_of(self);
-  const bool by_proxy = !transfer.options_.proxy.empty() && !transfer.is_plain_http();
   const auto address = peer == nullptr ? std::nullopt : IpAddress::parse(peer);
-  if (!by_proxy && (!address || !may_connect(*address, transfer.request_.address_rule, transfer.is_plain_http()))) {
+  if (!transfer.is_led_elsewhere() &&
+      (!address || !may_connect(*address, transfer.request_.address_rule, transfer.is_plain_http()))) {
     transfer.address_refused_ = true;
     return CURL_PREREQFUNC_ABORT;
   }

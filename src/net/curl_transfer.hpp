@@ -62,6 +62,7 @@ class CurlTransfer {
   void set_callbacks();
   [[nodiscard]] bool was_sent() const;
   [[nodiscard]] bool is_plain_http() const { return request_.url.starts_with("http:"); }
+  [[nodiscard]] bool is_led_elsewhere() const;
 
   static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self);
   static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self);
