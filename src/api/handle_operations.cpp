@@ -64,7 +64,7 @@ Task<Result<Reply>> Handlers::resume_registration(Call& call) {
     co_return fail(Errc::not_found, "there is no registration '" + printable(id.str(), 80) + "' that this caller may see",
                    "list them with: evergrant registrations");
   }
-  auto resumed = co_await parts_.store.resume(id);
+  auto resumed = co_await parts_.tokens.resume(id);
   if (!resumed) co_return std::unexpected(resumed.error());
   co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }

@@ -84,7 +84,7 @@ void offboard(CliContext& context, const std::string& tenant) {
         text_of(*report, "already_revoked") + " revoked before, " + text_of(*report, "waiting") +
         " waiting for the provider.\n" +
         (report->at("keys_shredded").as_bool()
-             ? "Its keys are shredded: nothing of it can be opened any more, backups included.\n"
+             ? "Its keys are shredded: nothing of it can be opened any more. Older backups open until the KEK is replaced.\n"
              : "Its keys are shredded when nothing waits; call this again to see.\n"));
 }
 

@@ -30,6 +30,8 @@ class Breaker {
 
   // An operator fault is known from before the start: probe at once.
   void restore_pause(Time now);
+  // An operator says that the fault is mended.
+  void release() { close(); }
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Time retry_at() const noexcept { return next_probe_; }

@@ -52,7 +52,7 @@ Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& opt
              cache,       report,      parts.registrations, options.owner, options.lease} {}
 
 Task<Result<>> Refresher::start() {
-  auto loaded = co_await gates_.load();
+  auto loaded = co_await gates_.load(registrations_);
   co_return loaded;
 }
 
@@ -150,6 +150,29 @@ Task<void> Refresher::set_aside(const HeldGrant& held, Time until) {
   if (!moved) log_.debug("not_set_aside", {{"connection", held.row.id.str()}, {"code", to_string(moved.error().code)}});
 }
 
+// Nobody waits for a scheduled refresh, so it gives way; a reader waits for its turn as long as a reader waits at all.
+Task<Result<>> Refresher::keep_pace(const RefreshWish& wish, const Connection& row, RegistrationGate& gate) {
+  const Time now = clock_.now();
+  const Time turn = gate.pace.next(now);
+  const bool urgent = is_waited_for(wish.cause);
+  if (!urgent && turn > now) {
+    co_await put_off(row, turn);
+    co_return fail(Errc::busy, "registration " + row.registration.str() + " sends as often as it may");
+  }
+  if (turn - now > options_.reader_wait) {
+    co_return fail(Errc::rate_limited, "registration " + row.registration.str() + " sends as often as it may",
+                   "Ask again in a moment; max_rate_per_second is its limit.");
+  }
+  gate.pace.take(now);
+  if (turn > now) co_await delay(turn - now);
+  co_return Result<>{};
+}
+
+Task<Result<>> Refresher::resume(RegistrationId registration) {
+  auto resumed = co_await gates_.release(std::move(registration));
+  co_return resumed;
+}
+
 Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, const Registration& registration) {
   RegistrationGate& gate = gates_.of(registration);
   const bool urgent = is_waited_for(wish.cause);
@@ -172,6 +195,8 @@ Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, con
     if (!urgent) co_await put_off(std::move(row), clock_.now() + 1h);
     co_return std::unexpected(url.error());
   }
+  auto paced = co_await keep_pace(wish, row, gate);
+  if (!paced) co_return paced;
   const RequestSlots::Slot slot = co_await gate.slots.take(urgent);
   const auto admission = gate.breaker.admit(clock_.now());
   if (auto refused = gates_.refusal(registration, admission)) {

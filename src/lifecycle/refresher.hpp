@@ -34,6 +34,8 @@ class Refresher {
   // An attempt without an outcome: commits its kept answer, sends again where the profile allows it, or ends what no longer
   // matters. Errors: busy while another owner's lease runs; those of refresh.
   Task<Result<>> recover(Attempt attempt);
+  // As TokenService::resume.
+  Task<Result<>> resume(RegistrationId registration);
 
  private:
   Task<Result<>> try_once(const RefreshWish& wish);
@@ -42,6 +44,7 @@ class Refresher {
   Task<Result<>> await_other(const RefreshWish& wish, Time until);
   Task<void> put_off(Connection row, Time until);
   Task<void> set_aside(const HeldGrant& held, Time until);
+  Task<Result<>> keep_pace(const RefreshWish& wish, const Connection& row, RegistrationGate& gate);
   Task<Result<>> with_slot(const RefreshWish& wish, Connection row, const Registration& registration);
   Task<Result<>> under_lease(const RefreshWish& wish, Connection row, const Registration& registration, std::string url,
                              GatePass pass);

@@ -20,20 +20,33 @@ RegistrationGates::RegistrationGates(Store& store, Clock& clock, Random& random,
 
 RegistrationGate& RegistrationGates::of(const Registration& registration) {
   auto& gate = gates_[registration.id];
-  if (!gate) gate = std::make_unique<RegistrationGate>(slots_of(registration, concurrency_));
+  if (!gate) {
+    gate = std::make_unique<RegistrationGate>(slots_of(registration, concurrency_),
+                                              registration.provider.refresh.max_rate_per_second);
+  }
   return *gate;
 }
 
-Task<Result<>> RegistrationGates::load() {
+Task<Result<>> RegistrationGates::load(const Registrations& registrations) {
   const auto pauses = co_await store_.paused();
   if (!pauses) co_return std::unexpected(pauses.error());
   for (const Store::Pause& pause : *pauses) {
-    auto& gate = gates_[pause.registration];
-    if (!gate) gate = std::make_unique<RegistrationGate>(concurrency_);
-    gate->breaker.restore_pause(clock_.now());
+    const Registration* registration = registrations.find(pause.registration);
+    if (registration == nullptr) continue;
+    of(*registration).breaker.restore_pause(clock_.now());
     report_.gate(pause.registration, static_cast<int>(Breaker::State::paused));
   }
   co_return Result<>{};
+}
+
+Task<Result<>> RegistrationGates::release(RegistrationId id) {
+  auto resumed = co_await store_.resume(id);
+  if (!resumed) co_return resumed;
+  const auto found = gates_.find(id);
+  if (found != gates_.end()) found->second->breaker.release();
+  report_.gate(id, static_cast<int>(Breaker::State::closed));
+  log_.info("registration_resumed", {{"registration", id.str()}, {"by", "operator"}});
+  co_return resumed;
 }
 
 std::optional<Error> RegistrationGates::refusal(const Registration& registration,

@@ -1,5 +1,5 @@
-// Per registration: the breaker and the request slots. One registration in trouble never holds up another. On the engine's
-// executor.
+// Per registration: the breaker, the request slots and the pace. One registration in trouble never holds up another. On the
+// engine's executor.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "lifecycle/breaker.hpp"
+#include "lifecycle/pace.hpp"
 #include "lifecycle/refresh_report.hpp"
 #include "lifecycle/request_slots.hpp"
 #include "model/registration.hpp"
@@ -17,9 +18,10 @@
 namespace evergrant {
 
 struct RegistrationGate {
-  explicit RegistrationGate(int concurrency) : slots{concurrency} {}
+  RegistrationGate(int concurrency, double per_second) : slots{concurrency}, pace{per_second} {}
   Breaker breaker;
   RequestSlots slots;
+  Pace pace;
 };
 
 // The permission to send one request; reports to the breaker, or gives the permission back when it ends unused.
@@ -46,7 +48,9 @@ class RegistrationGates {
   RegistrationGates& operator=(const RegistrationGates&) = delete;
 
   // Pauses that an earlier process wrote down: the first request is a probe. Errors: those of the store.
-  Task<Result<>> load();
+  Task<Result<>> load(const Registrations& registrations);
+  // An operator says that the fault is mended: nothing is held back any more. Errors: those of the store.
+  Task<Result<>> release(RegistrationId id);
   // The reference is good for the life of this object.
   [[nodiscard]] RegistrationGate& of(const Registration& registration);
   // Why nothing may be sent until when; nothing: go on.

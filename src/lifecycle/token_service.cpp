@@ -88,6 +88,10 @@ Task<Result<TokenLease>> TokenService::refresh(ConnectionId id, std::optional<Ge
   co_return lease;
 }
 
+Task<Result<>> TokenService::resume(RegistrationId registration) {
+  return run_on(impl_->parts.engine, impl_->refresher.resume(std::move(registration)));
+}
+
 void TokenService::forget(const ConnectionId& id) { impl_->cache.forget(id); }
 
 Task<Result<TokenUpdate>> TokenService::seal_tokens(const Connection& connection, Generation generation, TokenSet tokens) {

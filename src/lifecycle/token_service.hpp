@@ -84,6 +84,9 @@ class TokenService {
   // it as bad.
   Task<Result<TokenLease>> refresh(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
 
+  // An operator has mended what paused a registration (CA-12): its requests are sent again. Errors: those of the store.
+  Task<Result<>> resume(RegistrationId registration);
+
   // Others changed this row (connect, revoke, an operator): forget what is cached about it.
   void forget(const ConnectionId& id);
   // What connect uses to store a new grant's tokens the way refresh does.

@@ -270,7 +270,8 @@ class Store {
   virtual Task<Result<std::int64_t>> reserve_seals(KeyId id, std::int64_t count) = 0;
   // Errors: conflict while anything is still sealed or wrapped by it (checked in the same transaction).
   virtual Task<Result<>> retire_key(KeyId id) = 0;
-  // Erases all keys of a tenant: its tokens cannot be opened any more, backups included. Returns how many.
+  // Erases all keys of a tenant: its tokens cannot be opened any more. (A whole backup from before holds the wrapped
+  // keys; it stops opening when the KEK is replaced and the old one destroyed.) Returns how many.
   virtual Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant) = 0;
   // Records of a tenant that `key` sealed, for re-sealing, in the order of their ids, from after `after` on.
   virtual Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) = 0;

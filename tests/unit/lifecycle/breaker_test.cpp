@@ -87,6 +87,14 @@ TEST_F(BreakerTest, an_operator_fault_pauses_until_a_probe_is_accepted) {
   EXPECT_EQ(breaker.state(), Breaker::State::closed);
 }
 
+TEST_F(BreakerTest, an_operator_ends_a_pause_at_once) {
+  settle(FailureClass::registration);
+  EXPECT_FALSE(passes());
+  breaker.release();
+  EXPECT_EQ(breaker.state(), Breaker::State::closed);
+  EXPECT_TRUE(passes());
+}
+
 TEST_F(BreakerTest, an_outage_during_a_pause_does_not_end_it) {
   settle(FailureClass::registration);
   now = breaker.retry_at();
