@@ -18,7 +18,7 @@ namespace evergrant {
 
 // What is asked for. Empty registration or tenant: the request is about none in particular (lists are filtered instead).
 struct AccessRequest {
-  Verb verb;
+  Verb verb = Verb::admin;
   std::optional<RegistrationId> registration;
   std::optional<TenantId> tenant;
 };
@@ -49,7 +49,7 @@ class Callers {
   // alike).
   Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string> authorization);
   // The same without waiting: nothing if the key is not cached.
-  std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
+  [[nodiscard]] std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
 
  private:
   struct Impl;

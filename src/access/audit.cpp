@@ -19,7 +19,7 @@ struct Audit::Impl {
   std::atomic<bool> stopped = false;
 
   // Under `mutex`.
-  Result<> room() const {
+  [[nodiscard]] Result<> room() const {
     if (waiting.size() + being_written < capacity) return {};
     return fail(Errc::store_unavailable, "the audit trail cannot be written, so nothing that must be audited is done",
                 "mend the store (disk full, file permissions); requests are served again by themselves");

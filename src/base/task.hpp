@@ -35,8 +35,8 @@ struct TaskPromiseBase {
     void await_resume() const noexcept {}
   };
 
-  static std::suspend_always initial_suspend() noexcept { return {}; }
-  static FinalAwaiter final_suspend() noexcept { return {}; }
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  FinalAwaiter final_suspend() noexcept { return {}; }
 };
 
 template <class T>
@@ -119,7 +119,7 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 struct Detached {
   struct promise_type : TaskPromiseBase {
     Detached get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    static std::suspend_never final_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() const noexcept {}
     [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
   };
@@ -155,8 +155,10 @@ inline void spawn(Executor& executor, Task<void> task) {
 template <class T>
 class Completion {
  public:
-  // True for the first; later values are dropped.
-  bool set(T value) const {
+  // Only the first counts; later values are dropped.
+  void set(T value) const { static_cast<void>(try_set(std::move(value))); }
+  // True for the first.
+  [[nodiscard]] bool try_set(T value) const {
     std::coroutine_handle<> waiter;
     Executor* executor = nullptr;
     {
@@ -198,6 +200,7 @@ class Completion {
     }
     T await_resume() {
       const std::lock_guard lock{state->mutex};
+      if (!state->value) throw std::logic_error("a Completion was resumed without a value");
       state->taken = true;
       T value = std::move(*state->value);
       state->value.reset();
@@ -210,7 +213,7 @@ class Completion {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-// Awaits `completion` for at most `limit`; nothing if the time ran out first (a later `set` then returns true and is lost).
+// Awaits `completion` for at most `limit`; nothing if the time ran out first (a later value is lost).
 template <class T>
 Task<std::optional<T>> wait_for(Completion<T> completion, Duration limit) {
   Executor& executor = co_await current_executor();
@@ -243,7 +246,7 @@ Task<T> run_on(Executor& executor, Task<T> task) {
     target.set(std::move(outcome));
   }(std::move(task), done));
   Outcome outcome = co_await done;
-  if (outcome.error) std::rethrow_exception(outcome.error);
+  if (!outcome.value) std::rethrow_exception(outcome.error);
   co_return std::move(*outcome.value);
 }
 
@@ -280,7 +283,7 @@ T wait_on(Executor& executor, Task<T> task) {
   }(std::move(task), shared));
   std::unique_lock lock{shared->mutex};
   shared->done.wait(lock, [&] { return shared->value.has_value() || shared->error; });
-  if (shared->error) std::rethrow_exception(shared->error);
+  if (!shared->value) std::rethrow_exception(shared->error);
   return std::move(*shared->value);
 }
 

@@ -52,10 +52,11 @@ class Vault {
   // Errors: sealed_broken, key_unavailable.
   Task<Result<Secret>> open(Place place, Sealed sealed);
   // The reading path: nothing if the tenant's key is not in memory yet (then `open`).
-  std::optional<Result<Secret>> open_now(const Place& place, const Sealed& sealed) const;
+  [[nodiscard]] std::optional<Result<Secret>> open_now(const Place& place, const Sealed& sealed) const;
   // As `open_now`, straight into a buffer that the caller wipes, of at least `plain_size(sealed)` bytes (crypto/aead.hpp).
   // Gives the number of bytes.
-  std::optional<Result<std::size_t>> open_into_now(const Place& place, const Sealed& sealed, std::span<char> out) const;
+  [[nodiscard]] std::optional<Result<std::size_t>> open_into_now(const Place& place, const Sealed& sealed,
+                                                                 std::span<char> out) const;
 
   // Keyed blind index of a value (VLT-10), with a key of its own per tenant; hex.
   Task<Result<std::string>> blind_index(TenantId tenant, std::string purpose, std::string value);

@@ -91,12 +91,12 @@ TEST_F(TaskTest, run_on_brings_the_exception_back) {
 TEST_F(TaskTest, the_first_value_of_a_completion_counts) {
   const Completion<int> completion;
   EXPECT_FALSE(completion.is_set());
-  EXPECT_TRUE(completion.set(1));
-  EXPECT_FALSE(completion.set(2));
+  EXPECT_TRUE(completion.try_set(1));
+  EXPECT_FALSE(completion.try_set(2));
   EXPECT_TRUE(completion.is_set());
   EXPECT_EQ(run(executor, awaiting(completion)), 1);
   EXPECT_TRUE(completion.is_set()) << "also when its value was taken";
-  EXPECT_FALSE(completion.set(3));
+  EXPECT_FALSE(completion.try_set(3));
 }
 
 TEST_F(TaskTest, a_completion_may_be_set_by_another_thread) {
