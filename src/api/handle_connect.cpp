@@ -58,7 +58,7 @@ std::string with_outcome(const std::string& url, const ConnectResult& result) {
 
 }  // namespace
 
-Task<Result<Reply>> Handlers::create_connect_session(Call& call) {
+Task<Result<Reply>> Handlers::create_connect_session(Call& call) const {
   auto body = JsonBody::parse(call.request, options_.json_depth);
   if (!body) co_return std::unexpected(body.error());
   ConnectRequest request;
@@ -82,23 +82,25 @@ Task<Result<Reply>> Handlers::create_connect_session(Call& call) {
                   .headers = {{"Location", "/v1/connect-sessions/" + link->id.str()}}};
 }
 
-Task<Result<Reply>> Handlers::show_connect_session(Call& call) {
+Task<Result<Reply>> Handlers::show_connect_session(Call& call) const {
   const SessionId id{call.path.at(0)};
   auto session = co_await parts_.connector.session(id);
-  const bool seen = session && allow(call, session->registration, session->tenant).has_value();
   if (!session && session.error().code != Errc::not_found) co_return std::unexpected(session.error());
-  if (!seen) co_return fail(Errc::not_found, "there is no connect session of that id that this caller may see");
+  if (!session || !allow(call, session->registration, session->tenant)) {
+    co_return fail(Errc::not_found, "there is no connect session of that id that this caller may see");
+  }
+  const std::optional<ConnectionId>& connection = session->connection;
   boost::json::object answer{{"id", id.str()},
                              {"registration", session->registration.str()},
                              {"tenant", session->tenant.str()},
                              {"status", status_of(*session, parts_.clock.now())},
                              {"connection", nullptr},
                              {"expires_at", to_rfc3339(session->expires_at)}};
-  if (session->connection) answer["connection"] = session->connection->str();
+  if (connection) answer["connection"] = connection->str();
   co_return Reply{.status = 200, .body = boost::json::serialize(answer), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::open_connect_link(Call& call) {
+Task<Result<Reply>> Handlers::open_connect_link(Call& call) const {
   const bool secure = is_https(options_.public_url);
   auto step = co_await parts_.connector.open(Secret{call.path.at(0)}, binding_cookie(call, secure));
   if (!step) {
@@ -111,7 +113,7 @@ Task<Result<Reply>> Handlers::open_connect_link(Call& call) {
   co_return reply;
 }
 
-Task<Result<Reply>> Handlers::provider_callback(Call& call) {
+Task<Result<Reply>> Handlers::provider_callback(Call& call) const {
   const bool secure = is_https(options_.public_url);
   auto result =
       co_await parts_.connector.callback(RegistrationId{call.path.at(0)}, call.request.query, binding_cookie(call, secure));
@@ -126,14 +128,15 @@ Task<Result<Reply>> Handlers::provider_callback(Call& call) {
   co_return redirect("/connect-result/" + percent_encode(result->session.str()));
 }
 
-Task<Result<Reply>> Handlers::connect_result(Call& call) {
+Task<Result<Reply>> Handlers::connect_result(Call& call) const {
   auto session = co_await parts_.connector.session(SessionId{call.path.at(0)});
   if (!session || session->outcome.empty() || session->outcome == "opened" || session->outcome == "gone") {
     co_return page(404, false, "There is nothing here", "This result is not known, or not there yet.");
   }
   if (session->outcome == "connected") {
+    const std::optional<ConnectionId>& connection = session->connection;
     co_return page(200, true, "Connected", "The account is connected. You can close this window.",
-                   session->connection ? "Connection " + session->connection->str() : "");
+                   connection ? "Connection " + connection->str() : "");
   }
   if (session->outcome == "cancelled") {
     co_return page(200, false, "Not connected", "You cancelled at the provider. Nothing was stored.");

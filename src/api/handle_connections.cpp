@@ -29,7 +29,7 @@ Result<ConnectionFilter> filter_of(const Call& call) {
 
 }  // namespace
 
-Task<Result<Reply>> Handlers::list_connections(Call& call) {
+Task<Result<Reply>> Handlers::list_connections(Call& call) const {
   auto filter = filter_of(call);
   if (!filter) co_return std::unexpected(filter.error());
   auto limit = query_integer(call, "limit", 50, 1, 200);
@@ -39,7 +39,7 @@ Task<Result<Reply>> Handlers::list_connections(Call& call) {
   co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::show_connection(Call& call) {
+Task<Result<Reply>> Handlers::show_connection(Call& call) const {
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
   auto body = to_json(*connection);
@@ -56,7 +56,7 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) {
   co_return json_reply(200, body);
 }
 
-Task<Result<Reply>> Handlers::import_connection(Call& call) {
+Task<Result<Reply>> Handlers::import_connection(Call& call) const {
   auto body = JsonBody::parse(call.request, options_.json_depth);
   if (!body) co_return std::unexpected(body.error());
   Connector::ImportRequest request;
@@ -80,7 +80,7 @@ Task<Result<Reply>> Handlers::import_connection(Call& call) {
   co_return reply;
 }
 
-Task<Result<Reply>> Handlers::revoke_connection(Call& call) {
+Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
   auto force = query_text(call, "force");
   if (!force.empty() && force != "true" && force != "false") {
     co_return fail(Errc::invalid_argument, "'force': expected true or false");
@@ -93,7 +93,7 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) {
   co_return json_reply(202, to_json(*revoked));
 }
 
-Task<Result<Reply>> Handlers::release_connection(Call& call) {
+Task<Result<Reply>> Handlers::release_connection(Call& call) const {
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
   if (connection->status != Status::quarantined) {
@@ -119,7 +119,7 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) {
   co_return json_reply(200, to_json(*now));
 }
 
-Task<Result<Reply>> Handlers::offboard_tenant(Call& call) {
+Task<Result<Reply>> Handlers::offboard_tenant(Call& call) const {
   const TenantId tenant{call.path.at(0)};
   if (auto checked = check_tenant(tenant); !checked) co_return std::unexpected(checked.error());
   call.audit.tenant = tenant;
@@ -136,7 +136,7 @@ Task<Result<Reply>> Handlers::offboard_tenant(Call& call) {
                              {"at", to_rfc3339(report->at)}});
 }
 
-Task<Result<Reply>> Handlers::list_events(Call& call) {
+Task<Result<Reply>> Handlers::list_events(Call& call) const {
   auto filter = filter_of(call);
   if (!filter) co_return std::unexpected(filter.error());
   auto limit = query_integer(call, "limit", 50, 1, 200);

@@ -33,7 +33,7 @@ boost::json::object to_json(const RotationReport& report) {
 
 }  // namespace
 
-Task<Result<Reply>> Handlers::list_registrations(Call& call) {
+Task<Result<Reply>> Handlers::list_registrations(Call& call) const {
   auto paused = co_await parts_.store.paused();
   if (!paused) co_return std::unexpected(paused.error());
   boost::json::array items;
@@ -57,7 +57,7 @@ Task<Result<Reply>> Handlers::list_registrations(Call& call) {
   co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
-Task<Result<Reply>> Handlers::resume_registration(Call& call) {
+Task<Result<Reply>> Handlers::resume_registration(Call& call) const {
   const RegistrationId id{call.path.at(0)};
   call.audit.registration = id;
   if (parts_.registrations.find(id) == nullptr || !may_see(*call.caller, id)) {
@@ -69,7 +69,7 @@ Task<Result<Reply>> Handlers::resume_registration(Call& call) {
   co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::list_providers(Call&) {
+Task<Result<Reply>> Handlers::list_providers(Call&) const {
   boost::json::array items;
   for (const auto& provider : parts_.providers) {
     items.push_back(boost::json::object{{"id", provider.id.str()},
@@ -80,7 +80,7 @@ Task<Result<Reply>> Handlers::list_providers(Call&) {
   co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
-Task<Result<Reply>> Handlers::list_callers(Call& call) {
+Task<Result<Reply>> Handlers::list_callers(Call& call) const {
   auto limit = query_integer(call, "limit", 50, 1, 200);
   if (!limit) co_return std::unexpected(limit.error());
   auto page = co_await parts_.store.callers(query_text(call, "cursor"), static_cast<int>(*limit));
@@ -88,7 +88,7 @@ Task<Result<Reply>> Handlers::list_callers(Call& call) {
   co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::create_caller(Call& call) {
+Task<Result<Reply>> Handlers::create_caller(Call& call) const {
   auto body = JsonBody::parse(call.request, options_.json_depth);
   if (!body) co_return std::unexpected(body.error());
   const std::string name = body->text("name", 100);
@@ -120,7 +120,7 @@ Task<Result<Reply>> Handlers::create_caller(Call& call) {
   co_return json_reply(201, answer);
 }
 
-Task<Result<Reply>> Handlers::revoke_caller(Call& call) {
+Task<Result<Reply>> Handlers::revoke_caller(Call& call) const {
   const CallerId id{call.path.at(0)};
   call.audit.detail = printable(id.str(), 80);
   auto revoked = co_await parts_.callers.revoke(id);
@@ -128,7 +128,7 @@ Task<Result<Reply>> Handlers::revoke_caller(Call& call) {
   co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::list_audit(Call& call) {
+Task<Result<Reply>> Handlers::list_audit(Call& call) const {
   auto limit = query_integer(call, "limit", 50, 1, 200);
   if (!limit) co_return std::unexpected(limit.error());
   std::optional<ConnectionId> connection;
@@ -142,7 +142,7 @@ Task<Result<Reply>> Handlers::list_audit(Call& call) {
   co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::list_keys(Call& call) {
+Task<Result<Reply>> Handlers::list_keys(Call& call) const {
   const auto tenant = query_text(call, "tenant");
   auto listing = tenant.empty() ? parts_.store.root_keys() : parts_.store.tenant_keys(TenantId{tenant});
   auto keys = co_await std::move(listing);
@@ -152,7 +152,7 @@ Task<Result<Reply>> Handlers::list_keys(Call& call) {
   co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
-Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
+Task<Result<Reply>> Handlers::rotate_keys(Call& call) const {
   auto body = JsonBody::parse(call.request, options_.json_depth);
   if (!body) co_return std::unexpected(body.error());
   const std::string what = body->text("what", 20);
@@ -164,7 +164,7 @@ Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
     co_return fail(Errc::invalid_argument, "'what': expected kek (re-wrap after the KEK changed), root or tenant");
   }
   if ((what == "tenant") == tenant.empty()) {
-    co_return fail(Errc::invalid_argument, "'tenant' goes with \"what\": \"tenant\", and only with it");
+    co_return fail(Errc::invalid_argument, R"('tenant' goes with "what": "tenant", and only with it)");
   }
   if (!tenant.empty()) {
     auto known = co_await parts_.store.tenant_keys(tenant);
@@ -179,22 +179,22 @@ Task<Result<Reply>> Handlers::rotate_keys(Call& call) {
   co_return json_reply(200, to_json(*report));
 }
 
-Task<Result<Reply>> Handlers::retire_key(Call& call) {
+Task<Result<Reply>> Handlers::retire_key(Call& call) const {
   call.audit.detail = printable(call.path.at(0), 80);
   auto retired = co_await parts_.vault.retire(KeyId{call.path.at(0)});
   if (!retired) co_return std::unexpected(retired.error());
   co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::health(Call&) { co_return json_reply(200, boost::json::object{{"status", "ok"}}); }
+Task<Result<Reply>> Handlers::health(Call&) const { co_return json_reply(200, boost::json::object{{"status", "ok"}}); }
 
-Task<Result<Reply>> Handlers::ready(Call&) {
+Task<Result<Reply>> Handlers::ready(Call&) const {
   auto probed = co_await parts_.store.probe();
   if (!probed) co_return std::unexpected(probed.error());
   co_return json_reply(200, boost::json::object{{"status", "ready"}});
 }
 
-Task<Result<Reply>> Handlers::metrics(Call&) {
+Task<Result<Reply>> Handlers::metrics(Call&) const {
   const auto now = parts_.clock.now();
   auto stats = co_await parts_.store.stats(now);
   if (stats) {
@@ -208,8 +208,8 @@ Task<Result<Reply>> Handlers::metrics(Call&) {
     parts_.metrics.gauge("evergrant_due", "Refreshes that are due and not begun").set(static_cast<double>(stats->due));
     parts_.metrics.gauge("evergrant_outbox", "Revocations that the provider has not confirmed")
         .set(static_cast<double>(stats->outbox));
-    if (stats->earliest_access_expiry) {
-      const std::chrono::duration<double> left = *stats->earliest_access_expiry - now;
+    if (const std::optional<Time>& earliest = stats->earliest_access_expiry) {
+      const std::chrono::duration<double> left = *earliest - now;
       parts_.metrics
           .gauge("evergrant_earliest_expiry_seconds", "Seconds until the first access token of an active connection ends")
           .set(left.count());
@@ -221,11 +221,11 @@ Task<Result<Reply>> Handlers::metrics(Call&) {
                   .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::openapi(Call&) {
+Task<Result<Reply>> Handlers::openapi(Call&) const {
   co_return Reply{
       .status = 200, .body = openapi_document(options_.public_url), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::front_page(Call&) { co_return front_page_of(options_.public_url); }
+Task<Result<Reply>> Handlers::front_page(Call&) const { co_return front_page_of(options_.public_url); }
 
 }  // namespace evergrant

@@ -34,10 +34,11 @@ Result<ReadRequest> read_request(const Call& call) {
 Result<> Handlers::allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const {
   call.audit.registration = registration;
   call.audit.tenant = tenant;
-  return authorise(*call.caller, {.verb = *call.route->verb, .registration = registration, .tenant = tenant});
+  const Verb verb = call.route->verb.value_or(Verb::admin);
+  return authorise(*call.caller, {.verb = verb, .registration = registration, .tenant = tenant});
 }
 
-Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) {
+Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) const {
   const ConnectionId id{call.path.at(index)};
   call.audit.connection = id_for_audit(id);
   auto connection = co_await parts_.store.connection(id);
@@ -61,7 +62,7 @@ Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const 
       .status = 200, .body = token_body(*lease, parts_.clock.now()), .content_type = "application/json", .headers = {}};
 }
 
-Task<Result<Reply>> Handlers::read_token(Call& call) {
+Task<Result<Reply>> Handlers::read_token(Call& call) const {
   auto request = read_request(call);
   if (!request) co_return std::unexpected(request.error());
   const ConnectionId id{call.path.at(0)};
@@ -79,7 +80,7 @@ Task<Result<Reply>> Handlers::read_token(Call& call) {
   co_return token_reply(call, std::move(lease));
 }
 
-Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) {
+Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) const {
   auto request = read_request(call);
   if (!request) co_return std::unexpected(request.error());
   const RegistrationId registration{call.path.at(0)};
@@ -99,7 +100,7 @@ Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) {
   co_return token_reply(call, std::move(lease));
 }
 
-Task<Result<Reply>> Handlers::refresh_token(Call& call) {
+Task<Result<Reply>> Handlers::refresh_token(Call& call) const {
   std::optional<Generation> seen;
   if (!call.request.body.empty()) {
     auto body = JsonBody::parse(call.request, options_.json_depth);

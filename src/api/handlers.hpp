@@ -15,44 +15,44 @@ class Handlers {
   Handlers(ApiParts parts, ApiOptions options);
 
   // tokens
-  Task<Result<Reply>> read_token(Call& call);
-  Task<Result<Reply>> read_token_of_realm(Call& call);
-  Task<Result<Reply>> refresh_token(Call& call);
+  Task<Result<Reply>> read_token(Call& call) const;
+  Task<Result<Reply>> read_token_of_realm(Call& call) const;
+  Task<Result<Reply>> refresh_token(Call& call) const;
   // connections
-  Task<Result<Reply>> list_connections(Call& call);
-  Task<Result<Reply>> show_connection(Call& call);
-  Task<Result<Reply>> import_connection(Call& call);
-  Task<Result<Reply>> revoke_connection(Call& call);
-  Task<Result<Reply>> release_connection(Call& call);
-  Task<Result<Reply>> offboard_tenant(Call& call);
-  Task<Result<Reply>> list_events(Call& call);
+  Task<Result<Reply>> list_connections(Call& call) const;
+  Task<Result<Reply>> show_connection(Call& call) const;
+  Task<Result<Reply>> import_connection(Call& call) const;
+  Task<Result<Reply>> revoke_connection(Call& call) const;
+  Task<Result<Reply>> release_connection(Call& call) const;
+  Task<Result<Reply>> offboard_tenant(Call& call) const;
+  Task<Result<Reply>> list_events(Call& call) const;
   // connect
-  Task<Result<Reply>> create_connect_session(Call& call);
-  Task<Result<Reply>> show_connect_session(Call& call);
-  Task<Result<Reply>> open_connect_link(Call& call);
-  Task<Result<Reply>> provider_callback(Call& call);
-  Task<Result<Reply>> connect_result(Call& call);
+  Task<Result<Reply>> create_connect_session(Call& call) const;
+  Task<Result<Reply>> show_connect_session(Call& call) const;
+  Task<Result<Reply>> open_connect_link(Call& call) const;
+  Task<Result<Reply>> provider_callback(Call& call) const;
+  Task<Result<Reply>> connect_result(Call& call) const;
   // operations
-  Task<Result<Reply>> list_registrations(Call& call);
-  Task<Result<Reply>> resume_registration(Call& call);
-  Task<Result<Reply>> list_providers(Call& call);
-  Task<Result<Reply>> list_callers(Call& call);
-  Task<Result<Reply>> create_caller(Call& call);
-  Task<Result<Reply>> revoke_caller(Call& call);
-  Task<Result<Reply>> list_audit(Call& call);
-  Task<Result<Reply>> list_keys(Call& call);
-  Task<Result<Reply>> rotate_keys(Call& call);
-  Task<Result<Reply>> retire_key(Call& call);
-  Task<Result<Reply>> health(Call& call);
-  Task<Result<Reply>> ready(Call& call);
-  Task<Result<Reply>> metrics(Call& call);
-  Task<Result<Reply>> openapi(Call& call);
-  Task<Result<Reply>> front_page(Call& call);
+  Task<Result<Reply>> list_registrations(Call& call) const;
+  Task<Result<Reply>> resume_registration(Call& call) const;
+  Task<Result<Reply>> list_providers(Call& call) const;
+  Task<Result<Reply>> list_callers(Call& call) const;
+  Task<Result<Reply>> create_caller(Call& call) const;
+  Task<Result<Reply>> revoke_caller(Call& call) const;
+  Task<Result<Reply>> list_audit(Call& call) const;
+  Task<Result<Reply>> list_keys(Call& call) const;
+  Task<Result<Reply>> rotate_keys(Call& call) const;
+  Task<Result<Reply>> retire_key(Call& call) const;
+  Task<Result<Reply>> health(Call& call) const;
+  Task<Result<Reply>> ready(Call& call) const;
+  Task<Result<Reply>> metrics(Call& call) const;
+  Task<Result<Reply>> openapi(Call& call) const;
+  Task<Result<Reply>> front_page(Call& call) const;
 
  private:
   // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it,
   // so that nobody learns what exists.
-  Task<Result<Connection>> visible_connection(Call& call, std::size_t index);
+  Task<Result<Connection>> visible_connection(Call& call, std::size_t index) const;
   [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
 

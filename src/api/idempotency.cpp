@@ -61,8 +61,9 @@ Task<Result<std::optional<Reply>>> Idempotency::begin(const Call& call, std::str
   auto request_hash = hex_encode(sha256(call.request.path + '\n' + call.request.query + '\n' + call.request.body));
   auto known = co_await store_.begin_idempotent(name, request_hash, clock_.now());
   if (!known) co_return std::unexpected(known.error());
-  if (!*known) co_return std::optional<Reply>{};
-  const auto& answer = **known;
+  const std::optional<IdempotentAnswer>& kept = *known;
+  if (!kept) co_return std::optional<Reply>{};
+  const IdempotentAnswer& answer = *kept;
   if (answer.request_hash != request_hash) {
     co_return fail(Errc::conflict, "this Idempotency-Key was used for another request",
                    "use a new key for each new request");

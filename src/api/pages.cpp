@@ -23,8 +23,8 @@ const std::string& content_policy() {
 
 Reply html(int status, std::string_view title, std::string_view content) {
   std::string body = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
-  body += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" + html_escape(title) +
-          "</title><style>";
+  body += R"(<meta name="viewport" content="width=device-width,initial-scale=1"><title>)";
+  body += html_escape(title) + "</title><style>";
   body += style;
   body += "</style></head><body><main>";
   body += content;

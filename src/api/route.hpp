@@ -28,7 +28,7 @@ struct Route {
   std::string_view response;  // schema of the answer; empty: not JSON
   int success = 200;
   bool idempotent = false;  // honours Idempotency-Key
-  Task<Result<Reply>> (Handlers::*handler)(Call&) = nullptr;
+  Task<Result<Reply>> (Handlers::*handler)(Call&) const = nullptr;
   // About the installation as a whole: a policy limited to some registrations or tenants does not reach it (else it could
   // make itself a caller without limits).
   bool whole = false;

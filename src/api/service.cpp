@@ -86,7 +86,7 @@ struct ApiService::Impl {
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
-    AccessRequest access{.verb = *call.route->verb, .registration = {}, .tenant = {}};
+    AccessRequest access{.verb = call.route->verb.value_or(Verb::admin), .registration = {}, .tenant = {}};
     if (call.route->whole) {
       access.registration = RegistrationId{"*"};
       access.tenant = TenantId{"*"};
