@@ -69,6 +69,7 @@ install_quietly() {
       printf "#!/bin/sh\nexit 101\n" >$policy
       chmod 755 $policy
     fi
+    dpkg --configure -a  # what an interrupted run left half-way
     apt-get update -q || echo "apt-get update failed: going on with the package lists at hand"
     apt-get install -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
     if [[ -d /run/systemd/system ]]; then
