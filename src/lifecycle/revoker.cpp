@@ -176,7 +176,8 @@ struct Revoker::Impl {
     auto left = co_await is_anything_left(tenant);
     if (!left) co_return std::unexpected(left.error());
     if (*left) co_return false;
-    auto shredded = co_await parts.vault.shred_tenant(tenant);
+    auto shredded = co_await parts.vault.shred_tenant(tenant, true);
+    if (!shredded && shredded.error().code == Errc::conflict) co_return false;  // a connection was made meanwhile
     if (!shredded) co_return std::unexpected(shredded.error());
     auto cleared = co_await parts.store.set_meta(offboarding_name(tenant), "");
     if (!cleared) co_return std::unexpected(cleared.error());

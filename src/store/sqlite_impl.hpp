@@ -62,7 +62,7 @@ class SqliteStore final : public Store {
   Task<Result<>> rewrap_key(KeyId id, std::string old_wrapped, std::string wrapped, std::string wrapped_by) override;
   Task<Result<std::int64_t>> reserve_seals(KeyId id, std::int64_t count) override;
   Task<Result<>> retire_key(KeyId id) override;
-  Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant) override;
+  Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant, bool unless_used) override;
   Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) override;
   Task<Result<>> reseal(ConnectionId id, Generation generation, SealedTokens expected, SealedTokens tokens) override;
   Task<Result<>> create_caller(Caller caller) override;

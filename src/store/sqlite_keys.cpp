@@ -73,6 +73,11 @@ Result<> retire(Database& database, const KeyId& id) {
 
 bool is_root(const StoredKey& key) { return key.tenant.empty() && key.purpose == KeyPurpose::sealing; }
 
+bool is_in_use(Database& database, const TenantId& tenant) {
+  return exists(database.query("SELECT 1 FROM connections WHERE tenant = ? AND status <> 'revoked' LIMIT 1", tenant)) ||
+         exists(database.query("SELECT 1 FROM outbox WHERE tenant = ? LIMIT 1", tenant));
+}
+
 // A key under a root key that is gone could never be opened.
 Result<> check_root(Database& database, const std::string& root) {
   const auto found = find_key(database, KeyId{root});
@@ -172,10 +177,13 @@ Task<Result<>> SqliteStore::retire_key(KeyId id) {
   return write<>([id = std::move(id)](Database& database) { return retire(database, id); });
 }
 
-Task<Result<std::int64_t>> SqliteStore::shred_tenant_keys(TenantId tenant) {
-  return write<std::int64_t>([tenant = std::move(tenant)](Database& database) -> Result<std::int64_t> {
+Task<Result<std::int64_t>> SqliteStore::shred_tenant_keys(TenantId tenant, bool unless_used) {
+  return write<std::int64_t>([tenant = std::move(tenant), unless_used](Database& database) -> Result<std::int64_t> {
     if (tenant.empty()) {
       return fail(Errc::invalid_argument, "The keys of no tenant cannot be shredded.", "Name the tenant.");
+    }
+    if (unless_used && is_in_use(database, tenant)) {
+      return fail(Errc::conflict, "The tenant has connections that are not revoked.", "Revoke them first.");
     }
     database.want_checkpoint();
     return database.execute("DELETE FROM sealing_keys WHERE tenant = ?", tenant);

@@ -96,9 +96,9 @@ Task<Result<RotationReport>> Vault::rotate_tenant_key(TenantId tenant) {
   return impl_->rotation.rotate_tenant_key(std::move(tenant));
 }
 
-Task<Result<std::int64_t>> Vault::shred_tenant(TenantId tenant) {
+Task<Result<std::int64_t>> Vault::shred_tenant(TenantId tenant, bool unless_used) {
   impl_->ring.forget_tenant(tenant);
-  const auto erased = co_await impl_->store.shred_tenant_keys(tenant);
+  const auto erased = co_await impl_->store.shred_tenant_keys(tenant, unless_used);
   impl_->ring.forget_tenant(tenant);  // what was loaded in between
   co_return erased;
 }

@@ -68,8 +68,9 @@ class Vault {
   Task<Result<RotationReport>> rewrap_root_keys();                  // after the KEK changed
   Task<Result<RotationReport>> rotate_root_key();                   // a new root key; re-wraps all tenant keys
   Task<Result<RotationReport>> rotate_tenant_key(TenantId tenant);  // a new tenant key; re-seals its records
-  Task<Result<std::int64_t>> shred_tenant(TenantId tenant);         // in memory too
-  Task<Result<>> retire(KeyId key);                                 // Errors: conflict while in use
+  // In memory too. Errors: conflict with `unless_used`, as Store::shred_tenant_keys.
+  Task<Result<std::int64_t>> shred_tenant(TenantId tenant, bool unless_used = false);
+  Task<Result<>> retire(KeyId key);  // Errors: conflict while in use
 
  private:
   struct Impl;

@@ -158,8 +158,8 @@ class FaultyStore final : public Store {
     return pass("reserve_seals", inner_.reserve_seals(std::move(id), count));
   }
   Task<Result<>> retire_key(KeyId id) override { return pass("retire_key", inner_.retire_key(std::move(id))); }
-  Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant) override {
-    return pass("shred_tenant_keys", inner_.shred_tenant_keys(std::move(tenant)));
+  Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant, bool unless_used) override {
+    return pass("shred_tenant_keys", inner_.shred_tenant_keys(std::move(tenant), unless_used));
   }
   Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) override {
     return pass("sealed_by", inner_.sealed_by(std::move(tenant), std::move(key), limit, std::move(after)));

@@ -153,6 +153,21 @@ TEST_P(Keys, a_key_is_retired_only_when_nothing_needs_it) {
   EXPECT_EQ(code_of(store->reserve_seals(tk, 1)), Errc::not_found);
 }
 
+// A connection that is made while an off-boarding ends must not lose its tokens.
+TEST_P(Keys, shredding_what_must_be_unused_spares_the_keys_of_a_living_connection) {
+  with_root_and_tenant_key();
+  auto c = some_connection("con_1", "realm-1");
+  c.tokens.refresh_token = sealed_by("tk_1");
+  ok(store->create(c, {}));
+  EXPECT_EQ(code_of(store->shred_tenant_keys(TenantId{"acme"}, true)), Errc::conflict);
+  ASSERT_TRUE(get(store->begin_revocation(c.id, true, "", at(1), {})));
+  EXPECT_EQ(code_of(store->shred_tenant_keys(TenantId{"acme"}, true)), Errc::conflict) << "the provider is not told yet";
+  EXPECT_EQ(states(of("acme")), "tk_1+");
+  const auto waiting = get(store->outbox_of(c.id)).value();
+  ok(store->outbox_done(waiting.at(0).id, "revoked", {}));
+  EXPECT_EQ(get(store->shred_tenant_keys(TenantId{"acme"}, true)).value(), 1);
+}
+
 // A process that has not noticed a rotation must not store what could never be opened.
 TEST_P(Keys, nothing_sealed_by_a_lost_key_is_stored) {
   with_root_and_tenant_key();
