@@ -55,6 +55,8 @@ struct Connector::Impl {
   Task<Result<Connection>> create(const Registration& registration, const ConnectSession& session, NewGrant grant);
   Task<Result<Connection>> reconnect(const Registration& registration, const ConnectSession& session, Connection existing,
                                      NewGrant grant);
+  // The tokens of a grant that came while `existing` is being revoked are revoked too. Errors: conflict, always.
+  Task<Result<Connection>> undo(const Registration& registration, Connection existing, SealedTokens unwanted);
   Task<bool> may_revoke_replaced(const Registration& registration, const Connection& old, const TokenSet& tokens_of_grant);
   Task<bool> is_same_token(const Connection& old, std::string_view field, Sealed sealed, const Secret& token);
   Task<Result<std::string>> upstream_grant(const Registration& registration, const TokenSet& tokens_of_grant);

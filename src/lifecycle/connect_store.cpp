@@ -128,7 +128,9 @@ Task<Result<Connection>> Connector::Impl::store_once(const Registration& registr
                    "disconnect it there first, or choose another account");
   }
   if (existing->status == Status::revoking) {
-    co_return fail(Errc::conflict, "this account is just being disconnected", "connect it again when that is done");
+    auto update = co_await sealed_update(*existing, existing->generation + 1, session, std::move(grant));
+    if (!update) co_return std::unexpected(update.error());
+    co_return co_await undo(registration, std::move(*existing), std::move(update->tokens));
   }
   co_return co_await reconnect(registration, session, std::move(*existing), std::move(grant));
 }
@@ -208,6 +210,20 @@ Task<bool> Connector::Impl::may_revoke_replaced(const Registration& registration
   co_return !same_refresh && !same_access;
 }
 
+// I5: consent that was under way when the disconnecting began does not outlive it at the provider. The connection ends when
+// this has been told too.
+Task<Result<Connection>> Connector::Impl::undo(const Registration& registration, Connection existing,
+                                               SealedTokens unwanted) {
+  const Error refused{Errc::conflict, "this account is just being disconnected", "connect it again when that is done"};
+  // Where other connections can live on the same grant it is not ours to end (REV-06).
+  if (!registration.provider.revoke.shared_grant_key.empty()) co_return std::unexpected(refused);
+  ++existing.generation;  // the one that they were sealed for
+  existing.tokens = std::move(unwanted);
+  auto queued = co_await parts.store.enqueue(replaced_item(existing, parts.clock.now()));
+  if (!queued) co_return std::unexpected(queued.error());
+  co_return std::unexpected(refused);
+}
+
 Task<Result<Connection>> Connector::Impl::reconnect(const Registration& registration, const ConnectSession& session,
                                                     Connection existing, NewGrant grant) {
   const Time now = parts.clock.now();
@@ -221,6 +237,8 @@ Task<Result<Connection>> Connector::Impl::reconnect(const Registration& registra
   if (!update) co_return std::unexpected(update.error());
   auto stored = co_await parts.store.reconnect(existing.id, existing.generation, *update, replaced, std::move(event));
   tokens.forget(existing.id);
+  if (!stored && stored.error().code == Errc::revoked)
+    co_return co_await undo(registration, std::move(existing), std::move(update->tokens));
   if (!stored) co_return std::unexpected(stored.error());  // stale: a refresh came between, its tokens are now the old ones
   co_return co_await parts.store.connection(existing.id);
 }
