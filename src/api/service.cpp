@@ -106,7 +106,7 @@ struct ApiService::Impl {
     const std::string name{*key};
     auto earlier = co_await idempotency.begin(call, name);
     if (!earlier) co_return std::unexpected(earlier.error());
-    if (*earlier) co_return std::move(**earlier);
+    if (std::optional<Reply>& replayed = *earlier) co_return std::move(*replayed);
     auto reply = co_await (handlers.*call.route->handler)(call);
     Task<Result<>> keeping = reply ? idempotency.finish(call, name, *reply) : idempotency.forget(call, name);
     const auto kept = co_await std::move(keeping);
@@ -153,7 +153,7 @@ struct ApiService::Impl {
   }
 };
 
-ApiService::ApiService(ApiParts parts, ApiOptions options)
+ApiService::ApiService(const ApiParts& parts, const ApiOptions& options)
     : impl_{std::make_unique<Impl>(parts, options, Handlers{parts, options},
                                    Idempotency{parts.store, parts.vault, parts.clock})} {}
 ApiService::~ApiService() = default;

@@ -38,7 +38,7 @@ struct ApiOptions {
 
 class ApiService final : public HttpHandler {
  public:
-  ApiService(ApiParts parts, ApiOptions options);
+  ApiService(const ApiParts& parts, const ApiOptions& options);
   ~ApiService() override;
   Task<HttpResponse> handle(HttpRequest request) override;
 

@@ -25,7 +25,14 @@ std::string bash_script(const CLI::App& program) {
       "_evergrant() {\n  local path='' word i\n  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    word=${COMP_WORDS[i]}\n    [[ $word == -* ]] || path+=${path:+ }$word\n  done\n  local words\n  case $path in\n";
   for (const auto& [path, words] : rows) {
-    if (!path.empty()) script += "    '" + path + "' | '" + path + " '*) words='" + words + "' ;;\n";
+    if (path.empty()) continue;
+    script += "    '";
+    script += path;
+    script += "' | '";
+    script += path;
+    script += " '*) words='";
+    script += words;
+    script += "' ;;\n";
   }
   script += "    *) words='" + rows.back().second + "' ;;\n  esac\n";
   script += "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n}\n";

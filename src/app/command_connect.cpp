@@ -9,8 +9,6 @@
 #include "app/cli.hpp"
 #include "base/encoding.hpp"
 
-extern char** environ;
-
 namespace evergrant {
 namespace {
 

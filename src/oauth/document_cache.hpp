@@ -25,7 +25,7 @@ struct CacheRules {
   Duration between_refetches{std::chrono::seconds{60}};  // at most one fetch out of turn in this time
   Duration between_failures{std::chrono::seconds{30}};   // after a failure, nothing is asked for this long
   Duration timeout{std::chrono::seconds{10}};
-  std::size_t max_size = 512U * 1024U;
+  std::size_t max_size = std::size_t{512} * 1024;
 };
 
 // How long an answer may be used, by its Cache-Control and these bounds.
@@ -74,7 +74,7 @@ class DocumentCache {
  private:
   struct Entry {
     Shared value;
-    Time fresh_until{};
+    Time fresh_until;
     std::optional<Time> refetched_at;
     std::optional<Time> failed_at;
     Error failure;

@@ -28,7 +28,7 @@ struct SqliteOptions {
   // that must be deterministic. Callers must be on one thread. `path` may then be ":memory:".
   bool inline_execution = false;
   // Called on the writing thread with the totals after each COMMIT that succeeded.
-  std::function<void(const SqliteStatistics&)> after_commit = {};
+  std::function<void(const SqliteStatistics&)> after_commit;
 };
 
 // Opens, checks integrity, migrates. Errors: invalid_argument (a newer schema, a damaged file, no permission), each with
