@@ -24,7 +24,11 @@ RefreshOptions refresh_options(const Config& config, Random& random) {
 }
 
 // Metrics carry no tenant data but do tell about the business, so they need a key unless only this machine can ask (SVC-07).
-bool is_local(const ServerOptions& server) { return !server.unix_socket.empty() || is_loopback_host(server.address); }
+// A loopback listener behind a proxy is open to whom the proxy serves: then the public URL is https, as http is loopback's.
+bool is_local(const Config& config) {
+  const bool here = !config.server.unix_socket.empty() || is_loopback_host(config.server.address);
+  return here && config.server.trusted_proxies.empty() && config.public_url.starts_with("http://");
+}
 
 }  // namespace
 
@@ -99,7 +103,7 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       audit_{*store_, clock_, log_},
       api_{{*store_, vault_, tokens_, connector_, revoker_, callers_, audit_, registrations_, providers_, clock_, random_,
             metrics_, log_},
-           {.public_url = config.public_url, .metrics_need_key = !is_local(config.server)}},
+           {.public_url = config.public_url, .metrics_need_key = !is_local(config)}},
       server_{config.server, api_, log_} {}
 
 TokenService::Parts Wiring::parts() {
