@@ -66,8 +66,13 @@ ApiClient* CliContext::client() {
   auto named = key_file.empty() ? environment("EVERGRANT_API_KEY_FILE") : key_file;
   if (named.empty() && !environment("EVERGRANT_API_KEY").empty()) {
     options.key = Secret::take(environment("EVERGRANT_API_KEY"));
+  } else if (named.empty()) {
+    options.key = Secret::take(trimmed_file(data_folder() + "/admin.key"));
   } else {
-    options.key = Secret::take(trimmed_file(named.empty() ? data_folder() + "/admin.key" : named));
+    auto text = read_file(named);
+    if (!text) return report(text.error()), nullptr;
+    options.key = Secret::take(std::string{trim(*text)});
+    wipe(*text);
   }
   client_ = std::make_unique<ApiClient>(std::move(options));
   return client_.get();
