@@ -60,9 +60,12 @@ void forget_variables(const Config& config) {
 // --- evergrant serve, without --dev ---
 
 Result<> serve(const ServeOptions& options) {
-  auto config = load_config(options.config);
+  auto config = load_config(options.config, Strictness::production, options.port);
   if (!config) return std::unexpected(config.error());
-  if (options.port != 0) config->server.port = options.port;
+  if (config->public_url.empty()) {
+    return fail(Errc::invalid_argument, "'server.public_url' is missing: with port 0 nobody knows it before the start",
+                "give a port, or the URL under which browsers reach this server");
+  }
   const Log log{log_format(config->log_style, on_terminal()), config->log_level};
   auto catalogue = load_catalogue(*config);
   if (!catalogue) return std::unexpected(catalogue.error());
@@ -95,6 +98,8 @@ Result<Config> dev_config(const ServeOptions& options, const DevPaths& paths) {
   config.kek = {.place = SecretPlace::file, .name = paths.kek().string()};
   config.server.address = "127.0.0.1";
   config.server.unix_socket.clear();
+  config.server.tls_certificate.clear();  // the address given out below is plain http
+  config.server.tls_key.clear();
   if (options.port != 0) config.server.port = options.port;
   if (config.server.port == 0) config.server.port = default_port;
   config.public_url =

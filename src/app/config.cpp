@@ -138,11 +138,12 @@ Config with_defaults(const fs::path& file) {
   return config;
 }
 
-Result<Config> config_from(const TomlNode& root, const fs::path& file, Strictness strictness) {
+Result<Config> config_from(const TomlNode& root, const fs::path& file, Strictness strictness, std::uint16_t port = 0) {
   TomlReading reading{file.string()};
   Config config = with_defaults(file);
   TomlTable top{reading, root};
   read_config_fields(top, config);
+  if (port != 0) config.server.port = port;  // before the public URL is made of it
   report(reading, root, check_config(config, strictness));
   check_registrations(reading, config);
   if (const auto read = reading.result(); !read) return std::unexpected(read.error());
@@ -166,10 +167,10 @@ Result<Config> parse_config(std::string_view text, const fs::path& file, Strictn
   return config_from(*root, file, strictness);
 }
 
-Result<Config> load_config(const fs::path& path, Strictness strictness) {
+Result<Config> load_config(const fs::path& path, Strictness strictness, std::uint16_t port) {
   const auto root = read_toml_file(path);
   if (!root) return std::unexpected(root.error());
-  return config_from(*root, path, strictness);
+  return config_from(*root, path, strictness, port);
 }
 
 std::vector<TomlField> config_schema() {

@@ -69,8 +69,9 @@ struct Config {
 // What a development server may leave out: the KEK, which it makes itself.
 enum class Strictness : std::uint8_t { production, development };
 
-// Errors: not_found; invalid_argument with one line for each problem.
-[[nodiscard]] Result<Config> load_config(const std::filesystem::path& path, Strictness strictness = Strictness::production);
+// A `port` goes before the file's. Errors: not_found; invalid_argument with one line for each problem.
+[[nodiscard]] Result<Config> load_config(const std::filesystem::path& path, Strictness strictness = Strictness::production,
+                                         std::uint16_t port = 0);
 // `file` stands in messages, and relative paths are taken from its folder.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::filesystem::path& file,
                                           Strictness strictness = Strictness::production);
