@@ -118,7 +118,11 @@ Task<Result<Reply>> Handlers::provider_callback(Call& call) const {
   auto result =
       co_await parts_.connector.callback(RegistrationId{call.path.at(0)}, call.request.query, binding_cookie(call, secure));
   if (!result) {
-    parts_.log.warning("callback_refused", {{"registration", call.path.at(0)}, {"reason", result.error().message}});
+    // Anybody can send these without end, so they are counted and not written down; what is ours to mend is.
+    parts_.metrics.counter("evergrant_callbacks_refused_total", "Callbacks that belong to no flow in progress").increment();
+    if (http_status(result.error().code) >= 500) {
+      parts_.log.warning("callback_refused", {{"registration", call.path.at(0)}, {"reason", result.error().message}});
+    }
     co_return page(
         http_status(result.error().code), false, "This answer belongs to no connection in progress",
         "It was used already, it expired, or it was begun in another browser. Nothing was stored. Please start again from "
