@@ -87,6 +87,18 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
   }
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
+  if (force == "true" && !connection->upstream_grant.empty()) {
+    auto siblings = co_await parts_.store.sharing(connection->registration, connection->upstream_grant);
+    if (!siblings) co_return std::unexpected(siblings.error());
+    for (const auto& other : *siblings) {
+      const AccessRequest access{.verb = Verb::revoke, .registration = other.registration, .tenant = other.tenant};
+      if (auto allowed = authorise(*call.caller, access); !allowed) {
+        co_return fail(Errc::forbidden,
+                       "'force': the provider's grant is shared with connections that this caller may not revoke",
+                       "revoke it without 'force', or ask a caller whose policy covers them");
+      }
+    }
+  }
   auto revoked = co_await parts_.revoker.revoke(
       {.connection = connection->id, .reason = "revoked by " + call.caller->name, .force = force == "true"});
   if (!revoked) co_return std::unexpected(revoked.error());
