@@ -115,6 +115,8 @@ Task<Result<Connection>> Connector::Impl::complete(const Registration& registrat
                                       resolved->iss_parameter_supported);
   if (!issuer) co_return std::unexpected(issuer.error());
   if (callback.outcome != CallbackOutcome::code) co_return std::unexpected(refusal_of(callback));
+  auto wanted = co_await check_not_offboarded(session);
+  if (!wanted) co_return std::unexpected(wanted.error());
   auto grant = co_await exchange(registration, session, std::move(callback), std::move(*resolved));
   if (!grant) co_return std::unexpected(grant.error());
   co_return co_await store(registration, session, std::move(*grant));

@@ -39,6 +39,8 @@ struct Connector::Impl {
   Task<Result<BrowserStep>> arm(ConnectSession session, const Registration& registration, Secret cookie);
   Task<Result<>> check_reconnect(const ConnectRequest& request);
   Task<Result<>> check_not_paused(RegistrationId id);
+  // Errors: gone, where the tenant was off-boarded since the link was made.
+  Task<Result<>> check_not_offboarded(const ConnectSession& session);
 
   // connect_callback.cpp
   Task<Result<ConnectResult>> callback(RegistrationId id, std::string query, Secret cookie);

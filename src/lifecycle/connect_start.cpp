@@ -1,11 +1,13 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/strict_json.hpp"
 #include "lifecycle/connect_impl.hpp"
+#include "lifecycle/revoker.hpp"
 
 namespace evergrant {
 namespace {
@@ -103,6 +105,17 @@ Task<Result<>> Connector::Impl::check_not_paused(RegistrationId id) {
                  "mend client_id and client_secret, then: evergrant registrations resume " + id.str());
 }
 
+Task<Result<>> Connector::Impl::check_not_offboarded(const ConnectSession& session) {
+  auto noted = co_await parts.store.meta(offboarded_name(session.tenant));
+  if (!noted) co_return std::unexpected(noted.error());
+  if (!*noted) co_return Result<>{};
+  const std::string& text = **noted;
+  std::int64_t at = 0;
+  std::from_chars(text.data(), text.data() + text.size(), at);
+  if (to_epoch_ms(session.created_at) >= at) co_return Result<>{};
+  co_return fail(Errc::gone, "the tenant was off-boarded since this link was made", "start again from the application");
+}
+
 Task<Result<ConnectLink>> Connector::Impl::start(ConnectRequest request) {
   const Registration* registration = parts.registrations.find(request.registration);
   if (registration == nullptr) co_return std::unexpected(no_such_registration(request.registration));
@@ -158,6 +171,8 @@ Task<Result<BrowserStep>> Connector::Impl::open(Secret link_token, Secret cookie
 }
 
 Task<Result<BrowserStep>> Connector::Impl::arm(ConnectSession session, const Registration& registration, Secret cookie) {
+  auto wanted = co_await check_not_offboarded(session);
+  if (!wanted) co_return std::unexpected(wanted.error());
   auto resolved = co_await parts.directory.resolve(registration.provider);
   if (!resolved) co_return std::unexpected(resolved.error());
   auto hosts = hosts_of_hint(registration.provider, session.login_hint);

@@ -190,6 +190,8 @@ struct Revoker::Impl {
     auto marked = co_await parts.store.set_meta(offboarding_name(tenant), "1");
     if (!marked) co_return std::unexpected(marked.error());
     OffboardReport report{.tenant = tenant, .at = parts.clock.now()};
+    auto dated = co_await parts.store.set_meta(offboarded_name(tenant), std::to_string(to_epoch_ms(report.at)));
+    if (!dated) co_return std::unexpected(dated.error());
     auto begun = co_await revoke_all(tenant, report.already_revoked);
     if (!begun) co_return std::unexpected(begun.error());
     report.connections = *begun;
@@ -360,6 +362,8 @@ struct Revoker::Impl {
     }
   }
 };
+
+std::string offboarded_name(const TenantId& tenant) { return "offboarded:" + tenant.str(); }
 
 Revoker::Revoker(TokenService::Parts parts, TokenService& tokens)
     : impl_{std::make_unique<Impl>(parts, tokens, RevocationEndpoint{parts.transport, parts.clock})} {}

@@ -22,9 +22,12 @@ struct OffboardReport {
   std::int64_t connections = 0;  // revocations begun now
   std::int64_t already_revoked = 0;
   std::int64_t waiting = 0;    // provider not told yet: the outbox goes on
-  bool keys_shredded = false;  // true once nothing waits: then no backup opens either
+  bool keys_shredded = false;  // true once nothing waits: older backups open until the KEK is replaced
   Time at;
 };
+
+// The name in Store::meta of when a tenant was last off-boarded (milliseconds): links made before do not bring it back.
+[[nodiscard]] std::string offboarded_name(const TenantId& tenant);
 
 class Revoker {
  public:
