@@ -279,6 +279,8 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
   note_use(token, now);
   const auto outcome = co_await join(token, Cause::forced, deadline.value_or(options_.reader_wait));
   if (!outcome) co_return std::unexpected(took_too_long(id));
+  // Nothing was sent where the store refused: the next report is as good as the first.
+  if (!*outcome && outcome->error().code == Errc::store_unavailable) forced_.erase(id);
   if (!*outcome) co_return std::unexpected(outcome->error());
   auto lease = co_await read(std::move(id), request);
   co_return lease;
