@@ -142,6 +142,12 @@ Statement Database::prepare_once(std::string_view sql) { return Statement{compil
 
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
+bool Database::has_moved() const {
+  int moved = 0;
+  const int known = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return known == SQLITE_OK && moved != 0;
+}
+
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 }  // namespace evergrant

@@ -95,6 +95,8 @@ class Database {
 
   [[nodiscard]] std::int64_t last_insert_id() const;
   [[nodiscard]] bool in_transaction() const;
+  // Its file was deleted, moved or replaced: what is written from now on would be lost with the last descriptor.
+  [[nodiscard]] bool has_moved() const;
 
   // Asks the writer to copy the log into the file and truncate it after this transaction, so that what was erased is
   // in neither.

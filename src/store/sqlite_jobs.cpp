@@ -86,6 +86,12 @@ constexpr std::string_view lost_transaction = "The store lost the transaction of
 }  // namespace
 
 int commit_batch(Database& database, Jobs batch) {
+  if (database.has_moved()) {
+    fail_all(batch, Error{Errc::store_unavailable,
+                          "The store " + database.path() + " was moved, replaced or deleted while it is in use.",
+                          "Put that file back where it was; where it is gone for good, restore a backup and restart."});
+    return 0;
+  }
   int commits = 0;
   Jobs pending;  // run, not yet durable
   for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -457,6 +457,18 @@ TEST_F(SealedFile, keeps_nothing_of_a_shredded_key_or_a_revoked_token) {
   for (const auto& key : wrapped) EXPECT_EQ(all.find(key), std::string::npos);
 }
 
+// Else tokens would be said to be durable and be gone with the process.
+TEST_F(SealedFile, is_not_written_while_it_is_not_in_its_place) {
+  start(opened());
+  const auto c = connected("canary");
+  const auto away = path + ".away";
+  std::filesystem::rename(path, away);
+  EXPECT_EQ(get(store->probe()).error().code, Errc::store_unavailable);
+  EXPECT_TRUE(get(store->connection(c.id))) << "reads go on";
+  std::filesystem::rename(away, path);
+  EXPECT_TRUE(get(store->probe()));
+}
+
 TEST_F(SealedFile, rows_of_a_backup_put_back_after_a_shredding_do_not_open) {
   start(opened());
   const auto c = connected("canary");
