@@ -150,6 +150,7 @@ Result<> serve_dev(const ServeOptions& options, const std::string& data_folder) 
   if (!catalogue) return std::unexpected(catalogue.error());
   auto registrations = make_registrations(*config, *catalogue);
   if (!registrations) return std::unexpected(registrations.error());
+  if (auto alone = lock_folder(paths); !alone) return alone;
   SandboxServer sandbox{{.state_file = paths.sandbox_state().string()}, options.sandbox_port, log};
   auto sandbox_url = sandbox.start();
   if (!sandbox_url) return std::unexpected(sandbox_url.error());

@@ -1,6 +1,9 @@
 #include "app/dev_setup.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -45,6 +48,15 @@ Result<bool> prepare(const DevPaths& paths, Random& random) {
   auto written = write_private_file(paths.kek().string(), std::string{text.reveal()} + "\n");
   if (!written) return std::unexpected(written.error());
   return true;
+}
+
+Result<> lock_folder(const DevPaths& paths) {
+  const int file = ::open(paths.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file < 0) return fail(Errc::store_unavailable, paths.lock().string() + " cannot be made");
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0) return {};  // the descriptor stays open: the lock ends with the process
+  ::close(file);
+  return fail(Errc::conflict, "another development server uses " + paths.data.string(),
+              "stop it first, or name another folder with --data-dir");
 }
 
 Provider moved(Provider provider, const std::string& from, const std::string& to) {

@@ -19,10 +19,15 @@ struct DevPaths {
   [[nodiscard]] std::filesystem::path store() const { return data / "evergrant.db"; }
   [[nodiscard]] std::filesystem::path admin_key() const { return data / "admin.key"; }
   [[nodiscard]] std::filesystem::path address() const { return data / "address"; }
+  [[nodiscard]] std::filesystem::path lock() const { return data / "lock"; }
   [[nodiscard]] std::filesystem::path sandbox_state() const { return data / "sandbox.json"; }
   // Beside the data folder, not in it: who copies the folder has no key to it.
   [[nodiscard]] std::filesystem::path kek() const;
 };
+
+// For this process alone, until it ends: two servers in one folder would write over each other's sandbox and address.
+// Errors: conflict; store_unavailable.
+[[nodiscard]] Result<> lock_folder(const DevPaths& paths);
 
 // Makes the folder (mode 0700) and, once, the KEK. True if the KEK is new. Errors: forbidden, store_unavailable.
 [[nodiscard]] Result<bool> prepare(const DevPaths& paths, Random& random);
