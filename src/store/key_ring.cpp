@@ -200,7 +200,7 @@ Task<Result<KeyHandle>> KeyRing::active_key(TenantId tenant, KeyPurpose purpose)
     }
   }
   co_return fail(Errc::key_unavailable, "The key of tenant " + tenant.str() + " cannot be opened or made.",
-                 "`evergrant doctor` says which of its keys does not open.");
+                 "The log says which of its keys does not open: key_unreadable.");
 }
 
 Task<Result<bool>> KeyRing::take_seal(KeyHandle key) {

@@ -11,7 +11,7 @@ namespace {
 Result<Caller> find_caller(Database& database, const std::string& condition, std::string_view value, std::string message) {
   Statement rows = database.query("SELECT " + std::string{caller_columns} + " FROM callers WHERE " + condition, value);
   if (rows.step()) return read_caller(rows);
-  return fail(Errc::not_found, std::move(message), "`evergrant callers` lists them.");
+  return fail(Errc::not_found, std::move(message), "`evergrant callers list` shows them.");
 }
 
 std::vector<std::string> texts_of(const std::vector<Verb>& verbs) {
@@ -73,7 +73,7 @@ Task<Result<Page<Caller>>> SqliteStore::callers(std::string cursor, int limit) {
 Task<Result<>> SqliteStore::revoke_caller(CallerId id, Time at) {
   return write<>([id = std::move(id), at](Database& database) -> Result<> {
     if (database.execute("UPDATE callers SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ?", at, id) == 1) return {};
-    return fail(Errc::not_found, "There is no caller " + id.str() + ".", "`evergrant callers` lists them.");
+    return fail(Errc::not_found, "There is no caller " + id.str() + ".", "`evergrant callers list` shows them.");
   });
 }
 

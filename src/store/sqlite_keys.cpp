@@ -19,7 +19,7 @@ std::unexpected<Error> key_exists() {
 }
 
 std::unexpected<Error> no_such_key(const KeyId& id) {
-  return fail(Errc::not_found, "There is no key " + id.str() + ".", "`evergrant keys` lists them.");
+  return fail(Errc::not_found, "There is no key " + id.str() + ".", "`evergrant keys list` shows them.");
 }
 
 std::optional<StoredKey> find_key(Database& database, const KeyId& id) {
