@@ -68,9 +68,7 @@ std::optional<minutes> take_offset(std::string_view& text) {
 
 }  // namespace
 
-Time SystemClock::now() const {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
+Time SystemClock::now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 std::string to_rfc3339(Time t) {
   const auto day = std::chrono::floor<days>(t);

@@ -290,8 +290,8 @@ std::string printable(std::string_view text, std::size_t limit) {
     // C1 controls and the bidirectional overrides rewrite what a reader sees: dropped like C0.
     const bool control = piece.size() == 1 && (octet(piece[0]) < 0x20 || octet(piece[0]) == 0x7F);
     const bool c1 = piece.size() == 2 && octet(piece[0]) == 0xC2 && octet(piece[1]) < 0xA0;
-    const bool bidi = piece == "\u202A" || piece == "\u202B" || piece == "\u202C" || piece == "\u202D" || piece == "\u202E" ||
-                      piece == "\u2066" || piece == "\u2067" || piece == "\u2068" || piece == "\u2069";
+    const bool bidi = piece == "\u202A" || piece == "\u202B" || piece == "\u202C" || piece == "\u202D" ||
+                      piece == "\u202E" || piece == "\u2066" || piece == "\u2067" || piece == "\u2068" || piece == "\u2069";
     if (control || c1 || bidi) continue;
     if (out.size() + piece.size() > limit) return out + "…";
     out += piece;

@@ -80,7 +80,8 @@ Metrics::Histogram& Metrics::histogram(std::string_view name, std::string_view h
   const std::lock_guard lock{registry_->mutex};
   auto& slot = registry_->histograms[{std::string{name}, labels}];
   if (!slot) {
-    auto& family = prometheus::BuildHistogram().Name(std::string{name}).Help(std::string{help}).Register(registry_->registry);
+    auto& family =
+        prometheus::BuildHistogram().Name(std::string{name}).Help(std::string{help}).Register(registry_->registry);
     slot = std::make_unique<LiveHistogram>(family.Add(labels, buckets));
   }
   return *slot;

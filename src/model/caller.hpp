@@ -18,7 +18,7 @@ enum class Verb : std::uint8_t { token_read, connection_read, connection_write, 
 [[nodiscard]] std::optional<Verb> verb_from(std::string_view text) noexcept;
 
 struct Policy {
-  std::vector<Verb> verbs;                 // admin allows every verb
+  std::vector<Verb> verbs;                    // admin allows every verb
   std::vector<RegistrationId> registrations;  // empty: none; {"*"}: all
   std::vector<TenantId> tenants;              // empty: none; {"*"}: all
 };

@@ -66,14 +66,14 @@ struct Connection {
   SealedTokens tokens;  // sealed for exactly this id, field and generation
   std::string token_type = "Bearer";
   std::vector<std::string> scope;
-  std::vector<std::string> missing_scope;   // asked for and not granted (TOK-10)
+  std::vector<std::string> missing_scope;     // asked for and not granted (TOK-10)
   std::map<std::string, std::string> extras;  // profile-listed members, not secret: instance_url …
   std::optional<Time> access_expires_at;
   std::optional<Time> refresh_idle_expires_at;
   std::optional<Time> refresh_absolute_expires_at;
   std::string issuer;
   std::string subject;
-  std::string upstream_grant;  // blind index of the shared upstream grant, empty: not shared (REF-22)
+  std::string upstream_grant;       // blind index of the shared upstream grant, empty: not shared (REF-22)
   std::optional<Time> next_due_at;  // margin and jitter drawn once
   std::optional<Time> last_used_at;
   std::optional<Time> last_refreshed_at;

@@ -21,10 +21,11 @@ struct Registration {
   RegistrationId id;
   Provider provider;  // with its environment and the configuration's overrides applied
   std::string client_id;
-  std::vector<ClientSecret> client_secrets;  // newest first; the next is tried on invalid_client (CA-11); empty: public client
-  std::string redirect_uri;                  // <public_url>/callback/<id>, exact
-  std::vector<std::string> scopes;           // a caller may narrow, never widen (AUTH-13)
-  std::vector<std::string> return_urls;      // allow-list: exact origin and path prefix ending in '/', or an exact URL (AUTH-12)
+  std::vector<ClientSecret>
+      client_secrets;                    // newest first; the next is tried on invalid_client (CA-11); empty: public client
+  std::string redirect_uri;              // <public_url>/callback/<id>, exact
+  std::vector<std::string> scopes;       // a caller may narrow, never widen (AUTH-13)
+  std::vector<std::string> return_urls;  // allow-list: exact origin and path prefix ending in '/', or an exact URL (AUTH-12)
   bool keepalive = true;
 };
 
