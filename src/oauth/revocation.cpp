@@ -193,8 +193,10 @@ bool is_second_needed(RevocationOutcome first, const RevokeProfile& profile, con
   switch (first) {
     case RevocationOutcome::unsupported: return true;
     case RevocationOutcome::try_again: return false;
-    case RevocationOutcome::revoked:
-    case RevocationOutcome::assumed: return profile.cascade == Cascade::one && !second.is_same_token;
+    case RevocationOutcome::revoked: return profile.cascade == Cascade::one && !second.is_same_token;
+    // A refresh token is dead also where a refresh whose answer was lost has replaced it: the grant then lives on, and the
+    // access token may still end it.
+    case RevocationOutcome::assumed: return !second.is_same_token;
   }
   return false;
 }
@@ -262,6 +264,8 @@ Task<RevocationVerdict> RevocationEndpoint::revoke(const Registration& registrat
   auto first = co_await send(registration, revoke_url, std::move(steps[0].token), steps[0].kind);
   if (steps.size() == 1 || !is_second_needed(first.outcome, profile, steps[1])) co_return first;
   auto second = co_await send(registration, revoke_url, std::move(steps[1].token), steps[1].kind);
+  const bool last_chance = first.outcome == RevocationOutcome::assumed && profile.cascade == Cascade::all;
+  if (last_chance && second.outcome != RevocationOutcome::revoked) co_return first;
   co_return joined(std::move(first), std::move(second));
 }
 

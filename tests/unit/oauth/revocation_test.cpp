@@ -234,8 +234,24 @@ TEST_F(RevocationEndpointTest, one_token_is_enough_where_it_ends_the_whole_grant
 
 TEST_F(RevocationEndpointTest, intuits_empty_400_is_the_end_of_it) {
   transport.answer(400, "");
-  EXPECT_EQ(revoke("rt", "at"), RevocationOutcome::assumed);
+  EXPECT_EQ(revoke("rt", nullptr), RevocationOutcome::assumed);
   EXPECT_EQ(sent(), (Sent{"rt refresh_token"}));
+}
+
+TEST_F(RevocationEndpointTest, the_access_token_ends_a_grant_whose_refresh_token_was_replaced_unseen) {
+  transport.answer(400, "");
+  transport.answer(200, "");
+  EXPECT_EQ(revoke("rt", "at"), RevocationOutcome::revoked);
+  EXPECT_EQ(sent(), (Sent{"rt refresh_token", "at access_token"}));
+}
+
+TEST_F(RevocationEndpointTest, a_dead_refresh_token_stands_where_the_access_token_says_no_more) {
+  for (const int status : {400, 401, 503}) {
+    transport.answer(400, "");
+    transport.answer(status, "");
+    EXPECT_EQ(revoke("rt", "at"), RevocationOutcome::assumed) << status;
+    EXPECT_EQ(verdict.detail, "400");
+  }
 }
 
 TEST_F(RevocationEndpointTest, both_are_told_in_the_profiles_order_where_each_ends_only_itself) {
