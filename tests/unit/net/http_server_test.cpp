@@ -266,7 +266,7 @@ TEST_F(HttpServerTest, stop_waits_no_longer_than_its_grace) {
   EXPECT_EQ(wire.read_all(), "");
   EXPECT_THAT(log_lines, HasSubstr("requests_abandoned"));
   server.reset();
-  EXPECT_TRUE(never.back().set(true));  // late, and harmless
+  EXPECT_TRUE(never.back().try_set(true));  // late, and harmless
 }
 
 // --- unix socket ---
