@@ -200,11 +200,10 @@ class Completion {
     }
     T await_resume() {
       const std::lock_guard lock{state->mutex};
-      if (!state->value) throw std::logic_error("a Completion was resumed without a value");
+      std::optional<T> value = std::exchange(state->value, std::nullopt);
       state->taken = true;
-      T value = std::move(*state->value);
-      state->value.reset();
-      return value;
+      if (!value) throw std::logic_error("a Completion was resumed without a value");
+      return std::move(*value);
     }
   };
   Awaiter operator co_await() const { return Awaiter{state_}; }
