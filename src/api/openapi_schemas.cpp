@@ -63,7 +63,7 @@ constexpr std::string_view schemas = R"json({
   "expires_at": {"type": "string"}}},
 "ConnectSession": {"type": "object", "additionalProperties": false, "required": ["id", "status", "connection"], "properties": {
   "id": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"},
-  "status": {"type": "string", "description": "pending, opened, expired, connected, cancelled, or an error code"},
+  "status": {"type": "string", "description": "pending, opened, expired, connected, cancelled, foreign_browser, or an error code"},
   "connection": {"type": ["string", "null"]}, "expires_at": {"type": "string"}}},
 "OffboardReport": {"type": "object", "additionalProperties": false, "required": ["tenant", "connections", "waiting", "keys_shredded"],
   "properties": {"tenant": {"type": "string"}, "connections": {"type": "integer"}, "already_revoked": {"type": "integer"},

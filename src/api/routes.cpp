@@ -65,7 +65,7 @@ constexpr std::array table{
           &Handlers::health},
     Route{"GET", "/readyz", std::nullopt, "ready", "The store can be written", "", "", "Health", 200, false,
           &Handlers::ready},
-    Route{"GET", "/metrics", Verb::admin, "metrics", "Prometheus metrics", "", "", "", 200, false, &Handlers::metrics},
+    Route{"GET", "/metrics", Verb::admin, "metrics", "Prometheus metrics", "", "", "", 200, false, &Handlers::metrics, true},
     Route{"GET", "/openapi.json", std::nullopt, "openapi", "This document", "", "", "OpenApi", 200, false,
           &Handlers::openapi},
     Route{"GET", "/", std::nullopt, "front_page", "A page for newcomers", "*", "", "", 200, false, &Handlers::front_page},

@@ -67,7 +67,9 @@ ApiClient* CliContext::client() {
   if (named.empty() && !environment("EVERGRANT_API_KEY").empty()) {
     options.key = Secret::take(environment("EVERGRANT_API_KEY"));
   } else if (named.empty()) {
-    options.key = Secret::take(trimmed_file(data_folder() + "/admin.key"));
+    // The development key goes to the development server, and to nobody else who is named with --url.
+    const bool own = !unix_socket.empty() || options.url == trimmed_file(data_folder() + "/address");
+    if (own) options.key = Secret::take(trimmed_file(data_folder() + "/admin.key"));
   } else {
     auto text = read_file(named);
     if (!text) return report(text.error()), nullptr;
