@@ -9,7 +9,7 @@
 
 #include "app/api_client.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library calls itself so
 class App;
 }
 

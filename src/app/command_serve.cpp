@@ -205,7 +205,7 @@ void run_sandbox(CliContext& context, const PlayOptions& options) {
   block_stop_signals();
   const Log log{log_format(LogStyle::automatic, on_terminal()), LogLevel::info};
   SandboxOptions setup{.control = !options.no_control, .marker = options.marker, .state_file = options.state_file};
-  setup.settings.rotation = *rotation_from(options.rotation);
+  setup.settings.rotation = rotation_from(options.rotation).value_or(setup.settings.rotation);
   SandboxServer sandbox{std::move(setup), options.port, log};
   auto base = sandbox.start();
   if (!base) return context.report(base.error());

@@ -35,7 +35,9 @@ void harden_process() {
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::umask(S_IRWXG | S_IRWXO);
-  ::signal(SIGPIPE, SIG_IGN);
+  struct sigaction ignored{};
+  ignored.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignored, nullptr);
 }
 
 void block_stop_signals() {

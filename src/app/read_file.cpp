@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <system_error>
 
 namespace evergrant {
 namespace {
@@ -31,7 +32,7 @@ class Descriptor {
 std::unexpected<Error> failure(const std::string& path, const char* what) {
   const int reason = errno;
   const Errc code = reason == ENOENT ? Errc::not_found : reason == EACCES ? Errc::forbidden : Errc::store_unavailable;
-  return fail(code, path + ": " + what + ": " + std::strerror(reason));
+  return fail(code, path + ": " + what + ": " + std::generic_category().message(reason));
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ Result<Keks> make_keks(const Config& config) {
 
 Result<ProviderCatalogue> load_catalogue(const Config& config) {
   std::vector<std::filesystem::path> candidates;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets it after the start
   if (const char* named = std::getenv("EVERGRANT_PROVIDERS_DIR"); named != nullptr) candidates.emplace_back(named);
   std::error_code ignored;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);

@@ -32,7 +32,7 @@ class Shelf {
     const std::lock_guard lock{mutex_};
     if (first_ == nullptr) stock(size);
     char* block = first_;
-    std::memcpy(&first_, block, sizeof first_);
+    std::memcpy(static_cast<void*>(&first_), block, sizeof first_);
     std::memset(block, 0, sizeof first_);
     return block;
   }
@@ -49,7 +49,7 @@ class Shelf {
   }
 
   void link(char* block) noexcept {
-    std::memcpy(block, &first_, sizeof first_);
+    std::memcpy(block, static_cast<const void*>(&first_), sizeof first_);
     first_ = block;
   }
 
