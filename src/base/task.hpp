@@ -282,8 +282,9 @@ T wait_on(Executor& executor, Task<T> task) {
   }(std::move(task), shared));
   std::unique_lock lock{shared->mutex};
   shared->done.wait(lock, [&] { return shared->value.has_value() || shared->error; });
-  if (!shared->value) std::rethrow_exception(shared->error);
-  return std::move(*shared->value);
+  std::optional<T> value = std::move(shared->value);
+  if (!value) std::rethrow_exception(shared->error);
+  return std::move(*value);
 }
 
 }  // namespace evergrant
