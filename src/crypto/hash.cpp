@@ -72,11 +72,13 @@ Secret hkdf_sha256(const Secret& key, std::string_view info, std::size_t size) {
   // OSSL_PARAM is one type for input and output, hence the casts; nothing is written through them.
   std::string hash{"SHA256"};
   const auto key_data = key.reveal_bytes();
+  // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast)
   const std::array params{
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, hash.data(), hash.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<unsigned char*>(key_data.data()), key_data.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, const_cast<char*>(info.data()), info.size()),
       OSSL_PARAM_construct_end()};
+  // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
   Secret out = Secret::of_size(size);
   if (EVP_KDF_derive(context.get(), out.bytes().data(), size, params.data()) != 1) {
     throw std::runtime_error{"a key derivation failed"};

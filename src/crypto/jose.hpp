@@ -40,7 +40,7 @@ struct JwkSet {
 };
 
 // Up to 512 KiB and 100 keys. Errors: invalid_argument (not a JWK set), too_large.
-[[nodiscard]] Result<JwkSet> parse_jwk_set(std::string_view json);
+[[nodiscard]] Result<JwkSet> parse_jwk_set(std::string_view text);
 
 struct JwsHeader {
   std::string alg;

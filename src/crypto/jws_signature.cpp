@@ -31,7 +31,7 @@ std::string ecdsa_to_der(std::string_view raw, std::size_t coordinate) {
   evp::Number r{BN_bin2bn(evp::bytes_of(raw), half, nullptr)};
   evp::Number s{BN_bin2bn(evp::bytes_of(raw) + coordinate, half, nullptr)};
   const evp::EcdsaSignature signature{ECDSA_SIG_new()};
-  if (!r || !s || !signature || BN_is_zero(r.get()) || BN_is_zero(s.get())) return {};
+  if (!r || !s || !signature || BN_is_zero(r.get()) != 0 || BN_is_zero(s.get()) != 0) return {};
   if (ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return {};
   (void)r.release();
   (void)s.release();
