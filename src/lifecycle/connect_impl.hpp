@@ -26,6 +26,7 @@ struct NewGrant {
   std::string correlation;
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): an aggregate, made whole in one place
 struct Connector::Impl {
   TokenService::Parts parts;
   TokenService& tokens;

@@ -55,7 +55,7 @@ Task<Result<Connection>> Connector::Impl::import(ImportRequest request) {
 Task<Result<Connection>> Connector::Impl::verify(Connection connection) {
   auto lease = co_await tokens.refresh(connection.id, connection.generation, std::nullopt);
   if (lease) co_return co_await parts.store.connection(connection.id);
-  const Error refused = lease.error();
+  const Error& refused = lease.error();
   auto state = co_await parts.store.connection(connection.id);
   const bool terminal = refused.code == Errc::reauth_required || (state && state->status == Status::reauth_required);
   if (!terminal) {
