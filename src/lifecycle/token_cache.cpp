@@ -62,7 +62,7 @@ TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {
 }
 
 // The CLOCK: a slot that was read since the hand last passed gets a second chance.
-std::size_t TokenCache::free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted) {
+std::size_t TokenCache::free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted) const {
   if (!shard.free.empty()) {
     const std::size_t slot = shard.free.back();
     shard.free.pop_back();

@@ -85,7 +85,7 @@ class TokenCache {
 
   [[nodiscard]] static std::size_t shard_of(const ConnectionId& id);
   [[nodiscard]] RealmShard& realm_shard(const std::string& key) const;
-  [[nodiscard]] std::size_t free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted);
+  [[nodiscard]] std::size_t free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted) const;
   void index_realm(const CachedToken& entry);
   void unindex_realm(const CachedToken& entry);
 

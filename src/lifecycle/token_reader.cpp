@@ -34,15 +34,15 @@ Error took_too_long(const ConnectionId& id) {
 
 }  // namespace
 
-TokenReader::TokenReader(const TokenService::Parts& parts, const RefreshOptions& options, TokenCache& cache,
-                         RefreshReport& report, SingleFlight& flights, DueLoop& due_loop)
+TokenReader::TokenReader(const TokenService::Parts& parts, RefreshOptions options, TokenCache& cache, RefreshReport& report,
+                         SingleFlight& flights, DueLoop& due_loop)
     : engine_{parts.engine},
       store_{parts.store},
       vault_{parts.vault},
       registrations_{parts.registrations},
       clock_{parts.clock},
       log_{parts.log},
-      options_{options},
+      options_{std::move(options)},
       cache_{cache},
       report_{report},
       flights_{flights},

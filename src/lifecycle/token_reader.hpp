@@ -12,7 +12,7 @@ namespace evergrant {
 
 class TokenReader {
  public:
-  TokenReader(const TokenService::Parts& parts, const RefreshOptions& options, TokenCache& cache, RefreshReport& report,
+  TokenReader(const TokenService::Parts& parts, RefreshOptions options, TokenCache& cache, RefreshReport& report,
               SingleFlight& flights, DueLoop& due_loop);
   TokenReader(const TokenReader&) = delete;
   TokenReader& operator=(const TokenReader&) = delete;

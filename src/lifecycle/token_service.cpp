@@ -52,7 +52,8 @@ struct TokenService::Impl {
   TokenReader reader;
 };
 
-TokenService::TokenService(Parts parts, RefreshOptions options) : impl_{std::make_unique<Impl>(parts, options)} {}
+TokenService::TokenService(const Parts& parts, const RefreshOptions& options)
+    : impl_{std::make_unique<Impl>(parts, options)} {}
 TokenService::~TokenService() = default;
 
 std::optional<TokenLease> TokenService::read_now(const ConnectionId& id, const ReadRequest& request) {

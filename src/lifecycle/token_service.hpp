@@ -63,7 +63,7 @@ class TokenService {
     Metrics& metrics;
     const Log& log;
   };
-  TokenService(Parts parts, RefreshOptions options);
+  TokenService(const Parts& parts, const RefreshOptions& options);
   // Nothing of it may be under way any more: after `stop`, or once the engine's executor runs no work.
   ~TokenService();
   TokenService(const TokenService&) = delete;
