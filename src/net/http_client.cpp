@@ -3,7 +3,7 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <signal.h>
+#include <csignal>
 
 #include <mutex>
 #include <thread>
