@@ -3,8 +3,8 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <csignal>
 
+#include <csignal>
 #include <mutex>
 #include <thread>
 #include <unordered_map>

@@ -115,8 +115,8 @@ Task<void> ServingThread::serve(std::shared_ptr<ServingThread> self, std::shared
   self->ended(*session);
 }
 
-void ServingThread::ended(const HttpSession& session) {
-  sessions_.erase(const_cast<HttpSession*>(&session));
+void ServingThread::ended(HttpSession& session) {
+  sessions_.erase(&session);
   shared_->connections.fetch_sub(1);
   if (context_.draining) stop_if_done();
 }

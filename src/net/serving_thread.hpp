@@ -54,7 +54,7 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   void accept_later(const boost::system::error_code& why, Again again);
   void begin(std::unique_ptr<ByteStream> stream, Peer peer);
   static Task<void> serve(std::shared_ptr<ServingThread> self, std::shared_ptr<HttpSession> session);
-  void ended(const HttpSession& session);
+  void ended(HttpSession& session);
   void begin_drain(Duration grace);
   void abort_sessions();
   void stop_if_done();
