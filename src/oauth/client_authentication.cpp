@@ -9,7 +9,7 @@ Result<> add_basic(const Registration& registration, const Secret& client_secret
     return fail(Errc::invalid_argument,
                 "registration '" + registration.id.str() +
                     "': the client_id holds a ':', which raw Basic authentication cannot carry",
-                "set token.basic_encoding = \"rfc\" or token.client_auth = \"post\" in the provider's profile");
+                R"(set token.basic_encoding = "rfc" or token.client_auth = "post" in the provider's profile)");
   }
   std::string pair = raw ? registration.client_id : form_encode(registration.client_id);
   pair += ':';
@@ -27,7 +27,7 @@ Result<> refuse(const Registration& registration, std::string_view method) {
   return fail(
       Errc::unsupported,
       "registration '" + registration.id.str() + "': client authentication by " + std::string{method} + " is not offered",
-      "set token.client_auth to \"basic\", \"post\" or \"none\", and register the client at the provider accordingly");
+      R"(set token.client_auth to "basic", "post" or "none", and register the client at the provider accordingly)");
 }
 
 }  // namespace
