@@ -107,7 +107,7 @@ Result<std::string> fill_url(const Registration& registration, std::string_view 
   values->insert(more->begin(), more->end());
   const auto hosts = fill_hosts(url, provider, *values);
   if (!hosts) return hosts;
-  const std::string filled = fill_in(*hosts, "realm", percent_encode(realm));
+  std::string filled = fill_in(*hosts, "realm", percent_encode(realm));
   if (const auto problem = url_problem(filled, provider.allow_loopback_http)) {
     return fail(Errc::invalid_argument, "the URL that proves the account: " + *problem, "correct [realm] in the profile");
   }

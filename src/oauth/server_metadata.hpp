@@ -38,7 +38,7 @@ struct ResolvedProvider {
 
 // Nothing of a document is used unless its issuer is exactly `pinned_issuer` (META-01), and every endpoint it names is an
 // absolute https URL without fragment (META-03; plain http on loopback where allowed).
-[[nodiscard]] Result<ServerMetadata> parse_metadata(std::string_view json, std::string_view pinned_issuer,
+[[nodiscard]] Result<ServerMetadata> parse_metadata(std::string_view text, std::string_view pinned_issuer,
                                                     bool allow_loopback_http);
 
 // Where the document of an issuer can be (RFC 8414 3.1 and 5, Discovery 4.1). For an issuer without path the second and
