@@ -20,7 +20,7 @@ HttpResponse unauthenticated(const HttpRequest& request, std::string detail, Tim
                                      .type = "AUTHENTICATION",
                                      .detail = std::move(detail)},
                                     wants_xml(request), now);
-  response.headers.add("WWW-Authenticate", "Bearer realm=\"Intuit\", error=\"invalid_token\"");
+  response.headers.add("WWW-Authenticate", R"(Bearer realm="Intuit", error="invalid_token")");
   return response;
 }
 
@@ -146,7 +146,7 @@ HttpResponse userinfo(SandboxState& state, const HttpRequest& request) {
   if (!grant) return grant.error();
   if (!has_scope((*grant)->consent, "openid")) {
     HttpResponse response = oauth_error(403, "insufficient_scope");
-    response.headers.add("WWW-Authenticate", "Bearer error=\"insufficient_scope\", scope=\"openid\"");
+    response.headers.add("WWW-Authenticate", R"(Bearer error="insufficient_scope", scope="openid")");
     return response;
   }
   return json_answer(200, userinfo_of((*grant)->consent));
