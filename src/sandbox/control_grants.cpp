@@ -66,7 +66,7 @@ HttpResponse expire(SandboxState& state, Grant& grant, const json::object& body)
   } else if (what == "refresh") {
     for (auto& token : grant.refresh_tokens) token.expires_at = std::min(token.expires_at, now);
   } else {
-    return invalid("what: neither access nor refresh", "{\"what\":\"access\"}");
+    return invalid("what: neither access nor refresh", R"({"what":"access"})");
   }
   return json_answer(200, describe(grant, ShowTokens::no));
 }

@@ -60,7 +60,7 @@ struct FaultRule {
 };
 
 // Errors: invalid_argument naming the field.
-[[nodiscard]] Result<FaultRule> fault_from_json(const boost::json::object& json);
+[[nodiscard]] Result<FaultRule> fault_from_json(const boost::json::object& source);
 [[nodiscard]] boost::json::object to_json(const FaultRule& rule);
 
 // What a request is, as far as rules ask.

@@ -73,9 +73,9 @@ std::string scope_list(const std::vector<std::string>& scopes) {
 
 std::string company_choice(const Company& company, bool chosen) {
   const std::string realm = html_escape(company.realm);
-  return "<label class=\"choice\"><input type=\"radio\" name=\"realm\" value=\"" + realm + "\"" +
-         (chosen ? " checked" : "") + "><span><span>" + html_escape(company.name) + "</span><span class=\"soft\"><code>" +
-         realm + "</code></span></span></label>\n";
+  return R"(<label class="choice"><input type="radio" name="realm" value=")" + realm + '"' + (chosen ? " checked" : "") +
+         "><span><span>" + html_escape(company.name) + R"(</span><span class="soft"><code>)" + realm +
+         "</code></span></span></label>\n";
 }
 
 std::string row(std::string_view name, std::string_view value) {

@@ -61,8 +61,8 @@ std::string error_of(const HttpResponse& response) {
 }  // namespace
 
 struct Sandbox::Impl {
-  Impl(const SandboxOptions& options, const Clock& base_clock, Random& random, const Log& log_)
-      : state{options, base_clock, random}, requests{options.requests_remembered}, log{log_} {}
+  Impl(const SandboxOptions& options, const Clock& base_clock, Random& random, const Log& own_log)
+      : state{options, base_clock, random}, requests{options.requests_remembered}, log{own_log} {}
 
   // A request between its coming and its going.
   struct Visit {
@@ -207,7 +207,7 @@ void Sandbox::Impl::note(Visit visit, std::string outcome, const HttpResponse& r
   requests.add(std::move(seen));
 }
 
-Sandbox::Sandbox(SandboxOptions options, const Clock& base_clock, Random& random, const Log& log)
+Sandbox::Sandbox(const SandboxOptions& options, const Clock& base_clock, Random& random, const Log& log)
     : impl_{std::make_unique<Impl>(options, base_clock, random, log)} {}
 
 Sandbox::~Sandbox() = default;

@@ -22,7 +22,7 @@ struct SandboxAnswer {
 
 class Sandbox final : public HttpHandler {
  public:
-  Sandbox(SandboxOptions options, const Clock& base_clock, Random& random, const Log& log);
+  Sandbox(const SandboxOptions& options, const Clock& base_clock, Random& random, const Log& log);
   ~Sandbox() override;
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
