@@ -104,9 +104,9 @@ Database::Database(const std::string& path, SqliteOpenFlags flags)
   const int mode = flags.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(path.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
-    const SqliteError error{code & 0xff, handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_)};
+    const std::string reason = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
     sqlite3_close(handle_);
-    throw error;
+    throw SqliteError{code & 0xff, reason};
   }
   sqlite3_busy_handler(handle_, wait_for_other_process, busy_timeout_ms_.get());
   sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 0);
