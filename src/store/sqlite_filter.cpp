@@ -6,7 +6,7 @@
 
 namespace evergrant {
 
-void Conditions::condition(std::string text) {
+void Conditions::condition(const std::string& text) {
   where_ += where_.empty() ? " WHERE " : " AND ";
   where_ += text;
 }

@@ -28,7 +28,7 @@ class Conditions {
 
  private:
   using Value = std::variant<std::int64_t, std::string>;
-  void condition(std::string text);
+  void condition(const std::string& text);
   std::string where_;
   std::vector<Value> values_;
 };
