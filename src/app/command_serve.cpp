@@ -28,8 +28,8 @@ bool on_terminal() { return ::isatty(STDERR_FILENO) == 1; }
 // The sandbox provider with a listener of its own.
 class SandboxServer {
  public:
-  SandboxServer(SandboxOptions options, std::uint16_t port, const Log& log)
-      : sandbox_{std::move(options), clock_, random_, log},
+  SandboxServer(const SandboxOptions& options, std::uint16_t port, const Log& log)
+      : sandbox_{options, clock_, random_, log},
         server_{{.address = "127.0.0.1", .port = port, .threads = 1}, sandbox_, log} {}
 
   [[nodiscard]] Result<std::string> start() {

@@ -30,16 +30,16 @@ Task<void> answer_into(Sandbox& sandbox, HttpRequest request, Completion<Sandbox
 
 }  // namespace
 
-Task<Result<HttpResponse>> SandboxTransport::send(OutboundRequest outbound) {
+Task<Result<HttpResponse>> SandboxTransport::send(OutboundRequest request) {
   if (down_) co_return fail(Errc::provider_unavailable, "the sandbox is down");
-  const Duration timeout = outbound.timeout;
-  const std::size_t max_body = outbound.max_body;
-  auto request = as_received(std::move(outbound));
-  if (!request) co_return std::unexpected(request.error());
+  const Duration timeout = request.timeout;
+  const std::size_t max_body = request.max_body;
+  auto received = as_received(std::move(request));
+  if (!received) co_return std::unexpected(received.error());
   ++sent_;
   Executor& here = co_await current_executor();
   Completion<SandboxAnswer> arrived;
-  spawn(here, answer_into(sandbox_, std::move(*request), arrived));
+  spawn(here, answer_into(sandbox_, std::move(*received), arrived));
   std::optional<SandboxAnswer> answer = co_await wait_for(arrived, timeout);
   if (!answer) co_return fail(Errc::ambiguous, "the sandbox did not answer in time");
   if (answer->refused) co_return fail(Errc::provider_unavailable, "the sandbox refused the connection");

@@ -53,7 +53,8 @@ void SandboxState::reset() {
 bool is_realm(std::string_view text) {
   constexpr std::string_view others = "._-";
   return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           others.find(c) != std::string_view::npos;
   });
 }
 
