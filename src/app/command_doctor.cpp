@@ -92,7 +92,7 @@ class Doctor {
       return warn("store", config.store.string() + " does not exist yet", "it is made when the server starts");
     }
     const auto log = Log::silent();
-    auto store = open_sqlite_store({.path = config.store.string()}, *log);
+    auto store = open_sqlite_store({.path = config.store.string(), .migrate = false}, *log);
     if (!store) return bad("store", store.error());
     RunLoop loop;
     const std::jthread thread{[&loop] { loop.run(); }};

@@ -67,7 +67,7 @@ Task<Result<Connection>> Connector::Impl::verify(Connection connection) {
       event_about(connection, parts.clock.now(), "revoking", "import undone"));
   tokens.forget(connection.id);
   if (!undone) co_return std::unexpected(undone.error());
-  co_return fail(Errc::provider_rejected, "the provider refused the imported refresh token: " + refused.message,
+  co_return fail(Errc::reauth_required, "the provider refused the imported refresh token: " + refused.message,
                  "connect the account instead");
 }
 

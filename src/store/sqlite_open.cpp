@@ -134,6 +134,11 @@ Result<> prepare_store(Database& database, const SqliteOptions& options) {
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; "
       "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
   if (auto whole = check_integrity(database); !whole) return whole;
+  const auto version = schema_version(database);
+  if (!options.migrate && version < static_cast<std::int64_t>(sqlite_migrations().size())) {
+    return refused("The store " + database.path() + " has the older schema " + std::to_string(version) + ".",
+                   "Start this version's server on it once: that upgrades it.");
+  }
   return migrate(database);
 }
 

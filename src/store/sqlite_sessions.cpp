@@ -18,6 +18,10 @@ std::optional<ConnectSession> find_session(Database& database, std::string_view 
   return read_session(rows);
 }
 
+std::optional<ConnectSession> find_by_state(Database& database, const std::string& state_hash) {
+  return find_session(database, "state_hash = ? AND state_hash <> ''", state_hash);
+}
+
 std::int64_t pending_sessions(Database& database, const TenantId& tenant, Time now) {
   Statement rows = database.query(
       "SELECT COUNT(*) FROM connect_sessions WHERE tenant = ? AND expires_at > ? AND outcome IN ('', 'opened')", tenant,
@@ -42,7 +46,7 @@ Result<> insert_session(Database& database, const ConnectSession& s) {
 // process dies in between, that is what became of it.
 std::optional<ConnectSession> use_state(Database& database, const std::string& state_hash) {
   if (state_hash.empty()) return std::nullopt;
-  auto session = find_session(database, "state_hash = ? AND state_hash <> ''", state_hash);
+  auto session = find_by_state(database, state_hash);
   if (!session) return std::nullopt;
   database.execute(
       "UPDATE connect_sessions SET outcome = 'gone', state_hash = '', browser_hash = '', secrets = ?, "
@@ -101,6 +105,11 @@ Task<Result<>> SqliteStore::arm_session(SessionId id, std::string state_hash, st
 Task<Result<ConnectSession>> SqliteStore::take_session(std::string state_hash, Time now) {
   // The use itself is kept even where its answer is "gone": the error is made after the transaction.
   using Taken = std::optional<ConnectSession>;
+  const auto known = co_await read<bool>([state_hash](Database& database) -> Result<bool> {
+    return !state_hash.empty() && find_by_state(database, state_hash).has_value();
+  });
+  if (!known) co_return std::unexpected(known.error());
+  if (!*known) co_return gone();  // anybody can send a callback: a made-up state costs no write
   auto taken = co_await write<Taken>(
       [state_hash = std::move(state_hash)](Database& database) -> Result<Taken> { return use_state(database, state_hash); });
   if (!taken) co_return std::unexpected(taken.error());

@@ -27,6 +27,8 @@ struct SqliteOptions {
   // Runs each operation at once on the caller's thread, in a transaction of its own, without any thread: for simulations
   // that must be deterministic. Callers must be on one thread. `path` may then be ":memory:".
   bool inline_execution = false;
+  // false: a file of an older schema is refused, and a server that may be running on it is left alone (`doctor`).
+  bool migrate = true;
   // Called on the writing thread with the totals after each COMMIT that succeeded.
   std::function<void(const SqliteStatistics&)> after_commit;
 };

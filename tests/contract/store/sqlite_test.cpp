@@ -104,6 +104,14 @@ TEST_F(SqliteFile, a_newer_schema_is_refused_and_left_alone) {
   EXPECT_NE(error.hint.find("newer version"), std::string::npos) << error.hint;
 }
 
+TEST_F(SqliteFile, an_older_schema_is_left_alone_by_who_may_not_migrate) {
+  opened();
+  sql("UPDATE meta SET value = '0' WHERE name = 'schema'");
+  const auto store = open_sqlite_store({.path = path, .migrate = false}, *log);
+  ASSERT_FALSE(store);
+  EXPECT_NE(store.error().message.find("older schema 0"), std::string::npos) << store.error().message;
+}
+
 TEST_F(SqliteFile, the_database_of_another_program_is_refused_and_left_alone) {
   sql("CREATE TABLE theirs (x)");
   EXPECT_NE(refusal().message.find("another program"), std::string::npos);

@@ -92,7 +92,7 @@ TEST_F(Import, a_refresh_token_that_is_refused_for_good_is_taken_back) {
   fake.otherwise([](const OutboundRequest&) { return TransportAnswer{http_answer(400, R"({"error":"invalid_grant"})")}; });
   const auto made = import(std::move(asked));
   ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, Errc::provider_rejected);
+  EXPECT_EQ(made.error().code, Errc::reauth_required);
   ASSERT_EQ(rows().size(), 1U);
   EXPECT_EQ(rows().front().status, Status::revoked);
   EXPECT_TRUE(rows().front().tokens.refresh_token.empty());
