@@ -151,6 +151,7 @@ void Wiring::stop() {
   if (!ended) log_.warning("stopped_with_work_in_progress", {{"effect", "it is taken up again at the next start"}});
   engine_.stop();
   engine_thread_.join();
+  engine_.drop_tasks();
 }
 
 Wiring::~Wiring() { stop(); }

@@ -2,6 +2,34 @@
 
 namespace evergrant {
 
+void TaskRoot::join(Executor& executor, std::coroutine_handle<> frame) {
+  executor_ = &executor;
+  frame_ = frame;
+  const std::lock_guard lock{executor.roots_mutex_};
+  next_ = executor.first_root_;
+  if (next_ != nullptr) next_->previous_ = this;
+  executor.first_root_ = this;
+}
+
+TaskRoot::~TaskRoot() {
+  if (executor_ == nullptr) return;
+  const std::lock_guard lock{executor_->roots_mutex_};
+  if (next_ != nullptr) next_->previous_ = previous_;
+  (previous_ != nullptr ? previous_->next_ : executor_->first_root_) = next_;
+}
+
+void Executor::drop_tasks() {
+  for (;;) {  // ends: a task that is destroyed starts at most a few others, which have not run
+    std::coroutine_handle<> frame;
+    {
+      const std::lock_guard lock{roots_mutex_};
+      if (first_root_ == nullptr) return;
+      frame = first_root_->frame_;
+    }
+    frame.destroy();
+  }
+}
+
 void RunLoop::post(Work work) {
   {
     const std::lock_guard lock{mutex_};

@@ -118,6 +118,7 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 // The root of a spawned task: owns itself, ends the process on an exception that nobody caught (a bug).
 struct Detached {
   struct promise_type : TaskPromiseBase {
+    TaskRoot root;
     Detached get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() const noexcept {}
@@ -148,6 +149,7 @@ struct CurrentExecutor {
 inline void spawn(Executor& executor, Task<void> task) {
   const auto root = detail::run_detached(std::move(task)).handle;
   root.promise().executor = &executor;
+  root.promise().root.join(executor, root);
   executor.post([root] { root.resume(); });
 }
 
@@ -159,16 +161,12 @@ class Completion {
   void set(T value) const { static_cast<void>(try_set(std::move(value))); }
   // True for the first.
   [[nodiscard]] bool try_set(T value) const {
-    std::coroutine_handle<> waiter;
-    Executor* executor = nullptr;
-    {
-      const std::lock_guard lock{state_->mutex};
-      if (state_->value || state_->taken) return false;
-      state_->value.emplace(std::move(value));
-      waiter = std::exchange(state_->waiter, nullptr);
-      executor = state_->executor;
-    }
-    if (waiter) executor->post([waiter] { waiter.resume(); });
+    const std::lock_guard lock{state_->mutex};
+    if (state_->value || state_->taken) return false;
+    state_->value.emplace(std::move(value));
+    const auto waiter = std::exchange(state_->waiter, nullptr);
+    // Under the lock: a waiter that is being dropped waits for this, so its executor is still there.
+    if (waiter) state_->executor->post([waiter] { waiter.resume(); });
     return true;
   }
 
@@ -184,27 +182,41 @@ class Completion {
     std::coroutine_handle<> waiter;
     Executor* executor = nullptr;
   };
-  struct Awaiter {
-    std::shared_ptr<State> state;
+  class Awaiter {
+   public:
+    explicit Awaiter(std::shared_ptr<State> shared) : state_{std::move(shared)} {}
+    Awaiter(const Awaiter&) = delete;
+    Awaiter& operator=(const Awaiter&) = delete;
+    ~Awaiter() {
+      if (!suspended_) return;
+      const std::lock_guard lock{state_->mutex};
+      state_->waiter = nullptr;  // its task was dropped: nobody waits any more
+    }
     [[nodiscard]] bool await_ready() const {
-      const std::lock_guard lock{state->mutex};
-      return state->value.has_value();
+      const std::lock_guard lock{state_->mutex};
+      return state_->value.has_value();
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) {
-      const std::lock_guard lock{state->mutex};
-      if (state->value) return false;
-      state->executor = self.promise().executor;
-      state->waiter = self;
+      const std::lock_guard lock{state_->mutex};
+      if (state_->value) return false;
+      state_->executor = self.promise().executor;
+      state_->waiter = self;
+      suspended_ = true;
       return true;
     }
     T await_resume() {
-      const std::lock_guard lock{state->mutex};
-      std::optional<T> value = std::exchange(state->value, std::nullopt);
-      state->taken = true;
+      suspended_ = false;
+      const std::lock_guard lock{state_->mutex};
+      std::optional<T> value = std::exchange(state_->value, std::nullopt);
+      state_->taken = true;
       if (!value) throw std::logic_error("a Completion was resumed without a value");
       return std::move(*value);
     }
+
+   private:
+    std::shared_ptr<State> state_;
+    bool suspended_ = false;
   };
   Awaiter operator co_await() const { return Awaiter{state_}; }
 

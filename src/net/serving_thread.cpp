@@ -55,7 +55,9 @@ void ServingThread::drain(Duration grace) {
 }
 
 void ServingThread::join() {
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  loop_.drop_tasks();  // sessions whose handler did not return in time
 }
 
 void ServingThread::accept_tcp() {

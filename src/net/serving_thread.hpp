@@ -1,6 +1,6 @@
 // One serving thread: its event loop, its acceptor and its sessions. Internal to net/: it shows Asio.
-// Constructed and stopped by HttpServer; everything else happens on its own loop. A session whose handler does not
-// return keeps its thread's loop alive, so that a late completion finds an executor, though nobody runs it any more.
+// Constructed and stopped by HttpServer; everything else happens on its own loop. A session whose handler has
+// not returned by then is dropped; a completion that comes later finds nobody waiting.
 #pragma once
 
 #include <atomic>

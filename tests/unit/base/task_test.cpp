@@ -178,5 +178,29 @@ TEST(RunLoop, drops_what_is_queued_when_it_stops) {
   EXPECT_FALSE(ran);
 }
 
+TEST(RunLoop, drops_the_tasks_that_have_not_ended_with_all_that_they_hold) {
+  RunLoop loop;
+  const Completion<int> never;
+  const auto held = std::make_shared<int>(7);
+  bool went_on = false;
+  spawn(loop, [](Completion<int> awaited, std::shared_ptr<int> kept, bool& flag) -> Task<void> {
+    co_await [](Completion<int> inner, std::shared_ptr<int> deeper) -> Task<void> {
+      co_await inner;  // ends when the loop drops it
+    }(awaited, kept);
+    flag = true;
+  }(never, held, went_on));
+  spawn(loop, [](RunLoop& on) -> Task<void> {
+    on.stop();
+    co_return;
+  }(loop));
+  loop.run();
+  spawn(loop, [](std::shared_ptr<int>) -> Task<void> { co_return; }(held));  // never begun
+  EXPECT_GT(held.use_count(), 1);
+  loop.drop_tasks();
+  EXPECT_EQ(held.use_count(), 1);
+  never.set(1);  // finds nobody waiting
+  EXPECT_FALSE(went_on);
+}
+
 }  // namespace
 }  // namespace evergrant::test

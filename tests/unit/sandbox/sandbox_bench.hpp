@@ -42,6 +42,9 @@ class SandboxBench {
   static constexpr std::string_view realm = "4620816365000000001";
 
   explicit SandboxBench(SandboxOptions options = {}) : sandbox{std::move(options), clock, random, *log} {}
+  SandboxBench(const SandboxBench&) = delete;
+  SandboxBench& operator=(const SandboxBench&) = delete;
+  ~SandboxBench() { executor.drop_tasks(); }  // answers that nobody waited for
 
   HttpResponse send(HttpRequest request) { return run_through_time(executor, sandbox.handle(std::move(request))); }
   static HttpRequest request(std::string_view method, std::string_view target, Headers headers, std::string body = {}) {
