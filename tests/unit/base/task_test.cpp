@@ -184,7 +184,7 @@ TEST(RunLoop, drops_the_tasks_that_have_not_ended_with_all_that_they_hold) {
   const auto held = std::make_shared<int>(7);
   bool went_on = false;
   spawn(loop, [](Completion<int> awaited, std::shared_ptr<int> kept, bool& flag) -> Task<void> {
-    co_await [](Completion<int> inner, std::shared_ptr<int> deeper) -> Task<void> {
+    co_await [](Completion<int> inner, [[maybe_unused]] std::shared_ptr<int> deeper) -> Task<void> {
       co_await inner;  // ends when the loop drops it
     }(awaited, kept);
     flag = true;
