@@ -237,7 +237,7 @@ class WholeLife(unittest.TestCase):
         self.call(400, "POST", "/v1/callers", b"{")
         self.call(413, "POST", "/v1/callers", b"x" * (1024 * 1024 + 1))
         self.call(409, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "thief", "realm": REALM, "access_token": "x"})
-        self.call(502, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "78",
+        self.call(409, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "78",
                                                    "refresh_token": "unknown", "verify": True})
         self.server.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "another"})
         self.call(503, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "79",
