@@ -126,6 +126,13 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) const {
   auto changed = co_await parts_.store.change_status(connection->id, Status::quarantined, Status::active, reason, event);
   if (!changed) co_return std::unexpected(changed.error());
   parts_.tokens.forget(connection->id);
+  if (!connection->tokens.refresh_token.empty()) {
+    // What came of it is in the connection; while the provider cannot be asked, the scheduler tries again.
+    auto tried = co_await parts_.tokens.refresh(connection->id, connection->generation, std::nullopt);
+    if (!tried)
+      parts_.log.info("released_not_confirmed",
+                      {{"connection", connection->id.str()}, {"code", to_string(tried.error().code)}});
+  }
   auto now = co_await parts_.store.connection(connection->id);
   if (!now) co_return std::unexpected(now.error());
   co_return json_reply(200, to_json(*now));

@@ -24,7 +24,7 @@ constexpr std::array table{
           "Connection", 200, false, &Handlers::show_connection},
     Route{"DELETE", "/v1/connections/{id}", Verb::revoke, "connection.revoke", "Revoke at the provider, then shred", "force",
           "", "Connection", 202, false, &Handlers::revoke_connection},
-    Route{"POST", "/v1/connections/{id}/release", Verb::admin, "connection.release", "Release a quarantined connection", "",
+    Route{"POST", "/v1/connections/{id}/release", Verb::admin, "connection.release", "Release a quarantined connection; its refresh token is tried once", "",
           "", "Connection", 200, false, &Handlers::release_connection},
     Route{"DELETE", "/v1/tenants/{tenant}", Verb::revoke, "tenant.offboard",
           "Revoke all of a tenant's connections, shred its key", "", "", "OffboardReport", 202, false,

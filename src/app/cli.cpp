@@ -154,6 +154,7 @@ int run_cli(int argc, char** argv) {
   add_connection_commands(program, context);
   add_operator_commands(program, context);
   add_key_commands(program, context);
+  add_backup_commands(program, context);
   add_doctor_command(program, context);
   add_completion_command(program, context);
   try {

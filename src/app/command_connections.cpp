@@ -74,6 +74,40 @@ void show(CliContext& context, const std::string& id) {
   print_timeline(*events);
 }
 
+struct ReleaseOptions {
+  std::string id, registration, tenant;
+  bool all = false;
+};
+
+// One after the other: each tries its refresh token once, and what the provider says of it is shown.
+void release(CliContext& context, const ReleaseOptions& options) {
+  json::array chosen;
+  if (options.id.empty()) {
+    Parameters query{{"status", "quarantined"}, {"limit", "200"}};
+    if (!options.registration.empty()) query.emplace_back("registration", options.registration);
+    if (!options.tenant.empty()) query.emplace_back("tenant", options.tenant);
+    auto items = all_items(context, "/v1/connections?" + form_encode(query), 10'000'000);
+    if (!items) return;
+    chosen = std::move(*items);
+  } else {
+    chosen.push_back(json::object{{"id", options.id}});
+  }
+  json::array released;
+  for (const auto& item : chosen) {
+    auto after = context.call("POST", "/v1/connections/" + percent_encode(text_of(item, "id")) + "/release");
+    if (after) released.push_back(std::move(*after));
+  }
+  if (context.json) return print_json(released);
+  if (released.empty()) return print("No connection was released.\n");
+  print_connections(released);
+}
+
+void check_chosen(const ReleaseOptions& options) {
+  const bool several = options.all || !options.registration.empty() || !options.tenant.empty();
+  if (several == options.id.empty()) return;
+  throw CLI::ValidationError{"release", "name one connection, or --all, --registration or --tenant"};
+}
+
 struct TokenOptions {
   std::string id, registration, realm;
   std::int64_t min_ttl = 0;
@@ -155,6 +189,20 @@ void import(CliContext& context, const std::string& file) {
   print_connections({*connection});
 }
 
+void add_release_command(CLI::App& connections, CliContext& context) {
+  auto chosen = std::make_shared<ReleaseOptions>();
+  auto* releasing = connections.add_subcommand("release", "Take connections off hold; each is tried at its provider once");
+  releasing->add_option("id", chosen->id, "Connection");
+  releasing->add_flag("--all", chosen->all, "Every connection that is on hold");
+  releasing->add_option("--registration", chosen->registration, "All of this registration");
+  releasing->add_option("--tenant", chosen->tenant, "All of this tenant");
+  releasing->footer(example("connections release --registration quickbooks"));
+  releasing->callback([&context, chosen] {
+    check_chosen(*chosen);
+    release(context, *chosen);
+  });
+}
+
 }  // namespace
 
 void add_connection_commands(CLI::App& program, CliContext& context) {
@@ -175,6 +223,8 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   showing->add_option("id", *id, "Connection")->required();
   showing->footer(example("connections show con_…"));
   showing->callback([&context, id] { show(context, *id); });
+
+  add_release_command(*connections, context);
 
   auto token_options = std::make_shared<TokenOptions>();
   auto* tokens = program.add_subcommand("token", "Print a working access token, and nothing else");

@@ -80,7 +80,8 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const Provide
   }
   auto keks = make_keks(config);
   if (!keks) return std::unexpected(keks.error());
-  auto store = open_sqlite_store({.path = config.store.string()}, log);
+  auto store = open_sqlite_store(
+      {.path = config.store.string(), .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
   if (!store) return std::unexpected(store.error());
   return std::unique_ptr<Wiring>{
       new Wiring{config, catalogue, std::move(registrations), std::move(*keks), std::move(*store), log}};

@@ -142,6 +142,14 @@ Statement Database::prepare_once(std::string_view sql) { return Statement{compil
 
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
+void Database::copy_to(const std::string& path) {
+  const Database target{path, {}};
+  sqlite3_backup* copy = sqlite3_backup_init(target.handle_, "main", handle_, "main");
+  if (copy == nullptr) raise(target.handle_, "copy");
+  sqlite3_backup_step(copy, -1);
+  if (sqlite3_backup_finish(copy) != SQLITE_OK) raise(target.handle_, "copy");
+}
+
 bool Database::has_moved() const {
   int moved = 0;
   const int known = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);

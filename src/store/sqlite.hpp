@@ -98,6 +98,9 @@ class Database {
   // Its file was deleted, moved or replaced: what is written from now on would be lost with the last descriptor.
   [[nodiscard]] bool has_moved() const;
 
+  // Writes all pages, as of one moment, into the database at `path`; writers go on meanwhile.
+  void copy_to(const std::string& path);
+
   // Asks the writer to copy the log into the file and truncate it after this transaction, so that what was erased is
   // in neither.
   void want_checkpoint() noexcept { checkpoint_wanted_ = true; }

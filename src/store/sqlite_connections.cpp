@@ -170,6 +170,12 @@ Task<Result<>> SqliteStore::change_status(ConnectionId id, Status from, Status t
         "UPDATE connections SET status = ?, reason = ?, updated_at = CASE WHEN updated_at < ? THEN ? ELSE updated_at END "
         "WHERE id = ? AND status = ?",
         to_string(to), reason, event.at, event.at, id, to_string(from));
+    if (changed == 1 && to == Status::active) {
+      database.execute(
+          "UPDATE connections SET access_expires_at = ?, next_due_at = ?, failure_class = 'none', failure_count = 0, "
+          "failure_since = NULL WHERE id = ? AND LENGTH(refresh_token) > 0",
+          event.at, event.at, id);
+    }
     if (changed == 1) {
       insert_event(database, event);
       return {};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "store/sqlite_restored.hpp"
+
 namespace evergrant {
 
 namespace {
@@ -118,11 +120,23 @@ int commit_batch(Database& database, Jobs batch) {
   return commits;
 }
 
+void CommitTally::add(Database& database, std::int64_t operations, int commits) {
+  statistics_.operations += operations;
+  statistics_.transactions += commits;
+  if (commits == 0 || !listener_) return;
+  try {
+    statistics_.last_event = last_event_of(database);
+  } catch (const SqliteError&) {  // NOLINT(bugprone-empty-catch)
+    // What it was before is true too.
+  }
+  listener_(statistics_);
+}
+
 SqliteWriter::SqliteWriter(std::unique_ptr<Database> database, std::size_t max_batch,
                            std::function<void(const SqliteStatistics&)> after_commit)
     : database_{std::move(database)},
       max_batch_{std::max<std::size_t>(max_batch, 1)},
-      after_commit_{std::move(after_commit)},
+      tally_{std::move(after_commit)},
       thread_{[this] { work(); }} {}
 
 SqliteWriter::~SqliteWriter() {
@@ -153,9 +167,7 @@ void SqliteWriter::work() {
   for (Jobs batch = take_batch(); !batch.empty(); batch = take_batch()) {
     const auto operations = static_cast<std::int64_t>(batch.size());
     const int commits = commit_batch(*database_, std::move(batch));
-    statistics_.operations += operations;
-    statistics_.transactions += commits;
-    if (commits > 0 && after_commit_) after_commit_(statistics_);
+    tally_.add(*database_, operations, commits);
   }
 }
 
@@ -215,15 +227,13 @@ void SqliteReaders::work(Database& database) {
 }
 
 SqliteInline::SqliteInline(std::unique_ptr<Database> database, std::function<void(const SqliteStatistics&)> after_commit)
-    : database_{std::move(database)}, after_commit_{std::move(after_commit)} {}
+    : database_{std::move(database)}, tally_{std::move(after_commit)} {}
 
 void SqliteInline::submit(std::unique_ptr<Job> job) {
   Jobs batch;
   batch.push_back(std::move(job));
   const int commits = commit_batch(*database_, std::move(batch));
-  statistics_.operations += 1;
-  statistics_.transactions += commits;
-  if (commits > 0 && after_commit_) after_commit_(statistics_);
+  tally_.add(*database_, 1, commits);
 }
 
 }  // namespace evergrant

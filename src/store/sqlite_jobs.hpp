@@ -63,6 +63,17 @@ class JobRunner {
 // answered before the COMMIT; where that fails, all jobs get `store_unavailable`. Returns the COMMITs that succeeded.
 int commit_batch(Database& database, Jobs batch);
 
+// Counts what was done, and tells the listener after each COMMIT.
+class CommitTally {
+ public:
+  explicit CommitTally(std::function<void(const SqliteStatistics&)> listener) : listener_{std::move(listener)} {}
+  void add(Database& database, std::int64_t operations, int commits);
+
+ private:
+  const std::function<void(const SqliteStatistics&)> listener_;
+  SqliteStatistics statistics_;
+};
+
 class SqliteWriter final : public JobRunner {
  public:
   SqliteWriter(std::unique_ptr<Database> database, std::size_t max_batch,
@@ -78,8 +89,7 @@ class SqliteWriter final : public JobRunner {
 
   const std::unique_ptr<Database> database_;
   const std::size_t max_batch_;
-  const std::function<void(const SqliteStatistics&)> after_commit_;
-  SqliteStatistics statistics_;
+  CommitTally tally_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> queue_;
@@ -114,8 +124,7 @@ class SqliteInline final : public JobRunner {
 
  private:
   const std::unique_ptr<Database> database_;
-  const std::function<void(const SqliteStatistics&)> after_commit_;
-  SqliteStatistics statistics_;
+  CommitTally tally_;
 };
 
 }  // namespace evergrant

@@ -12,6 +12,7 @@
 
 #include "store/migrations.hpp"
 #include "store/sqlite_impl.hpp"
+#include "store/sqlite_restored.hpp"
 
 namespace evergrant {
 
@@ -154,7 +155,33 @@ Error at_start(Error error, int code) {
   return error;
 }
 
+// What the writer tells after each COMMIT goes to the mark too.
+Result<> follow_mark(Database& database, SqliteOptions& options, const Log& log) {
+  if (options.high_water.empty()) return {};
+  auto mark = std::make_shared<HighWaterMark>(options.high_water);
+  try {
+    if (auto met = meet_mark(database, *mark, options.now, log); !met) return met;
+  } catch (const SqliteError& error) {
+    return std::unexpected(at_start(to_error(error, options.path), error.code()));
+  }
+  options.after_commit = [mark, &log, next = std::move(options.after_commit),
+                          told = false](const SqliteStatistics& statistics) mutable {
+    if (const auto raised = mark->raise(statistics.last_event); !raised && !std::exchange(told, true))
+      log.error("high_water_mark_not_raised", {{"reason", raised.error().message}});
+    if (next) next(statistics);
+  };
+  return {};
+}
+
 }  // namespace
+
+Result<> check_store(Database& database) {
+  if (auto ours = check_owner(database); !ours) return ours;
+  const auto version = schema_version(database);
+  if (version == 0) return refused("The file " + database.path() + " is not a store.", "Name a backup of one.");
+  if (auto known = check_version(database, version); !known) return known;
+  return check_integrity(database);
+}
 
 Result<std::unique_ptr<Database>> open_writer(const SqliteOptions& options, const Log& log) {
   if (options.path != in_memory) {
@@ -187,6 +214,7 @@ Result<std::unique_ptr<Store>> open_sqlite_store(SqliteOptions options, const Lo
   }
   auto database = open_writer(options, log);
   if (!database) return std::unexpected(database.error());
+  if (auto followed = follow_mark(**database, options, log); !followed) return std::unexpected(followed.error());
   if (options.inline_execution) {
     auto runner = std::make_unique<SqliteInline>(std::move(*database), std::move(options.after_commit));
     return std::make_unique<SqliteStore>(std::move(runner), nullptr);

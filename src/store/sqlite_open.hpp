@@ -15,4 +15,7 @@ namespace evergrant {
 // A further connection that only reads.
 [[nodiscard]] Result<std::unique_ptr<Database>> open_reader(const SqliteOptions& options);
 
+// A store that this version can read, whole. Errors: invalid_argument, with what to do.
+[[nodiscard]] Result<> check_store(Database& database);
+
 }  // namespace evergrant

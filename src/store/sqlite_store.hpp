@@ -17,6 +17,7 @@ namespace evergrant {
 struct SqliteStatistics {
   std::int64_t operations = 0;    // writing operations that were answered
   std::int64_t transactions = 0;  // COMMITs that made them durable
+  std::int64_t last_event = 0;    // sequence of the last event that is durable
 };
 
 struct SqliteOptions {
@@ -29,6 +30,9 @@ struct SqliteOptions {
   bool inline_execution = false;
   // false: a file of an older schema is refused, and a server that may be running on it is left alone (`doctor`).
   bool migrate = true;
+  // File of the high-water mark (store/high_water.hpp), and when this is; empty: none is kept.
+  std::string high_water;
+  Time now;
   // Called on the writing thread with the totals after each COMMIT that succeeded.
   std::function<void(const SqliteStatistics&)> after_commit;
 };

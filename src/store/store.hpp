@@ -213,7 +213,8 @@ class Store {
   virtual Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) = 0;
   virtual Task<Result<ConnectionStats>> stats(Time now) = 0;
 
-  // Operators hold (quarantined) and release (active). Errors: stale if the status is not `from`, not_found.
+  // Operators hold (quarantined) and release (active). What is released with a refresh token counts as expired and due now:
+  // nothing of it is served before the provider has confirmed it. Errors: stale if the status is not `from`, not_found.
   virtual Task<Result<>> change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) = 0;
 
   // Registrations: the one thing stored about them is whether an operator fault paused them (CA-12).
