@@ -231,6 +231,9 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   const auto row = co_await store_.connection(attempt.connection);
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
   if (!row || row->status == Status::revoking || row->status == Status::revoked || row->generation > attempt.generation) {
+    // Its answer may still come, and must find where to be kept: the tokens in it are revoked then (I5).
+    const bool is_under_way = attempt.answer.empty() && clock_.now() - attempt.sent_at < options_.lease + options_.timeout;
+    if (row && is_under_way) co_return Result<>{};
     const auto open = co_await is_open(attempt.id);
     if (!open) co_return std::unexpected(open.error());
     if (row && *open) co_await end_kept(attempt, *row);

@@ -220,6 +220,8 @@ void Oracle::revocation_answered(const std::string& connection, const std::strin
   watched_[connection].told_revoked.emplace(owner, world_.steady());
 }
 
+void Oracle::row_refused(const std::string& owner) { refused_[owner] = world_.steady(); }
+
 void Oracle::died(const std::string& owner) {
   ++counters.deaths;
   dead_[owner] = world_.steady();
@@ -249,6 +251,8 @@ void Oracle::handed_out(const std::string& owner, const TokenLease& lease, Durat
   if (!watched.revoking) return;
   // Others notice a revocation by reading the row again, four times the recheck interval later at most, by their clock.
   Duration limit = *watched.revoking + recheck_ * 4 + 1s + (last_jump_ ? longest_jump : 0ms);
+  // Where the store refuses, what was read last stands: no row that says otherwise can be had.
+  if (const auto refused = refused_.find(owner); refused != refused_.end() && refused->second >= asked_at) return;
   if (const auto told = watched.told_revoked.find(owner); told != watched.told_revoked.end()) limit = told->second;
   if (asked_at > limit) {
     violated("I5", owner + " handed out a token of " + id + ' ' + text_of(asked_at - *watched.revoking) +

@@ -50,6 +50,7 @@ class Oracle {
   void forced(const std::string& connection);
   void revocation_stored(const std::string& connection);
   void revocation_answered(const std::string& connection, const std::string& owner);
+  void row_refused(const std::string& owner);  // the store did not answer what a connection is like
   void died(const std::string& owner);
   void jumped();
   void handed_out(const std::string& owner, const TokenLease& lease, Duration asked_at);
@@ -104,7 +105,7 @@ class Oracle {
   std::map<std::string, Watched> watched_;
   std::map<std::string, std::size_t> flight_of_attempt_;
   std::map<const Family*, int> terminals_;  // refusals that were read since the last success
-  std::map<std::string, Duration> dead_;
+  std::map<std::string, Duration> dead_, refused_;
   std::optional<Duration> last_jump_;
 };
 
