@@ -54,6 +54,12 @@ void Node::die() {
   network_.world.want_attention();
 }
 
+void Node::stop_for(Duration length) {
+  ++network_.oracle.counters.freezes;
+  network_.world.note(name(), "is stopped for " + std::to_string(length.count()) + " ms");
+  executor_.freeze_until(network_.world.steady() + length);
+}
+
 Task<void> Node::boot(Node* self) {
   auto started = co_await self->vault_.start();
   while (!started) {  // ends when the store answers
@@ -83,6 +89,10 @@ Task<Node::Interference> Node::interfere(Node* self, std::string operation, Mome
     network.world.note(self->name(), (before ? "before " : "after ") + operation);
     self->die();
     co_await never();
+  }
+  if (dice.chance(weather.stops_at_store)) {
+    self->stop_for(dice.between(1s, 3min));
+    co_await delay(0ms);
   }
   const bool away = before && weather.store_away_until > network.world.steady();
   if (!away && !dice.chance(before ? weather.store_fails : weather.store_loses_answer)) co_return Interference::none;

@@ -41,6 +41,8 @@ class Node {
 
   // From here on nothing of it runs.
   void die();
+  // As SIGSTOP and SIGCONT do.
+  void stop_for(Duration length);
   // The callers: each tells the oracle what it got. They end with the engine's answer, or with the process.
   void read(const std::string& connection);
   void force(const std::string& connection);

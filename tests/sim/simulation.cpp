@@ -155,13 +155,6 @@ Node* Simulation::some_node() {
 
 std::string Simulation::some_connection() { return connections_[world_.dice.below(connections_.size())]; }
 
-void Simulation::freeze(Node& node) {
-  const Duration length = world_.dice.chance(0.5) ? world_.dice.between(1s, 30s) : world_.dice.between(30s, 3min);
-  ++oracle_.counters.freezes;
-  world_.note(node.name(), "is stopped for " + std::to_string(length.count()) + " ms");
-  node.executor().freeze_until(world_.steady() + length);
-}
-
 // All processes share one machine's clock.
 void Simulation::jump() {
   const Duration length = world_.dice.between(0ms, longest_jump * 2) - longest_jump;
@@ -178,7 +171,9 @@ void Simulation::do_harm() {
   const Duration now = world_.steady();
   Node* node = some_node();
   if (node != nullptr && dice.chance(weather_.node_dies)) return node->die();
-  if (node != nullptr && dice.chance(weather_.node_freezes)) return freeze(*node);
+  if (node != nullptr && dice.chance(weather_.node_freezes)) {
+    return node->stop_for(dice.chance(0.5) ? dice.between(1s, 30s) : dice.between(30s, 3min));
+  }
   if (dice.chance(weather_.store_goes_away)) weather_.store_away_until = now + dice.between(1s, 2min);
   if (dice.chance(weather_.provider_goes_down)) weather_.provider_down_until = now + dice.between(5s, 4min);
   if (dice.chance(weather_.client_is_refused)) weather_.client_refused_until = now + dice.between(5s, 3min);

@@ -53,7 +53,6 @@ class Simulation {
   std::string some_connection();
   void turn();  // one thing that somebody does
   void do_harm();
-  void freeze(Node& node);
   void jump();
   static Task<void> drive(Simulation* self, Duration until);
   static Task<void> drive_calmly(Simulation* self, Duration until);

@@ -23,6 +23,7 @@ Weather Weather::draw(Dice& dice) {
   weather.store_waits = draw_rate(dice, 0.5);
   weather.store_stalls = draw_rate(dice, 0.01);
   weather.dies_at_store = draw_rate(dice, 0.01);
+  weather.stops_at_store = draw_rate(dice, 0.004);
   weather.refuses_connection = draw_rate(dice, 0.2);
   weather.loses_request = draw_rate(dice, 0.15);
   weather.loses_answer = draw_rate(dice, 0.15);
