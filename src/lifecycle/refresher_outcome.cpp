@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int record_tries = 4;
-constexpr int attempts_at_once = 10'000;  // as the recovery pass lists them
+constexpr Duration answer_may_come = 15min;  // to a process that was stopped meanwhile
+constexpr int attempts_at_once = 10'000;     // as the recovery pass lists them
 constexpr Duration first_record_retry = 100ms;
 // On a refresh the ID token only has to be about the same person; a clock that is off must not put a fleet on hold.
 constexpr Duration refreshed_id_token_leeway = 10min;
@@ -181,8 +182,8 @@ Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verd
   co_return std::unexpected(error_of(held.row, decision, verdict));
 }
 
-// What readers see of it. Once the lease is lost the row is somebody else's: revoked, it may be, and what was read at the claim
-// must not come back. Where the store said nothing, an entry that is gone was forgotten for a reason.
+// What readers see of it. Once the lease is lost the row is somebody else's: revoked, it may be, and what was read at the
+// claim must not come back. Where the store said nothing, an entry that is gone was forgotten for a reason.
 void Refresher::remember_failure(const HeldGrant& held, const FailureDecision& decision, bool is_ours,
                                  TokenCache::Ticket ticket) {
   const CachedTokenPtr known = cache_.find(held.row.id);
@@ -232,7 +233,7 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
   if (!row || row->status == Status::revoking || row->status == Status::revoked || row->generation > attempt.generation) {
     // Its answer may still come, and must find where to be kept: the tokens in it are revoked then (I5).
-    const bool is_under_way = attempt.answer.empty() && clock_.now() - attempt.sent_at < options_.lease + options_.timeout;
+    const bool is_under_way = attempt.answer.empty() && clock_.now() - attempt.sent_at < answer_may_come;
     if (row && is_under_way) co_return Result<>{};
     const auto open = co_await is_open(attempt.id);
     if (!open) co_return std::unexpected(open.error());
@@ -253,8 +254,8 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   co_return outcome;
 }
 
-// The attempt was listed before the row was read. A commit ends what it settles in its own transaction: one that is listed no
-// more was committed meanwhile, and its tokens are the connection's own.
+// The attempt was listed before the row was read. A commit ends what it settles in its own transaction: one that is listed
+// no more was committed meanwhile, and its tokens are the connection's own.
 Task<Result<bool>> Refresher::is_open(AttemptId id) {
   const auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
   if (!attempts) co_return std::unexpected(attempts.error());

@@ -1,5 +1,5 @@
-// Ways to break a rule on purpose, outside the engine, so that the oracle is known to be able to fail. Each has the invariant
-// that must be named.
+// Ways to break a rule on purpose, outside the engine, so that the oracle is known to be able to fail. Each has the
+// invariant that must be named.
 #pragma once
 
 #include <array>
@@ -12,16 +12,16 @@ namespace evergrant::sim {
 
 enum class Breakage : std::uint8_t {
   none,
-  duplicate_sends,      // the network sends each token request twice
-  unfenced_lease,       // the store gives a lease that another still holds
-  unfenced_commit,      // the store takes a commit whatever its fence
-  lost_commit,          // the store says that it has committed, and has not
-  no_attempt,           // the store leaves the attempt out
-  forgotten_attempt,    // the store does not tell of the attempt that is unresolved
-  dropped_answer,       // the store says that it has kept the raw answer, and has not
-  outage_as_refusal,    // the network turns 503 into invalid_grant
-  forgotten_revocation, // the store says that the connection is revoking, and it is not
-  untold_revocation,    // the network says that the provider has revoked, and it was not asked
+  duplicate_sends,       // the network sends each token request twice
+  unfenced_lease,        // the store gives a lease that another still holds
+  unfenced_commit,       // the store takes a commit whatever its fence
+  lost_commit,           // the store says that it has committed, and has not
+  no_attempt,            // the store leaves the attempt out
+  forgotten_attempt,     // the store does not tell of the attempt that is unresolved
+  dropped_answer,        // the store says that it has kept the raw answer, and has not
+  outage_as_refusal,     // the network turns 503 into invalid_grant
+  forgotten_revocation,  // the store says that the connection is revoking, and it is not
+  untold_revocation,     // the network says that the provider has revoked, and it was not asked
 };
 
 struct BreakageName {

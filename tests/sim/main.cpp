@@ -65,10 +65,14 @@ std::optional<Arguments> parse(std::span<char*> words) {
       const auto count = number(value);
       if (!count) return std::nullopt;
       ++i;
-      if (word == "--seeds") arguments.seeds = *count;
-      else if (word == "--from") arguments.from = *count;
-      else if (word == "--trace") arguments.trace = *count;
-      else return std::nullopt;
+      if (word == "--seeds")
+        arguments.seeds = *count;
+      else if (word == "--from")
+        arguments.from = *count;
+      else if (word == "--trace")
+        arguments.trace = *count;
+      else
+        return std::nullopt;
     }
   }
   return arguments;
@@ -114,12 +118,13 @@ void add(Counters& sum, const Counters& one) {
 }
 
 void print(const char* what, const Counters& counters) {
-  std::printf("%s: %lld token requests, %lld callers (%lld refused), %lld other faults, %lld deaths, %lld stops, %lld clock "
-              "jumps, %lld grants lost by nature\n",
-              what, static_cast<long long>(counters.sends), static_cast<long long>(counters.reads),
-              static_cast<long long>(counters.reads_failed), static_cast<long long>(counters.faults),
-              static_cast<long long>(counters.deaths), static_cast<long long>(counters.freezes),
-              static_cast<long long>(counters.jumps), static_cast<long long>(counters.lost_by_nature));
+  std::printf(
+      "%s: %lld token requests, %lld callers (%lld refused), %lld other faults, %lld deaths, %lld stops, %lld clock "
+      "jumps, %lld grants lost by nature\n",
+      what, static_cast<long long>(counters.sends), static_cast<long long>(counters.reads),
+      static_cast<long long>(counters.reads_failed), static_cast<long long>(counters.faults),
+      static_cast<long long>(counters.deaths), static_cast<long long>(counters.freezes),
+      static_cast<long long>(counters.jumps), static_cast<long long>(counters.lost_by_nature));
 }
 
 int run_seeds(const Arguments& arguments) {
@@ -147,27 +152,25 @@ int run_seeds(const Arguments& arguments) {
   return 0;
 }
 
+// Broken in one place, other things go wrong too: some seed has to name the rule itself.
 int run_broken(const Arguments& arguments) {
   const SimOptions options{.breakage = arguments.broken->breakage};
+  const std::string name{arguments.broken->name};
   for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
     const Outcome outcome = run(seed, options);
     if (!outcome.violation) continue;
     if (arguments.verbose) report(seed, outcome, options);
-    const bool right = outcome.violation->invariant == arguments.broken->invariant;
-    std::printf("%s: seed %llu, %s (%s): %s\n", std::string{arguments.broken->name}.c_str(),
-                static_cast<unsigned long long>(seed), outcome.violation->invariant.c_str(),
-                right ? "as it must be" : ("wanted: " + std::string{arguments.broken->invariant}).c_str(),
-                outcome.violation->detail.c_str());
-    return right ? 0 : 1;
+    std::printf("%s: seed %llu, %s: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
+                outcome.violation->invariant.c_str(), outcome.violation->detail.c_str());
+    if (outcome.violation->invariant == arguments.broken->invariant) return 0;
   }
-  std::printf("%s: %llu seeds, and nobody noticed\n", std::string{arguments.broken->name}.c_str(),
-              static_cast<unsigned long long>(arguments.seeds));
+  std::printf("%s: %llu seeds, and nobody named %s\n", name.c_str(), static_cast<unsigned long long>(arguments.seeds),
+              std::string{arguments.broken->invariant}.c_str());
   return 1;
 }
 
 int run_traced(const Arguments& arguments) {
-  const SimOptions options{.trace = true,
-                           .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none};
+  const SimOptions options{.trace = true, .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none};
   const Outcome outcome = run(*arguments.trace, options);
   std::printf("%s\n%llu steps, hash %016llx\n", outcome.scenario.c_str(), static_cast<unsigned long long>(outcome.steps),
               static_cast<unsigned long long>(outcome.hash));

@@ -55,7 +55,7 @@ void Node::die() {
 }
 
 void Node::stop_for(Duration length) {
-  ++network_.oracle.counters.freezes;
+  network_.oracle.stopped(name(), length);
   network_.world.note(name(), "is stopped for " + std::to_string(length.count()) + " ms");
   executor_.freeze_until(network_.world.steady() + length);
 }
@@ -146,15 +146,23 @@ Task<void> Node::reconnect_once(Node* self, std::string connection) {
   if (!row || row->status == Status::revoking || row->status == Status::revoked) co_return;
   Family& family = provider.grant(connection);
   const Time now = self->clock_.now();
-  auto update = co_await self->service_.seal_tokens(*row, row->generation + 1,
-                                                    tokens_of(family, now, provider.habits.lifetime));
+  auto update =
+      co_await self->service_.seal_tokens(*row, row->generation + 1, tokens_of(family, now, provider.habits.lifetime));
   if (!update) co_return;
   std::optional<OutboxItem> replaced;
   if (row->status != Status::reauth_required) {
-    replaced = OutboxItem{.id = 0, .kind = OutboxKind::revoke_replaced, .connection = row->id,
-                          .registration = row->registration, .tenant = row->tenant, .realm = row->realm,
-                          .generation = row->generation, .tokens = row->tokens, .tries = 0, .next_try_at = now,
-                          .created_at = now, .last_error = {}};
+    replaced = OutboxItem{.id = 0,
+                          .kind = OutboxKind::revoke_replaced,
+                          .connection = row->id,
+                          .registration = row->registration,
+                          .tenant = row->tenant,
+                          .realm = row->realm,
+                          .generation = row->generation,
+                          .tokens = row->tokens,
+                          .tries = 0,
+                          .next_try_at = now,
+                          .created_at = now,
+                          .last_error = {}};
   }
   Event event;
   event.at = now;
@@ -175,8 +183,7 @@ Task<void> Node::connect_once(Node* self, std::string connection) {
   row.tenant = TenantId{"acme"};
   row.realm = RealmId{"realm of " + connection};
   row.created_at = row.updated_at = self->clock_.now();
-  auto update =
-      co_await self->service_.seal_tokens(row, 1, tokens_of(family, self->clock_.now(), provider.habits.lifetime));
+  auto update = co_await self->service_.seal_tokens(row, 1, tokens_of(family, self->clock_.now(), provider.habits.lifetime));
   if (!update) throw std::logic_error(update.error().message);
   row.tokens = update->tokens;
   row.access_expires_at = update->access_expires_at;

@@ -85,9 +85,10 @@ void Oracle::check_right_to_send(const Flight& flight, const Connection& row, Ti
   }
   if (provider_.habits.rotation == Rotation::never) return;
   const auto attempts = at_once(raw_.unresolved_attempts(1000));
-  const bool written = attempts && std::ranges::any_of(*attempts, [&](const Attempt& attempt) {
-    return attempt.connection == row.id && attempt.generation == row.generation && attempt.fence == row.lease.fence;
-  });
+  const bool written =
+      attempts && std::ranges::any_of(*attempts, [&](const Attempt& attempt) {
+        return attempt.connection == row.id && attempt.generation == row.generation && attempt.fence == row.lease.fence;
+      });
   if (!written) violated("I6", flight.owner + " sends for " + row.id.str() + " without a durable attempt");
 }
 
@@ -141,12 +142,16 @@ void Oracle::claimed(const Connection& before, const Claim& claim, const std::op
     violated("I1", "the lease of " + before.id.str() + " was taken while " + lease.owner + " held it");
   }
   if (claim.connection.lease.fence <= lease.fence) violated("I3", "a claim of " + before.id.str() + " got an old fence");
+  world_.note(claim.connection.lease.owner,
+              "claims " + before.id.str() + " with fence " + std::to_string(claim.connection.lease.fence));
   Watched& watched = watched_[before.id.str()];
   watched.attempt = attempt ? ClaimedAttempt{attempt->id, claim.connection.lease.fence} : ClaimedAttempt{};
 }
 
 void Oracle::fenced(std::string_view operation, const Connection& before, Fence fence, std::optional<Generation> expected) {
   const bool current = !before.lease.owner.empty() && before.lease.fence == fence;
+  if (operation != "renew")
+    world_.note("store", std::string{operation} + ' ' + before.id.str() + " frees fence " + std::to_string(fence));
   if (current && (!expected || *expected == before.generation)) return;
   violated("I3", std::string{operation} + " with fence " + std::to_string(fence) + " changed " + before.id.str() +
                      ", whose fence is " + std::to_string(before.lease.fence) + " of \"" + before.lease.owner + '"');
@@ -166,8 +171,7 @@ void Oracle::answer_kept(const AttemptId& attempt) {
 void Oracle::remember_durable(const Connection& after) {
   Watched& watched = watched_[after.id.str()];
   if (watched.durable.contains(after.generation) || after.tokens.access_token.empty()) return;
-  const auto opened =
-      at_once(vault_.open(place_of(after, "access_token", after.generation), after.tokens.access_token));
+  const auto opened = at_once(vault_.open(place_of(after, "access_token", after.generation), after.tokens.access_token));
   if (!opened) return violated("I2", "the access token of " + after.id.str() + " in the store cannot be opened");
   std::string access{opened->reveal()};
   Mint* mint = provider_.mint_of(access);
@@ -193,7 +197,10 @@ void Oracle::written(std::string_view operation, const Connection& before, Time 
   }
   if (after.status == before.status) return;
   world_.note("store", after.id.str() + " is " + std::string{to_string(after.status)} + ": " + after.reason);
-  if (after.status == Status::reauth_required) check_reauth(after, at);
+  if (after.status == Status::reauth_required) {
+    if (Family* family = watched_[after.id.str()].family) family->given_up = world_.steady();
+    check_reauth(after, at);
+  }
   if (after.status == Status::quarantined) {
     violated("I6", after.id.str() + " is quarantined, though no answer was ambiguous for a week: " + after.reason);
   }
@@ -218,6 +225,11 @@ void Oracle::revocation_stored(const std::string& connection) {
 void Oracle::revocation_answered(const std::string& connection, const std::string& owner) {
   if (!watched_[connection].revoking) revocation_stored(connection);
   watched_[connection].told_revoked.emplace(owner, world_.steady());
+}
+
+void Oracle::stopped(const std::string& owner, Duration length) {
+  ++counters.freezes;
+  stops_[owner].emplace_back(world_.steady(), world_.steady() + length);
 }
 
 void Oracle::row_refused(const std::string& owner) { refused_[owner] = world_.steady(); }

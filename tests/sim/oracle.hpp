@@ -1,5 +1,5 @@
-// Watches from outside the engine: what is sent, what the store holds, what callers are given, what the provider knows. Names
-// the first invariant that is violated and stops the world.
+// Watches from outside the engine: what is sent, what the store holds, what callers are given, what the provider knows.
+// Names the first invariant that is violated and stops the world.
 #pragma once
 
 #include <map>
@@ -50,6 +50,7 @@ class Oracle {
   void forced(const std::string& connection);
   void revocation_stored(const std::string& connection);
   void revocation_answered(const std::string& connection, const std::string& owner);
+  void stopped(const std::string& owner, Duration length);
   void row_refused(const std::string& owner);  // the store did not answer what a connection is like
   void died(const std::string& owner);
   void jumped();
@@ -81,7 +82,7 @@ class Oracle {
     std::map<Generation, std::string> durable;  // access tokens by generation
     ClaimedAttempt attempt;
     std::optional<Duration> forced;
-    std::optional<Duration> revoking;  // durable since
+    std::optional<Duration> revoking;              // durable since
     std::map<std::string, Duration> told_revoked;  // processes that were answered, and when
   };
 
@@ -92,6 +93,7 @@ class Oracle {
   void check_reauth(const Connection& after, Time at);
   void remember_durable(const Connection& after);
   void judge_active(const Connection& row, const Family& family);
+  [[nodiscard]] bool was_stopped_with(const Family& family, const Mint& mint) const;
   [[nodiscard]] bool is_lost_by_nature(const Family& family, const Mint& mint) const;
   [[nodiscard]] bool is_answer_lost(const Family& family) const;
 
@@ -105,6 +107,7 @@ class Oracle {
   std::map<std::string, Watched> watched_;
   std::map<std::string, std::size_t> flight_of_attempt_;
   std::map<const Family*, int> terminals_;  // refusals that were read since the last success
+  std::map<std::string, std::vector<std::pair<Duration, Duration>>> stops_;
   std::map<std::string, Duration> dead_, refused_;
   std::optional<Duration> last_jump_;
 };

@@ -58,8 +58,8 @@ const Mint& SimProvider::mint(Family& family, bool rotate) {
 
 HttpResponse SimProvider::answer(const Mint& mint) const {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(mint.expires - mint.at).count();
-  std::string body = R"({"token_type":"bearer","access_token":")" + mint.access + R"(","expires_in":)" +
-                     std::to_string(seconds);
+  std::string body =
+      R"({"token_type":"bearer","access_token":")" + mint.access + R"(","expires_in":)" + std::to_string(seconds);
   if (habits.rotation != Rotation::never) body += R"(,"refresh_token":")" + mint.refresh + '"';
   return json_answer(200, body + '}');
 }

@@ -1,5 +1,5 @@
-// An authorization server that knows the truth: every family of tokens, what it minted and when, what is superseded and since
-// when, whether the grant lives and if not, why. It never misbehaves; the network in front of it does (transport.hpp).
+// An authorization server that knows the truth: every family of tokens, what it minted and when, what is superseded and
+// since when, whether the grant lives and if not, why. It never misbehaves; the network in front of it does (transport.hpp).
 #pragma once
 
 #include <deque>
@@ -19,11 +19,11 @@ namespace evergrant::sim {
 struct Habits {
   Rotation rotation = Rotation::always_with_grace;
   Duration grace = std::chrono::minutes{30};
-  bool reuse_kills = true;              // a superseded token beyond its grace ends the family (else it is only refused)
-  bool replay_gives_same = false;       // a replay gives the current refresh token, not one more
-  bool kills_old_access = false;        // a refresh ends the access tokens before it (REF-16)
-  bool revokes_by_superseded = false;   // the revocation endpoint knows superseded tokens
-  double rotates = 0.3;                 // share of refreshes that rotate, for `sometimes`
+  bool reuse_kills = true;             // a superseded token beyond its grace ends the family (else it is only refused)
+  bool replay_gives_same = false;      // a replay gives the current refresh token, not one more
+  bool kills_old_access = false;       // a refresh ends the access tokens before it (REF-16)
+  bool revokes_by_superseded = false;  // the revocation endpoint knows superseded tokens
+  double rotates = 0.3;                // share of refreshes that rotate, for `sometimes`
   Duration lifetime = std::chrono::minutes{10};
 };
 
@@ -33,9 +33,9 @@ struct Mint {
   Duration at{0};
   Duration expires{0};
   bool rotated = false;
-  std::string reader;             // the process that has read the answer
-  std::optional<Duration> kept;   // since when the store has it
-  bool revoked = false;  // the access token
+  std::string reader;            // the process that has read the answer
+  std::optional<Duration> kept;  // since when the store has it
+  bool revoked = false;          // the access token
 };
 
 struct Family {
@@ -44,9 +44,10 @@ struct Family {
   bool alive = true;
   std::string end;  // why it ended
   Duration ended{0};
-  bool flapped = false;  // the network said invalid_grant once though it lived
-  bool jumped = false;   // a clock jumped while a request of it was under way
-  bool stored = false;   // the connection had it, or has it
+  std::optional<Duration> given_up;  // since when the connection is reauth_required
+  bool flapped = false;              // the network said invalid_grant once though it lived
+  bool jumped = false;               // a clock jumped while a request of it was under way
+  bool stored = false;               // the connection had it, or has it
   std::string refresh;
   std::map<std::string, Duration> superseded;  // since when
   std::vector<Mint> mints;

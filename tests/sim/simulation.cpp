@@ -46,8 +46,8 @@ RefreshOptions engine_options() {
 }  // namespace
 
 Simulation::Scenario Simulation::draw(Dice& dice) {
-  constexpr std::array rotations{Rotation::always_strict, Rotation::always_strict, Rotation::always_with_grace,
-                                 Rotation::always_with_grace, Rotation::sometimes, Rotation::never,
+  constexpr std::array rotations{Rotation::always_strict,     Rotation::always_strict, Rotation::always_with_grace,
+                                 Rotation::always_with_grace, Rotation::sometimes,     Rotation::never,
                                  Rotation::self_refresh};
   Scenario scenario;
   Habits& habits = scenario.habits;
@@ -131,8 +131,7 @@ Simulation::~Simulation() {
 
 void Simulation::start_node(std::size_t slot) {
   const Duration skew = scenario_.nodes > 1 ? Duration{static_cast<std::int64_t>(slot) * 700} : Duration{0};
-  nodes_[slot] =
-      std::make_unique<Node>(surroundings_, "node-" + std::to_string(++started_), clock_offset_ + skew);
+  nodes_[slot] = std::make_unique<Node>(surroundings_, "node-" + std::to_string(++started_), clock_offset_ + skew);
 }
 
 Task<void> Simulation::start_later(Simulation* self, std::size_t slot, Duration after) {
@@ -218,6 +217,7 @@ Task<void> Simulation::drive_calmly(Simulation* self, Duration until) {
 
 void Simulation::calm_down() {
   weather_ = Weather::calm();
+  if (clock_offset_ != Duration{0}) oracle_.jumped();
   clock_offset_ = Duration{0};
   for (auto& node : nodes_) {
     if (node) node->clock().offset = Duration{0};

@@ -5,18 +5,30 @@
 
 namespace evergrant::sim {
 
-// The new refresh token was in an answer that no process lived to keep: then nobody on our side knows it. One that was read
-// before the family ended, by a process that lives, had to be kept.
+// The process that should have kept the answer was stopped while others went on.
+bool Oracle::was_stopped_with(const Family& family, const Mint& mint) const {
+  Duration until = world_.steady();
+  if (mint.kept) until = *mint.kept;
+  if (!family.alive) until = std::min(until, family.ended);
+  if (family.given_up) until = std::min(until, *family.given_up);
+  return std::ranges::any_of(stops_, [&](const auto& of_process) {
+    return (mint.reader.empty() || mint.reader == of_process.first) &&
+           std::ranges::any_of(of_process.second,
+                               [&](const auto& stop) { return stop.first <= until && stop.second >= mint.at; });
+  });
+}
+
+// The new refresh token was in an answer that no process lived to keep in time: then nobody on our side knows it.
 bool Oracle::is_lost_by_nature(const Family& family, const Mint& mint) const {
-  if (mint.kept && (family.alive || *mint.kept <= family.ended)) return false;
+  const bool in_time = mint.kept && (family.alive || *mint.kept <= family.ended);
+  if (in_time) return false;
   const bool reader_lives = !mint.reader.empty() && !dead_.contains(mint.reader);
-  return !reader_lives || (mint.kept && !family.alive);
+  return !reader_lives || was_stopped_with(family, mint);
 }
 
 bool Oracle::is_answer_lost(const Family& family) const {
-  return std::ranges::any_of(family.mints, [&](const Mint& mint) {
-    return mint.rotated && is_lost_by_nature(family, mint);
-  });
+  return std::ranges::any_of(family.mints,
+                             [&](const Mint& mint) { return mint.rotated && is_lost_by_nature(family, mint); });
 }
 
 std::optional<std::string> Oracle::excuse(const Family& family) const {
@@ -40,8 +52,7 @@ void Oracle::judge_active(const Connection& row, const Family& family) {
   if (durable == watched_[row.id.str()].durable.end() || !provider_.accepts(durable->second)) {
     return violated("lost", name + " is active with an access token that the provider does not accept");
   }
-  const auto refresh =
-      at_once(vault_.open(place_of(row, "refresh_token", row.generation), row.tokens.refresh_token));
+  const auto refresh = at_once(vault_.open(place_of(row, "refresh_token", row.generation), row.tokens.refresh_token));
   if (!refresh || !provider_.honours(family, std::string{refresh->reveal()})) {
     violated("lost", name + " is active with a refresh token that the provider does not honour");
   }
@@ -82,7 +93,8 @@ void Oracle::judge_families() {
     const bool is_current = watched_[family.connection].family == &family;
     const bool ended = current.status == Status::revoked || current.status == Status::revoking;
     if (is_current && !ended) continue;
-    const bool unknown = std::ranges::any_of(family.mints, [&](const Mint& mint) { return is_lost_by_nature(family, mint); });
+    const bool unknown =
+        std::ranges::any_of(family.mints, [&](const Mint& mint) { return is_lost_by_nature(family, mint); });
     if (unknown || family.flapped) continue;
     violated("I5", family.name() + " was " + (is_current ? "revoked" : "replaced") + ", and its tokens live on");
   }

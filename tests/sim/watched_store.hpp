@@ -69,8 +69,7 @@ class WatchedStore final : public test::FaultyStore {
   Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update, std::optional<OutboxItem> replaced,
                            Event event) override {
     const Connection before = look(id);
-    auto stored =
-        co_await FaultyStore::reconnect(id, expected, std::move(update), std::move(replaced), std::move(event));
+    auto stored = co_await FaultyStore::reconnect(id, expected, std::move(update), std::move(replaced), std::move(event));
     oracle_.written("reconnect", before, {});
     co_return stored;
   }

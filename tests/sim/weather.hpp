@@ -1,5 +1,5 @@
-// What goes wrong, how often, and for how long: drawn once per seed. A kind of fault that a seed does not have lets the others
-// show what they do alone.
+// What goes wrong, how often, and for how long: drawn once per seed. A kind of fault that a seed does not have lets the
+// others show what they do alone.
 #pragma once
 
 #include "sim/world.hpp"
