@@ -1,4 +1,4 @@
-// sim [--seeds N] [--from S] [--verbose] [--twice]   runs seeds S … S+N-1; stops at the first violation
+// sim [--seeds N] [--from S] [--verbose] [--twice] [--escrow]   runs seeds S … S+N-1; stops at the first violation
 // sim --trace SEED                                   one seed, every line of it
 // sim --break NAME [--seeds N] [--from S]            with a rule broken on purpose: good only if the oracle names it
 // sim --year [CONNECTIONS]                           a year of many connections with few faults
@@ -14,9 +14,6 @@
 #include "sim/simulation.hpp"
 #include "sim/year.hpp"
 
-// A simulated power cut abandons what was under way, as a real one does: that is no leak.
-extern "C" int __lsan_is_turned_off() { return 1; }
-
 namespace evergrant::sim {
 namespace {
 
@@ -25,6 +22,7 @@ struct Arguments {
   std::uint64_t from = 1;
   bool verbose = false;
   bool twice = false;
+  bool escrow = false;
   std::optional<std::uint64_t> trace;
   std::optional<BreakageName> broken;
   std::optional<std::uint64_t> year;
@@ -53,6 +51,8 @@ std::optional<Arguments> parse(std::span<char*> words) {
       arguments.verbose = true;
     } else if (word == "--twice") {
       arguments.twice = true;
+    } else if (word == "--escrow") {
+      arguments.escrow = true;
     } else if (word == "--year") {
       const auto connections = number(value);
       if (connections) ++i;
@@ -80,7 +80,8 @@ std::optional<Arguments> parse(std::span<char*> words) {
 
 int usage() {
   std::fputs(
-      "sim [--seeds N] [--from S] [--verbose] [--twice] | --trace SEED | --break NAME [--seeds N] | --year [CONNECTIONS]\n"
+      "sim [--seeds N] [--from S] [--verbose] [--twice] [--escrow] | --trace SEED | --break NAME [--seeds N] | --year "
+      "[CONNECTIONS]\n"
       "NAME is one of:",
       stderr);
   for (const BreakageName& one : breakages) std::fprintf(stderr, " %s", std::string{one.name}.c_str());
@@ -101,8 +102,7 @@ void report(std::uint64_t seed, const Outcome& outcome, const SimOptions& option
   for (const BreakageName& one : breakages) {
     if (one.breakage == options.breakage) broken = " --break " + std::string{one.name};
   }
-  std::printf("reproduce: ./test sim -- --trace %llu%s   (or build/<preset>/tests/sim/sim --trace %llu%s)\n",
-              static_cast<unsigned long long>(seed), broken.c_str(), static_cast<unsigned long long>(seed), broken.c_str());
+  std::printf("reproduce: ./test sim --trace %llu%s\n", static_cast<unsigned long long>(seed), broken.c_str());
 }
 
 void add(Counters& sum, const Counters& one) {
@@ -128,7 +128,7 @@ void print(const char* what, const Counters& counters) {
 }
 
 int run_seeds(const Arguments& arguments) {
-  const SimOptions options;
+  const SimOptions options{.escrow = arguments.escrow};
   Counters sum;
   for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
     const Outcome outcome = run(seed, options);
@@ -170,7 +170,8 @@ int run_broken(const Arguments& arguments) {
 }
 
 int run_traced(const Arguments& arguments) {
-  const SimOptions options{.trace = true, .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none};
+  const SimOptions options{
+      .trace = true, .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none, .escrow = arguments.escrow};
   const Outcome outcome = run(*arguments.trace, options);
   std::printf("%s\n%llu steps, hash %016llx\n", outcome.scenario.c_str(), static_cast<unsigned long long>(outcome.steps),
               static_cast<unsigned long long>(outcome.hash));

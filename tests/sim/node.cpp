@@ -97,6 +97,7 @@ Task<Node::Interference> Node::interfere(Node* self, std::string operation, Mome
   const bool away = before && weather.store_away_until > network.world.steady();
   if (!away && !dice.chance(before ? weather.store_fails : weather.store_loses_answer)) co_return Interference::none;
   ++network.oracle.counters.faults;
+  if (before && operation == "keep_answer") network.oracle.keep_refused(self->name());
   if (operation == "connection") network.oracle.row_refused(self->name());
   network.world.note(self->name(), (before ? "store refuses " : "answer lost of ") + operation);
   co_return Interference::fail;

@@ -232,6 +232,15 @@ void Oracle::stopped(const std::string& owner, Duration length) {
   stops_[owner].emplace_back(world_.steady(), world_.steady() + length);
 }
 
+void Oracle::keep_refused(const std::string& owner) {
+  for (const Flight& flight : flights_) {
+    if (flight.owner != owner || flight.family == nullptr) continue;
+    for (Mint& mint : flight.family->mints) {
+      if (mint.reader == owner && !mint.kept) mint.keep_refused = true;
+    }
+  }
+}
+
 void Oracle::row_refused(const std::string& owner) { refused_[owner] = world_.steady(); }
 
 void Oracle::died(const std::string& owner) {

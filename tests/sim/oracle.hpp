@@ -32,6 +32,8 @@ class Oracle {
   void violated(std::string invariant, std::string detail);
   [[nodiscard]] const std::optional<Violation>& violation() const noexcept { return violation_; }
   Counters counters;
+  // Answers that the store refuses survive the process. Off until the engine writes them to a file of its own.
+  bool escrow = false;
 
   // The network tells of token requests: sent by a process, done with at the provider, read by the process. The number names
   // the request.
@@ -51,6 +53,7 @@ class Oracle {
   void revocation_stored(const std::string& connection);
   void revocation_answered(const std::string& connection, const std::string& owner);
   void stopped(const std::string& owner, Duration length);
+  void keep_refused(const std::string& owner);
   void row_refused(const std::string& owner);  // the store did not answer what a connection is like
   void died(const std::string& owner);
   void jumped();

@@ -35,6 +35,7 @@ struct Mint {
   bool rotated = false;
   std::string reader;            // the process that has read the answer
   std::optional<Duration> kept;  // since when the store has it
+  bool keep_refused = false;     // the store refused it at least once
   bool revoked = false;          // the access token
 };
 

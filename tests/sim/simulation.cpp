@@ -118,6 +118,7 @@ Simulation::Simulation(std::uint64_t seed, const SimOptions& options)
       network_{world_, world_.make_executor("internet"), weather_, provider_, oracle_, options.breakage},
       surroundings_{network_, watched_, *kek_, registrations_, *log_, engine_options()},
       nodes_(static_cast<std::size_t>(scenario_.nodes)) {
+  oracle_.escrow = options.escrow;
   world_.attention = [this] { bury(); };
   for (int i = 1; i <= scenario_.connections; ++i) connections_.push_back("con_" + std::to_string(i));
 }
@@ -125,7 +126,13 @@ Simulation::Simulation(std::uint64_t seed, const SimOptions& options)
 // What is under way ends here, as if the power went.
 Simulation::~Simulation() {
   for (auto& node : nodes_) {
-    if (node) node->executor().kill();
+    if (!node) continue;
+    node->executor().kill();
+    node->executor().drop_tasks();
+  }
+  for (SimExecutor* executor : {&driver_, &network_.internet}) {
+    executor->kill();
+    executor->drop_tasks();
   }
 }
 
@@ -142,6 +149,7 @@ Task<void> Simulation::start_later(Simulation* self, std::size_t slot, Duration 
 void Simulation::bury() {
   for (std::size_t slot = 0; slot < nodes_.size(); ++slot) {
     if (!nodes_[slot] || !nodes_[slot]->dead()) continue;
+    nodes_[slot]->executor().drop_tasks();
     nodes_[slot].reset();
     spawn(driver_, start_later(this, slot, world_.dice.between(100ms, 40s)));  // ends with the start
   }

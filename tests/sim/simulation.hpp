@@ -16,6 +16,7 @@ namespace evergrant::sim {
 struct SimOptions {
   bool trace = false;  // print every line
   Breakage breakage = Breakage::none;
+  bool escrow = false;  // as Oracle::escrow
 };
 
 struct Outcome {

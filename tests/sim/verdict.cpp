@@ -21,7 +21,7 @@ bool Oracle::was_stopped_with(const Family& family, const Mint& mint) const {
 // The new refresh token was in an answer that no process lived to keep in time: then nobody on our side knows it.
 bool Oracle::is_lost_by_nature(const Family& family, const Mint& mint) const {
   const bool in_time = mint.kept && (family.alive || *mint.kept <= family.ended);
-  if (in_time) return false;
+  if (in_time || (escrow && mint.keep_refused)) return false;
   const bool reader_lives = !mint.reader.empty() && !dead_.contains(mint.reader);
   return !reader_lives || was_stopped_with(family, mint);
 }

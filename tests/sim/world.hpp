@@ -1,6 +1,6 @@
 // Virtual time for several processes on one thread. Each has an executor of its own; whose work comes next is drawn, so that
 // a seed is one interleaving. An executor can stop for a while (SIGSTOP) or for good (the process dies: what it had under
-// way is never resumed, and its coroutine frames are abandoned as a power cut abandons them).
+// way is never resumed).
 #pragma once
 
 #include <deque>

@@ -177,6 +177,7 @@ int run_year(std::uint64_t connections) {
   it->world.run_until(year);
   const Losses losses = count_losses(*it);
   it->executor.kill();
+  it->executor.drop_tasks();
   const double took = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
   std::printf(
       "a year of %llu connections, %llu of them read once a day: %d token requests in %.1f s of CPU; %d ended, %d not "
