@@ -14,7 +14,7 @@ enum class Breakage : std::uint8_t {
   none,
   duplicate_sends,       // the network sends each token request twice
   unfenced_lease,        // the store gives a lease that another still holds
-  unfenced_commit,       // the store takes a commit whatever its fence
+  unfenced_writes,       // the store takes a commit or a renewal whatever its fence
   lost_commit,           // the store says that it has committed, and has not
   no_attempt,            // the store leaves the attempt out
   forgotten_attempt,     // the store does not tell of the attempt that is unresolved
@@ -32,7 +32,7 @@ struct BreakageName {
 inline constexpr std::array breakages{
     BreakageName{Breakage::duplicate_sends, "duplicate_sends", "I1"},
     BreakageName{Breakage::unfenced_lease, "unfenced_lease", "I1"},
-    BreakageName{Breakage::unfenced_commit, "unfenced_commit", "I3"},
+    BreakageName{Breakage::unfenced_writes, "unfenced_writes", "I3"},
     BreakageName{Breakage::lost_commit, "lost_commit", "I2"},
     BreakageName{Breakage::no_attempt, "no_attempt", "I6"},
     BreakageName{Breakage::forgotten_attempt, "forgotten_attempt", "I6"},
@@ -57,12 +57,23 @@ class BrokenStore final : public test::FaultyStore {
   }
   Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override {
     if (breakage_ == Breakage::lost_commit) co_return Result<>{};
-    if (breakage_ == Breakage::unfenced_commit) {
+    if (breakage_ == Breakage::unfenced_writes) {
       const auto row = co_await inner_.connection(id);
-      if (row) fence = row->lease.fence;
+      if (row) {
+        fence = row->lease.fence;
+        expected = row->generation;
+      }
     }
     auto committed = co_await FaultyStore::commit(std::move(id), fence, expected, std::move(update), std::move(event));
     co_return committed;
+  }
+  Task<Result<>> renew(ConnectionId id, Fence fence, Time until) override {
+    if (breakage_ == Breakage::unfenced_writes) {
+      const auto row = co_await inner_.connection(id);
+      if (row) fence = row->lease.fence;
+    }
+    auto renewed = co_await FaultyStore::renew(std::move(id), fence, until);
+    co_return renewed;
   }
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override {
     if (breakage_ == Breakage::dropped_answer) co_return Result<>{};
