@@ -53,17 +53,20 @@ class Refresher {
   Task<Result<TokenSet>> open_all(const Connection& source);
   Task<std::optional<Result<>>> settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish);
   Task<Result<>> hold_back(HeldGrant& held, Recovery recovery, const Attempt& unresolved);
+  Task<Result<>> leave_unsent(HeldGrant& held);
   Task<Result<>> send(HeldGrant& held, std::string url, GatePass pass);
   Task<Result<>> conclude(HeldGrant& held, Verdict verdict);
   Task<Result<>> accept(HeldGrant& held, Verdict verdict);
   Task<Result<>> give_up(HeldGrant& held, Verdict verdict);
   Task<Result<>> record(HeldGrant& held, FailureDecision decision, Verdict verdict, bool keep_attempt);
+  void remember_failure(const HeldGrant& held, const FailureDecision& decision, bool is_ours, TokenCache::Ticket ticket);
   Task<Result<>> complete(const HeldGrant& held, TokenSet& tokens, AnswerNote& note);
   enum class Identity : std::uint8_t { confirmed, unknown, other };
   Task<Identity> check_identity(const HeldGrant& held, const TokenSet& tokens);
   Task<Result<>> quarantine(HeldGrant& held, TokenSet tokens, AnswerNote note);
   Task<void> release(const HeldGrant& held);
   Task<Result<>> recover_kept(Connection row, const Registration& registration, Attempt attempt);
+  Task<Result<bool>> is_open(AttemptId id);
   Task<void> end_kept(const Attempt& attempt, Connection row);
 
   Store& store_;

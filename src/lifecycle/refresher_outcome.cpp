@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int record_tries = 4;
+constexpr Duration answer_may_come = 15min;  // to a process that was stopped meanwhile
+constexpr int attempts_at_once = 10'000;     // as the recovery pass lists them
 constexpr Duration first_record_retry = 100ms;
 // On a refresh the ID token only has to be about the same person; a clock that is off must not put a fleet on hold.
 constexpr Duration refreshed_id_token_leeway = 10min;
@@ -164,26 +166,34 @@ Task<Result<>> Refresher::give_up(HeldGrant& held, Verdict verdict) {
 Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verdict verdict, bool keep_attempt) {
   const Event event = failed_event(held.row, decision, verdict, clock_.now());
   const auto ticket = cache_.ticket(held.row.id);
+  bool is_recorded = false;
   Errc code = Errc::store_unavailable;
-  for (int tries = 1; code == Errc::store_unavailable && tries <= record_tries; ++tries) {
+  for (int tries = 1; !is_recorded && code == Errc::store_unavailable && tries <= record_tries; ++tries) {
     if (tries > 1) co_await delay(backoff_ceiling(tries - 1, first_record_retry, 1s));
     const auto recorded =
         co_await store_.record_failure(held.row.id, held.row.lease.fence, decision.failure, decision.status, decision.reason,
                                        decision.next_due_at, keep_attempt, event);
-    if (recorded) break;
+    is_recorded = recorded.has_value();
+    if (is_recorded) break;
     code = recorded.error().code;
     log_.warning("failure_not_recorded", {{"connection", held.row.id.str()}, {"code", to_string(code)}});
   }
+  remember_failure(held, decision, is_recorded || code == Errc::store_unavailable, ticket);
+  co_return std::unexpected(error_of(held.row, decision, verdict));
+}
+
+// What readers see of it. Once the lease is lost the row is somebody else's: revoked, it may be, and what was read at the
+// claim must not come back. Where the store said nothing, an entry that is gone was forgotten for a reason.
+void Refresher::remember_failure(const HeldGrant& held, const FailureDecision& decision, bool is_ours,
+                                 TokenCache::Ticket ticket) {
+  const CachedTokenPtr known = cache_.find(held.row.id);
+  if (!is_ours || decision.status != Status::active) return cache_.forget(held.row.id);
+  if (!known) return;
   Connection row = held.row;
   row.status = decision.status;
   row.failure = decision.failure;
   row.next_due_at = decision.next_due_at;
-  if (row.status == Status::active) {
-    cache_.put(std::make_shared<CachedToken>(row, held.registration, clock_.now()), ticket);
-  } else {
-    cache_.forget(row.id);
-  }
-  co_return std::unexpected(error_of(held.row, decision, verdict));
+  cache_.put(std::make_shared<CachedToken>(row, held.registration, known->loaded_at), ticket);
 }
 
 // The attempt stays unresolved: strict rotation, and the access token still lives; or nobody knows any more.
@@ -222,7 +232,12 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   const auto row = co_await store_.connection(attempt.connection);
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
   if (!row || row->status == Status::revoking || row->status == Status::revoked || row->generation > attempt.generation) {
-    if (row) co_await end_kept(attempt, *row);
+    // Its answer may still come, and must find where to be kept: the tokens in it are revoked then (I5).
+    const bool is_under_way = attempt.answer.empty() && clock_.now() - attempt.sent_at < answer_may_come;
+    if (row && is_under_way) co_return Result<>{};
+    const auto open = co_await is_open(attempt.id);
+    if (!open) co_return std::unexpected(open.error());
+    if (row && *open) co_await end_kept(attempt, *row);
     auto ended = co_await store_.end_attempt(attempt.id);
     co_return ended;
   }
@@ -239,6 +254,14 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   co_return outcome;
 }
 
+// The attempt was listed before the row was read. A commit ends what it settles in its own transaction: one that is listed
+// no more was committed meanwhile, and its tokens are the connection's own.
+Task<Result<bool>> Refresher::is_open(AttemptId id) {
+  const auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
+  if (!attempts) co_return std::unexpected(attempts.error());
+  co_return std::ranges::find(*attempts, id, &Attempt::id) != attempts->end();
+}
+
 // Nothing is sent for a kept answer, so no gate of the registration holds it up.
 Task<Result<>> Refresher::recover_kept(Connection row, const Registration& registration, Attempt attempt) {
   const Time now = clock_.now();
@@ -247,7 +270,7 @@ Task<Result<>> Refresher::recover_kept(Connection row, const Registration& regis
   const Fence fence = claimed->connection.lease.fence;
   HeldGrant held{.row = claimed->connection,
                  .registration = registration,
-                 .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, options_.lease},
+                 .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
                  .attempt = attempt.id,
                  .attempt_fence = attempt.fence,
                  .older_unresolved = true,

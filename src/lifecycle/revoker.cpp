@@ -100,6 +100,7 @@ struct Revoker::Impl {
 
   Task<Result<Connection>> revoke(RevokeRequest request) {
     auto connection = co_await parts.store.connection(request.connection);
+    if (connection && connection->status == Status::revoked) tokens.forget(request.connection);  // another process did it
     if (!connection || connection->status == Status::revoked) co_return connection;
     auto shared = co_await is_shared(*connection);
     if (!shared) co_return std::unexpected(shared.error());

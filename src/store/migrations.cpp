@@ -197,7 +197,13 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 )sql";
 
-constexpr std::array<const char*, 1> steps{connections};
+// Without the status in front, SQLite takes the index by status, reads every active row and sorts.
+constexpr const char* due_in_order = R"sql(
+DROP INDEX connections_due;
+CREATE INDEX connections_due ON connections (status, next_due_at, id);
+)sql";
+
+constexpr std::array<const char*, 2> steps{connections, due_in_order};
 
 }  // namespace
 

@@ -124,7 +124,8 @@ Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expe
                   event = std::move(event)](Database& database) -> Result<> {
     if (auto keys = check_keys(database, update.tokens); !keys) return keys;
     if (store_token_set(database, id, fence, expected, update) == 1) {
-      database.execute("DELETE FROM attempts WHERE connection = ? AND generation <= ?", id, expected);
+      // Those of older generations were left behind by a reconnect: what they hold is still to be revoked.
+      database.execute("DELETE FROM attempts WHERE connection = ? AND generation = ?", id, expected);
       insert_event(database, event);
       return {};
     }
@@ -154,7 +155,9 @@ Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure
     if (!keep_attempt && status == Status::active) {
       database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
     } else if (!keep_attempt) {
-      database.execute("DELETE FROM attempts WHERE connection = ?", id);
+      database.execute(
+          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)", id,
+          id);
     }
     insert_event(database, event);
     return {};

@@ -190,12 +190,12 @@ class Store {
   // Step 4, first half. `fence` is the attempt's own. Allowed even while the connection is revoking (I5: the token must be
   // revoked too). Errors: stale.
   virtual Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) = 0;
-  // Step 5: new token set, generation + 1, lease and failure cleared, all attempts of older generations ended; only if fence
+  // Step 5: new token set, generation + 1, lease and failure cleared, all attempts of that generation ended; only if fence
   // and generation are current and the status is active (or quarantined: it stays so, but no rotated token is thrown away).
   // Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
   virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) = 0;
   // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with
-  // reason. Errors: stale. With `keep_attempt` false and a status other than active, every attempt of the connection ends.
+  // reason. Errors: stale. With `keep_attempt` false and a status other than active, every attempt of the generation ends.
   virtual Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
                                         std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
   // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.

@@ -18,10 +18,16 @@
 
 namespace evergrant::test {
 
-class FaultyStore final : public Store {
+class FaultyStore : public Store {
  public:
   using Hook = std::function<void()>;
   explicit FaultyStore(Store& inner) : inner_{inner} {}
+
+  // For simulations: asked twice about each operation, before it has any effect and after, and may wait each time.
+  enum class Moment : std::uint8_t { before, after };
+  enum class Interference : std::uint8_t { none, fail };  // `fail` after the effect loses the answer
+  using Interposer = std::function<Task<Interference>(std::string operation, Moment moment)>;
+  void interpose(Interposer interposer) { interposer_ = std::move(interposer); }
 
   // The next `times` calls of `operation` change nothing and answer `error`.
   void fail_next(const std::string& operation, int times = 1, Errc error = Errc::store_unavailable) {
@@ -306,6 +312,10 @@ class FaultyStore final : public Store {
       const Completion<bool> hold = *std::exchange(plan.hold, std::nullopt);
       co_await hold;
     }
+    if (interposer_) {
+      const Interference interference = co_await interposer_(operation, Moment::before);
+      if (interference == Interference::fail) co_return refused(operation);
+    }
     if (const Hook hook = plan.before) hook();  // a copy: a hook may replace itself
     if (must_fail(plan)) {
       const Errc code = all_fail_ || plan.always ? Errc::store_unavailable : plan.error;
@@ -313,6 +323,10 @@ class FaultyStore final : public Store {
     }
     Result<T> result = co_await std::move(task);
     if (const Hook hook = plan.after) hook();
+    if (interposer_) {
+      const Interference interference = co_await interposer_(operation, Moment::after);
+      if (interference == Interference::fail) co_return refused(operation);
+    }
     if (plan.lost_answers > 0) {
       --plan.lost_answers;
       co_return fail(Errc::store_unavailable, "The test lost the answer of " + operation + ".", "None: it is a test.");
@@ -320,7 +334,12 @@ class FaultyStore final : public Store {
     co_return result;
   }
 
+  static std::unexpected<Error> refused(const std::string& operation) {
+    return fail(Errc::store_unavailable, "The simulation lets " + operation + " fail.", "None: it is a test.");
+  }
+
   Store& inner_;
+  Interposer interposer_;
   std::map<std::string, Plan> plans_;
   bool all_fail_ = false;
 };

@@ -1,0 +1,147 @@
+// Races that the simulation (tests/sim) found, each reduced to its few steps.
+#include <gtest/gtest.h>
+
+#include "lifecycle/revoker.hpp"
+#include "support/refresh_bench.hpp"
+
+namespace evergrant::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class RefreshRaceTest : public RefreshBench {
+ protected:
+  RefreshRaceTest() {
+    profile(Rotation::always_strict);
+    connect("con_1");
+    let_pass(10min);
+  }
+
+  Engine& other() {
+    if (others.empty()) others.push_back(make_engine(&node().executor));
+    return *others.front();
+  }
+  void start_recovery_elsewhere() {
+    spawn(other().executor, other().service.run());  // ends with the engine
+    node().executor.run_until_idle();
+  }
+  std::shared_ptr<Reading> start_force() {
+    auto reading = std::make_shared<Reading>();
+    spawn(node().executor, read_into(node().service.refresh(ConnectionId{"con_1"}, std::nullopt, std::nullopt), reading));
+    node().executor.run_until_idle();
+    return reading;
+  }
+  // The customer consents again: a new grant under the same id.
+  void reconnect() {
+    const Connection before = row("con_1");
+    const auto [access, refresh] = provider->grant("again");
+    TokenSet tokens;
+    tokens.access_token = Secret{access};
+    tokens.refresh_token = Secret{refresh};
+    tokens.access_expires_at = clock.now() + provider->lifetime;
+    auto update = run(node().executor, node().service.seal_tokens(before, before.generation + 1, std::move(tokens)));
+    ASSERT_TRUE(update);
+    ASSERT_TRUE(run(elsewhere, sqlite->reconnect(before.id, before.generation, *update, std::nullopt, {})));
+    node().service.forget(before.id);
+  }
+  void revoke_here() {
+    ASSERT_TRUE(run(elsewhere, sqlite->begin_revocation(ConnectionId{"con_1"}, false, "a test", clock.now(), {})));
+  }
+
+  VirtualExecutor elsewhere{clock};
+};
+
+TEST_F(RefreshRaceTest, a_commit_that_overtakes_the_recovery_pass_of_another_process_is_not_taken_for_a_replaced_grant) {
+  const auto commit = node().store.hold_next("commit");
+  const auto refreshing = start_force();
+  const auto look = other().store.hold_next("connection");
+  start_recovery_elsewhere();  // has listed the attempt with its kept answer, and is about to read the row
+  commit.set(true);
+  node().executor.run_until_idle();
+  ASSERT_TRUE(refreshing->result && *refreshing->result);
+  look.set(true);
+  let_pass(2min);
+  EXPECT_TRUE(outbox("con_1").empty()) << "the connection's own tokens would be revoked";
+  EXPECT_EQ(open_attempts(), 0U);
+}
+
+TEST_F(RefreshRaceTest, a_failure_that_comes_after_a_revocation_brings_no_token_back) {
+  ASSERT_TRUE(read("con_1"));
+  const auto request = provider->hold_next_request();
+  const auto refreshing = start_force();
+  revoke_here();
+  node().service.forget(ConnectionId{"con_1"});
+  HttpResponse trouble;
+  trouble.status = 503;
+  provider->always = trouble;
+  request.set(true);
+  let_pass(5s);
+  ASSERT_TRUE(refreshing->result);
+  EXPECT_EQ(text(read("con_1")), "revoked");
+}
+
+TEST_F(RefreshRaceTest, tokens_that_come_after_a_reconnect_are_revoked_though_another_process_has_looked_meanwhile) {
+  const auto request = provider->hold_next_request();
+  start_force();
+  reconnect();
+  start_recovery_elsewhere();
+  request.set(true);
+  node().executor.run_until_idle();
+  let_pass(2min);
+  const auto waiting = outbox("con_1");
+  ASSERT_EQ(waiting.size(), 1U);
+  EXPECT_EQ(waiting.front().kind, OutboxKind::revoke_replaced);
+}
+
+TEST_F(RefreshRaceTest, tokens_that_come_after_a_reconnect_are_revoked_though_the_new_grant_was_refreshed_since) {
+  const auto request = provider->hold_next_request();
+  start_force();
+  reconnect();
+  request.set(true);
+  node().executor.run_until_idle();
+  let_pass(31s);
+  ASSERT_TRUE(force("con_1", 2));
+  ASSERT_EQ(row("con_1").generation, 3);
+  start_recovery_elsewhere();
+  let_pass(2min);
+  EXPECT_EQ(outbox("con_1").size(), 1U);
+}
+
+TEST_F(RefreshRaceTest, a_process_that_was_stopped_past_its_lease_sends_nothing_once_another_has_taken_over) {
+  node().store.after("claim", [this] {
+    clock.advance(2min);  // it was stopped: its timers have not seen that time
+    const Time now = clock.now();
+    ASSERT_TRUE(run(elsewhere, sqlite->claim(ConnectionId{"con_1"}, 1, "another", now, now + 1min, std::nullopt)));
+  });
+  start_force();
+  EXPECT_EQ(provider->token_requests, 0);
+  EXPECT_EQ(row("con_1").lease.owner, "another");
+  EXPECT_EQ(open_attempts(), 0U) << "what was not sent needs no resolution";
+}
+
+TEST_F(RefreshRaceTest, a_process_that_was_stopped_renews_its_lease_before_it_sends) {
+  node().store.after("claim", [this] { clock.advance(2min); });
+  const auto request = provider->hold_next_request();
+  start_force();
+  EXPECT_EQ(provider->token_requests, 1);
+  EXPECT_GT(row("con_1").lease.until, clock.now() + 30s);
+  request.set(true);
+  node().executor.run_until_idle();
+  EXPECT_EQ(row("con_1").generation, 2);
+}
+
+TEST_F(RefreshRaceTest, revoking_what_another_process_has_revoked_ends_local_use_too) {
+  ASSERT_TRUE(read("con_1"));
+  ASSERT_TRUE(node().service.read_now(ConnectionId{"con_1"}, {}));
+  revoke_here();
+  Revoker revoker{{node().executor, node().store, node().vault, node().directory, *provider, *registrations, clock, random,
+                   node().metrics, *log},
+                  node().service};
+  const auto revoked = run(node().executor, revoker.revoke({ConnectionId{"con_1"}, "a test", false}));
+  ASSERT_TRUE(revoked);
+  EXPECT_EQ(revoked->status, Status::revoked);
+  EXPECT_FALSE(node().service.read_now(ConnectionId{"con_1"}, {}));
+}
+
+}  // namespace
+}  // namespace evergrant::test
