@@ -197,7 +197,20 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 )sql";
 
-constexpr std::array<const char*, 1> steps{connections};
+// Registrations of which so many connections failed at once that state changes are held; and a way to the leases of one
+// owner, which holds only rows that are being refreshed.
+constexpr const char* holds = R"sql(
+CREATE TABLE holds (
+  registration TEXT NOT NULL PRIMARY KEY,
+  since BIGINT NOT NULL,
+  failed BIGINT NOT NULL,
+  refreshed BIGINT NOT NULL,
+  released_at BIGINT
+);
+CREATE INDEX connections_leased ON connections (lease_owner) WHERE lease_owner <> '';
+)sql";
+
+constexpr std::array<const char*, 2> steps{connections, holds};
 
 }  // namespace
 

@@ -81,8 +81,11 @@ class FaultyStore final : public Store {
   Task<Result<>> release(ConnectionId id, Fence fence) override {
     return pass("release", inner_.release(std::move(id), fence));
   }
+  Task<Result<std::int64_t>> free_leases(std::string owner) override {
+    return pass("free_leases", inner_.free_leases(std::move(owner)));
+  }
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override {
-    return pass("unresolved_attempts", inner_.unresolved_attempts(limit));
+    return pass("free_leases", "unresolved_attempts", inner_.unresolved_attempts(limit));
   }
   Task<Result<>> end_attempt(AttemptId attempt) override {
     return pass("end_attempt", inner_.end_attempt(std::move(attempt)));
@@ -101,7 +104,14 @@ class FaultyStore final : public Store {
   Task<Result<std::vector<Pause>>> paused() override { return pass("paused", inner_.paused()); }
   Task<Result<>> pause(Pause pause) override { return pass("pause", inner_.pause(std::move(pause))); }
   Task<Result<>> resume(RegistrationId registration) override {
-    return pass("resume", inner_.resume(std::move(registration)));
+    return pass("resume", "holds", "hold", "release_hold", inner_.resume(std::move(registration)));
+  }
+  Task<Result<std::vector<Hold>>> holds() override { return pass("holds", inner_.holds()); }
+  Task<Result<>> hold(Hold hold, Event event) override {
+    return pass("hold", inner_.hold(std::move(hold), std::move(event)));
+  }
+  Task<Result<>> release_hold(RegistrationId registration, Time at, Event event) override {
+    return pass("release_hold", inner_.release_hold(std::move(registration), at, std::move(event)));
   }
   Task<Result<Connection>> begin_revocation(ConnectionId id, bool tell_provider, std::string reason, Time now,
                                             Event event) override {
