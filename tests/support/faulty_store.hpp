@@ -85,7 +85,7 @@ class FaultyStore final : public Store {
     return pass("free_leases", inner_.free_leases(std::move(owner)));
   }
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override {
-    return pass("free_leases", "unresolved_attempts", inner_.unresolved_attempts(limit));
+    return pass("unresolved_attempts", inner_.unresolved_attempts(limit));
   }
   Task<Result<>> end_attempt(AttemptId attempt) override {
     return pass("end_attempt", inner_.end_attempt(std::move(attempt)));
@@ -104,7 +104,7 @@ class FaultyStore final : public Store {
   Task<Result<std::vector<Pause>>> paused() override { return pass("paused", inner_.paused()); }
   Task<Result<>> pause(Pause pause) override { return pass("pause", inner_.pause(std::move(pause))); }
   Task<Result<>> resume(RegistrationId registration) override {
-    return pass("resume", "holds", "hold", "release_hold", inner_.resume(std::move(registration)));
+    return pass("resume", inner_.resume(std::move(registration)));
   }
   Task<Result<std::vector<Hold>>> holds() override { return pass("holds", inner_.holds()); }
   Task<Result<>> hold(Hold hold, Event event) override {
@@ -244,6 +244,7 @@ class FaultyStore final : public Store {
                                                                       "commit",
                                                                       "record_failure",
                                                                       "release",
+                                                                      "free_leases",
                                                                       "unresolved_attempts",
                                                                       "end_attempt",
                                                                       "due",
@@ -254,6 +255,9 @@ class FaultyStore final : public Store {
                                                                       "paused",
                                                                       "pause",
                                                                       "resume",
+                                                                      "holds",
+                                                                      "hold",
+                                                                      "release_hold",
                                                                       "begin_revocation",
                                                                       "enqueue",
                                                                       "outbox_due",

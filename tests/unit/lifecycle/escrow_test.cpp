@@ -229,9 +229,9 @@ TEST_F(EscrowTest, a_hundred_readers_of_a_store_that_went_away_are_not_given_wha
 TEST_F(EscrowTest, a_replay_of_a_lost_answer_is_told_with_its_risk) {
   profile(Rotation::always_strict);
   connect("con_1");
-  start_scheduler();
   let_pass(1h);
   provider->drop_next_request();
+  start_scheduler();
   read("con_1", {.deadline = 2min});
   let_pass(5min);
   EXPECT_EQ(row("con_1").generation, 2);
@@ -244,9 +244,9 @@ TEST_F(EscrowTest, a_replay_of_a_lost_answer_is_told_with_its_risk) {
 TEST_F(EscrowTest, a_grant_that_was_lost_with_its_answer_says_so) {
   profile(Rotation::always_strict);
   connect("con_1");
-  start_scheduler();
   let_pass(1h);
   provider->drop_next_response();
+  start_scheduler();
   read("con_1", {.deadline = 2min});
   let_pass(5min);
   const Connection lost = row("con_1");

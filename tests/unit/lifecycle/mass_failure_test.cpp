@@ -85,20 +85,27 @@ class MassFailureTest : public RefreshBench {
   }
 };
 
-TEST_F(MassFailureTest, a_provider_that_refuses_everybody_costs_no_connection_its_state) {
+// Those that were refused and confirmed before the tenth was: what cannot be told from customers who leave.
+constexpr int believed_at_most = 9;
+
+TEST_F(MassFailureTest, a_provider_that_refuses_everybody_costs_at_most_a_few_their_state) {
   connect_many(40);
   start_scheduler();
   for (int i = 0; i < 40; ++i) read("books" + std::to_string(i));
   let_pass(20min);
   provider_refuses_everybody();
   let_pass(3h);
-  EXPECT_EQ(with_status(Status::active), 40) << "each was refused, confirmed, and held";
+  const int lost = with_status(Status::reauth_required);
+  EXPECT_LE(lost, believed_at_most);
+  EXPECT_EQ(with_status(Status::active), 40 - lost) << "each was refused, confirmed, and held";
   EXPECT_EQ(events("mass_failure").size(), 1U);
   EXPECT_FALSE(events("reauth_held").empty());
   EXPECT_EQ(run(node().executor, sqlite->holds()).value().size(), 1U);
   provider->always.reset();
   let_pass(1h);
-  for (int i = 0; i < 40; ++i) EXPECT_TRUE(read("books" + std::to_string(i))) << i;
+  int served = 0;
+  for (int i = 0; i < 40; ++i) served += read("books" + std::to_string(i)) ? 1 : 0;
+  EXPECT_EQ(served, 40 - lost);
 }
 
 TEST_F(MassFailureTest, once_an_operator_has_released_the_hold_the_provider_is_believed) {
@@ -108,11 +115,12 @@ TEST_F(MassFailureTest, once_an_operator_has_released_the_hold_the_provider_is_b
   let_pass(20min);
   provider_refuses_everybody();
   let_pass(2h);
-  ASSERT_EQ(with_status(Status::active), 40);
+  const int held = with_status(Status::active);
+  ASSERT_GE(held, 40 - believed_at_most);
   crash();  // what is held stays held
   start_scheduler();
   let_pass(1h);
-  ASSERT_EQ(with_status(Status::active), 40);
+  ASSERT_EQ(with_status(Status::active), held);
   ASSERT_TRUE(run(node().executor, node().service.release_hold(RegistrationId{"books"})));
   crash();  // and what is released stays released
   start_scheduler();
