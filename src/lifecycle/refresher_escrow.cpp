@@ -89,11 +89,11 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
   }
   if (registration == nullptr) co_return Result<>{};  // kept until it is configured again
   const auto kept = co_await saver_.read_kept(row, attempt);
-  if (!kept && !(over && kept.error().code == Errc::sealed_broken)) co_return std::unexpected(kept.error());
-  if (!kept) {
+  if (!kept && over && kept.error().code == Errc::sealed_broken) {
     auto dropped = co_await drop(answer, "its tenant's keys are shredded");
     co_return dropped;
   }
+  if (!kept) co_return std::unexpected(kept.error());
   if (over) {
     co_await end_kept(attempt, std::move(row));
     auto dropped = co_await drop(answer, "its tokens are being revoked");

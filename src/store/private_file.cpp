@@ -100,7 +100,7 @@ Result<> PrivateFile::sync() {
   return {};
 }
 
-bool PrivateFile::allocate(std::int64_t size) {
+bool PrivateFile::allocate(std::int64_t size) const {
   return ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0;
 }
 

@@ -32,7 +32,7 @@ class PrivateFile {
   [[nodiscard]] Result<> truncate(std::int64_t size);
   [[nodiscard]] Result<> sync();
   // Blocks up to `size` are this file's from now on; its size stays. False where the file system cannot do that.
-  [[nodiscard]] bool allocate(std::int64_t size);
+  [[nodiscard]] bool allocate(std::int64_t size) const;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
