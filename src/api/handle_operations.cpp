@@ -33,9 +33,22 @@ boost::json::object to_json(const RotationReport& report) {
 
 }  // namespace
 
+// The registration that the path names, where this caller may see it.
+Result<RegistrationId> Handlers::registration_in(Call& call) const {
+  RegistrationId id{call.path.at(0)};
+  call.audit.registration = id;
+  if (parts_.registrations.find(id) == nullptr || !may_see(*call.caller, id)) {
+    return fail(Errc::not_found, "there is no registration '" + printable(id.str(), 80) + "' that this caller may see",
+                "list them with: evergrant registrations");
+  }
+  return id;
+}
+
 Task<Result<Reply>> Handlers::list_registrations(Call& call) const {
   auto paused = co_await parts_.store.paused();
   if (!paused) co_return std::unexpected(paused.error());
+  const auto holds = co_await parts_.store.holds();
+  if (!holds) co_return std::unexpected(holds.error());
   boost::json::array items;
   for (const auto& registration : parts_.registrations.all()) {
     if (!may_see(*call.caller, registration.id)) continue;
@@ -46,25 +59,35 @@ Task<Result<Reply>> Handlers::list_registrations(Call& call) const {
                              {"redirect_uri", registration.redirect_uri},
                              {"scopes", boost::json::value_from(registration.scopes)},
                              {"return_urls", boost::json::value_from(registration.return_urls)},
-                             {"paused", nullptr}};
+                             {"paused", nullptr},
+                             {"held", nullptr}};
     const auto pause = std::ranges::find(*paused, registration.id, &Store::Pause::registration);
     if (pause != paused->end()) {
       item["paused"] =
           boost::json::object{{"code", pause->code}, {"detail", pause->detail}, {"since", to_rfc3339(pause->since)}};
+    }
+    const auto hold = std::ranges::find(*holds, registration.id, &Store::Hold::registration);
+    if (hold != holds->end() && !hold->released_at) {
+      item["held"] =
+          boost::json::object{{"since", to_rfc3339(hold->since)}, {"failed", hold->failed}, {"refreshed", hold->refreshed}};
     }
     items.push_back(std::move(item));
   }
   co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
+Task<Result<Reply>> Handlers::release_registration_hold(Call& call) const {
+  auto id = registration_in(call);
+  if (!id) co_return std::unexpected(id.error());
+  auto released = co_await parts_.tokens.release_hold(std::move(*id));
+  if (!released) co_return std::unexpected(released.error());
+  co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
+}
+
 Task<Result<Reply>> Handlers::resume_registration(Call& call) const {
-  const RegistrationId id{call.path.at(0)};
-  call.audit.registration = id;
-  if (parts_.registrations.find(id) == nullptr || !may_see(*call.caller, id)) {
-    co_return fail(Errc::not_found, "there is no registration '" + printable(id.str(), 80) + "' that this caller may see",
-                   "list them with: evergrant registrations");
-  }
-  auto resumed = co_await parts_.tokens.resume(id);
+  auto id = registration_in(call);
+  if (!id) co_return std::unexpected(id.error());
+  auto resumed = co_await parts_.tokens.resume(std::move(*id));
   if (!resumed) co_return std::unexpected(resumed.error());
   co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }

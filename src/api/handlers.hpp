@@ -35,6 +35,7 @@ class Handlers {
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
+  Task<Result<Reply>> release_registration_hold(Call& call) const;
   Task<Result<Reply>> list_providers(Call& call) const;
   Task<Result<Reply>> list_callers(Call& call) const;
   Task<Result<Reply>> create_caller(Call& call) const;
@@ -54,6 +55,7 @@ class Handlers {
   // so that nobody learns what exists.
   Task<Result<Connection>> visible_connection(Call& call, std::size_t index) const;
   [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
+  [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
 
   ApiParts parts_;

@@ -80,7 +80,9 @@ constexpr std::string_view schemas = R"json({
   "redirect_uri": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
   "return_urls": {"type": "array", "items": {"type": "string"}},
   "paused": {"type": ["object", "null"], "properties": {"code": {"type": "string"}, "detail": {"type": "string"},
-    "since": {"type": "string"}}}}}}}},
+    "since": {"type": "string"}}},
+  "held": {"type": ["object", "null"], "properties": {"since": {"type": "string"}, "failed": {"type": "integer"},
+    "refreshed": {"type": "integer"}}}}}}}},
 "ProviderPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
   "items": {"type": "array", "items": {"type": "object", "required": ["id", "environment", "display_name"], "properties": {
   "id": {"type": "string"}, "environment": {"type": "string"}, "display_name": {"type": "string"},

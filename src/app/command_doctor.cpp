@@ -36,6 +36,7 @@ class Doctor {
     if (config) {
       examine_keys(*config);
       examine_store(*config);
+      examine_escrow(*config);
       examine_registrations(*config);
     }
     examine_server();
@@ -73,6 +74,7 @@ class Doctor {
     }
     if (developing) {
       config.store = paths.store();
+      config.escrow.clear();
       config.kek = {.place = SecretPlace::file, .name = paths.kek().string()};
       good("data folder", paths.data.string() + " (development)");
     }
@@ -100,11 +102,13 @@ class Doctor {
     const auto keys = wait_on(loop, (*store)->root_keys());
     const auto stats = wait_on(loop, (*store)->stats(clock_.now()));
     const auto paused = wait_on(loop, (*store)->paused());
+    const auto holds = wait_on(loop, (*store)->holds());
     loop.stop();
     if (!probed) return bad("store", probed.error());
     good("store", config.store.string() + " is sound and can be written");
     if (keys) examine_root_keys(config, *keys);
     if (stats) examine_stats(*stats);
+    if (holds) examine_holds(*holds);
     if (!paused) return;
     for (const auto& pause : *paused) {
       bad("registration " + pause.registration.str(),
@@ -113,6 +117,38 @@ class Doctor {
                 "mend client_id and client_secret; it is tried again by itself, or: evergrant registrations resume " +
                     pause.registration.str()});
     }
+  }
+
+  void examine_holds(const std::vector<Store::Hold>& holds) {
+    for (const auto& hold : holds) {
+      if (hold.released_at) continue;
+      bad("registration " + hold.registration.str(),
+          Error{Errc::provider_unavailable,
+                "since " + to_rfc3339(hold.since) + " state changes are held: " + std::to_string(hold.failed) +
+                    " grants were refused within minutes, " + std::to_string(hold.refreshed) + " refreshed",
+                "ask the provider; when its word is to be believed: evergrant registrations release-hold " +
+                    hold.registration.str()});
+    }
+  }
+
+  void examine_escrow(const Config& config) {
+    std::size_t waiting = 0;
+    for (const auto& report : inspect_escrow(config.escrow_path())) {
+      const auto subject = "escrow " + report.file.string();
+      waiting += report.answers;
+      if (report.answers > 0) {
+        warn(subject,
+             std::to_string(report.answers) + " answers wait for the store (" + std::to_string(report.bytes) + " bytes)",
+             report.in_use ? "they are stored as soon as the store takes them; see its finding"
+                           : "no process has this file; the next start stores them");
+      }
+      if (report.damaged > 0 || report.set_aside) {
+        bad(subject, Error{Errc::sealed_broken,
+                           "holds records that cannot be read; their bytes are kept in " + report.file.string() + ".damaged",
+                           "check the disk; the connections are recovered as their rotation allows. Then remove the file"});
+      }
+    }
+    if (waiting == 0) good("escrow", config.escrow_path().string() + ": nothing waits for the store");
   }
 
   void examine_root_keys(const Config& config, const std::vector<StoredKey>& keys) {

@@ -29,6 +29,7 @@ void list_registrations(CliContext& context) {
   if (!items) return;
   for (auto& item : *items) {
     auto& object = item.as_object();
+    if (object.at("held").is_object()) object["state"] = "held: " + text_of(object.at("held"), "failed") + " refused";
     if (object.at("paused").is_object()) object["state"] = "paused: " + text_of(object.at("paused"), "code");
   }
   print_items(context, items, {"ID", "PROVIDER", "ENVIRONMENT", "CLIENT ID", "REDIRECT URI", "STATE"},
@@ -102,10 +103,19 @@ void add_registrations(CLI::App& program, CliContext& context) {
     if (context.json) return print_json(json::object{{"id", *id}, {"status", "resumed"}});
     print("Registration " + *id + " is resumed.\n");
   });
+  auto* release = registrations->add_subcommand(
+      "release-hold", "Believe the provider again, after it refused unusually many grants at once and you have looked");
+  release->add_option("id", *id, "Registration")->required();
+  release->footer(example("registrations release-hold quickbooks"));
+  release->callback([&context, id] {
+    if (!context.call("POST", "/v1/registrations/" + percent_encode(*id) + "/release-hold")) return;
+    if (context.json) return print_json(json::object{{"id", *id}, {"status", "released"}});
+    print("Registration " + *id + ": what the provider says about each connection is believed again.\n");
+  });
   auto* listing = registrations->add_subcommand("list", "List registrations");
   listing->footer(example("registrations list"));
-  registrations->callback([&context, resume] {
-    if (!resume->parsed()) list_registrations(context);
+  registrations->callback([&context, resume, release] {
+    if (!resume->parsed() && !release->parsed()) list_registrations(context);
   });
 }
 

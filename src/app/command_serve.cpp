@@ -95,6 +95,7 @@ Result<Config> dev_config(const ServeOptions& options, const DevPaths& paths) {
     config = std::move(*loaded);
   }
   config.store = paths.store();
+  config.escrow.clear();
   config.kek = {.place = SecretPlace::file, .name = paths.kek().string()};
   config.server.address = "127.0.0.1";
   config.server.unix_socket.clear();

@@ -67,11 +67,12 @@ void check_public_url(Config& config, Problems& out) {
 
 void check_periods(const Config& config, Problems& out) {
   using Period = std::pair<const char*, Duration>;
-  const std::array<Period, 7> positive{{{"server.limits.header_timeout", config.server.limits.header_timeout},
+  const std::array<Period, 8> positive{{{"server.limits.header_timeout", config.server.limits.header_timeout},
                                         {"server.limits.body_timeout", config.server.limits.body_timeout},
                                         {"server.limits.idle_timeout", config.server.limits.idle_timeout},
                                         {"refresh.timeout", config.refresh.timeout},
                                         {"refresh.reader_wait", config.refresh.reader_wait},
+                                        {"refresh.mass_failure_window", config.refresh.mass_failure.window},
                                         {"connect.session_ttl", config.connect.session_ttl},
                                         {"retention.sweep_every", config.sweep_every}}};
   for (const auto& [field, value] : positive) {
@@ -151,6 +152,11 @@ Result<Config> config_from(const TomlNode& root, const fs::path& file, Strictnes
 }
 
 }  // namespace
+
+std::filesystem::path Config::escrow_path() const {
+  if (!escrow.empty()) return escrow;
+  return {store.string() + "-escrow"};
+}
 
 std::vector<ConfigProblem> check_config(Config& config, Strictness strictness) {
   Problems problems;

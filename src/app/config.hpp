@@ -52,6 +52,9 @@ struct Config {
   ServerOptions server;
   std::string public_url;  // without a slash at the end
   std::filesystem::path store = "/var/lib/evergrant/evergrant.db";
+  std::filesystem::path escrow;  // empty: beside the store
+  std::int64_t escrow_bytes = 16LL << 20U;
+  [[nodiscard]] std::filesystem::path escrow_path() const;
   SecretReference kek;
   std::vector<SecretReference> previous_keks;  // newest first; they only open what they wrapped
   LogStyle log_style = LogStyle::automatic;

@@ -98,6 +98,10 @@ void read_store(TomlTable table, Config& out) {
   std::string path = out.store.string();
   read_path(table, "path", out, path);
   out.store = path;
+  std::string escrow;
+  read_path(table, "escrow", out, escrow);
+  out.escrow = escrow;
+  table.read("escrow_bytes", out.escrow_bytes, std::int64_t{1} << 20U, std::int64_t{1} << 34U);
   table.finish();
 }
 
@@ -139,6 +143,9 @@ void read_refresh(TomlTable table, Config& out) {
   table.read("lease", out.refresh.lease);
   table.read("reader_wait", out.refresh.reader_wait);
   table.read("forced_interval", out.refresh.forced_interval);
+  table.read("mass_failure_count", out.refresh.mass_failure.least, 0, 1'000'000);
+  table.read("mass_failure_share", out.refresh.mass_failure.share, 0, 1);
+  table.read("mass_failure_window", out.refresh.mass_failure.window);
   table.read("concurrency", out.refresh.concurrency, 1, 10000);
   read_size(table, "cache_entries", out.refresh.cache_entries, 0, 10'000'000);
   table.finish();

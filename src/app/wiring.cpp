@@ -16,9 +16,9 @@ ConnectOptions connect_options(const Config& config) {
   return options;
 }
 
-RefreshOptions refresh_options(const Config& config, Random& random) {
+RefreshOptions refresh_options(const Config& config, std::string owner) {
   RefreshOptions options = config.refresh;
-  options.owner = random.id("node_");  // unique per start: a lease of an earlier life of this process is a stranger's
+  options.owner = std::move(owner);
   options.stop_wait = grace;
   return options;
 }
@@ -83,21 +83,25 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const Provide
   auto store = open_sqlite_store(
       {.path = config.store.string(), .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
   if (!store) return std::unexpected(store.error());
-  return std::unique_ptr<Wiring>{
-      new Wiring{config, catalogue, std::move(registrations), std::move(*keks), std::move(*store), log}};
+  std::string owner = keks->random->id("node_");  // unique per start: a lease of an earlier life is a stranger's
+  auto escrow = open_file_escrow({.path = config.escrow_path(), .owner = owner, .capacity = config.escrow_bytes}, log);
+  if (!escrow) return std::unexpected(escrow.error());
+  return std::unique_ptr<Wiring>{new Wiring{config, catalogue, std::move(registrations), std::move(*keks), std::move(*store),
+                                            std::move(*escrow), std::move(owner), log}};
 }
 
 Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::vector<Registration> registrations, Keks keks,
-               std::unique_ptr<Store> store, const Log& log)
+               std::unique_ptr<Store> store, std::unique_ptr<Escrow> escrow, std::string owner, const Log& log)
     : log_{log},
       keks_{std::move(keks)},
       store_{std::move(store)},
+      escrow_{std::move(escrow)},
       http_{config.http_client},
       registrations_{std::move(registrations)},
       providers_{catalogue.all()},
       vault_{*store_, *keks_.current, keks_.older(), clock_, random_, log_},
       directory_{http_, clock_, log_},
-      tokens_{parts(), refresh_options(config, random_)},
+      tokens_{parts(), refresh_options(config, std::move(owner))},
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_},
       janitor_{*store_, clock_, metrics_, log_, config.retention, config.sweep_every},
@@ -109,7 +113,7 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       server_{config.server, api_, log_} {}
 
 TokenService::Parts Wiring::parts() {
-  return {engine_, *store_, vault_, directory_, http_, registrations_, clock_, random_, metrics_, log_};
+  return {engine_, *store_, vault_, directory_, http_, registrations_, clock_, random_, metrics_, log_, escrow_.get()};
 }
 
 void Wiring::run_until_stopped(Task<void> task) {

@@ -19,6 +19,7 @@
 #include "net/http_server.hpp"
 #include "oauth/metadata.hpp"
 #include "oauth/profile.hpp"
+#include "store/escrow_file.hpp"
 #include "store/sqlite_store.hpp"
 #include "store/vault.hpp"
 
@@ -39,7 +40,7 @@ struct Keks {
 
 class Wiring {
  public:
-  // Opens the store (blocking). Errors: those of keys, registrations and store.
+  // Opens the store and the escrow (blocking). Errors: those of keys, registrations, store and escrow.
   [[nodiscard]] static Result<std::unique_ptr<Wiring>> make(const Config& config, const ProviderCatalogue& catalogue,
                                                             std::vector<Registration> registrations, const Log& log);
   ~Wiring();
@@ -56,7 +57,7 @@ class Wiring {
 
  private:
   Wiring(const Config& config, const ProviderCatalogue& catalogue, std::vector<Registration> registrations, Keks keks,
-         std::unique_ptr<Store> store, const Log& log);
+         std::unique_ptr<Store> store, std::unique_ptr<Escrow> escrow, std::string owner, const Log& log);
   [[nodiscard]] TokenService::Parts parts();
   // Starts a task that goes on until `stop`; `stop` waits for its end.
   void run_until_stopped(Task<void> task);
@@ -68,6 +69,7 @@ class Wiring {
   Keks keks_;
   RunLoop engine_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Escrow> escrow_;
   HttpClient http_;
   Registrations registrations_;
   std::vector<Provider> providers_;

@@ -34,7 +34,8 @@ Connection updated(Connection row, const TokenUpdate& update) {
 }  // namespace
 
 AnswerSaver::AnswerSaver(Store& store, Vault& vault, Clock& clock, const Log& log, TokenSealing& sealing, TokenCache& cache,
-                         RefreshReport& report, const Registrations& registrations, std::string owner, Duration lease)
+                         RefreshReport& report, const Registrations& registrations, std::string owner, Duration lease,
+                         Escrow* escrow)
     : store_{store},
       vault_{vault},
       clock_{clock},
@@ -44,7 +45,8 @@ AnswerSaver::AnswerSaver(Store& store, Vault& vault, Clock& clock, const Log& lo
       report_{report},
       registrations_{registrations},
       owner_{std::move(owner)},
-      lease_{lease} {}
+      lease_{lease},
+      escrow_{escrow} {}
 
 Task<void> AnswerSaver::pause_before_retry(int& tries, std::string_view what, const Connection& row, Errc why) {
   if (tries++ == 0) {
@@ -58,21 +60,64 @@ Task<void> AnswerSaver::keep(HeldGrant& held, const RawTokenAnswer& answer) {
   if (!held.attempt) co_return;
   const evergrant::Place place = place_of(held.row, "answer", held.row.generation);
   const Secret journal = to_journal(answer);
+  std::optional<Sealed> sealed;
+  if (held.seal.given()) {
+    auto done = vault_.seal_now(place, journal, std::exchange(held.seal, {}));
+    if (done) sealed = std::move(*done);
+  }
   int tries = 0;
-  for (bool settled = false; !settled;) {  // ends when the store has it, or says that others settled the attempt
-    Errc why = Errc::stale;
-    auto sealed = co_await vault_.seal(place, journal);
-    if (sealed) {
-      const auto kept = co_await store_.keep_answer(*held.attempt, held.attempt_fence, std::move(*sealed));
-      held.answer_kept = kept.has_value();
-      settled = kept.has_value() || kept.error().code == Errc::stale;
-      if (!settled) why = kept.error().code;
-    } else {
-      why = sealed.error().code;
+  for (bool settled = false; !settled;) {  // ends when it is durable, or when others have settled the attempt
+    std::optional<Errc> why;
+    if (!sealed) {
+      auto anew = co_await vault_.seal(place, journal);
+      if (anew) {
+        sealed = std::move(*anew);
+      } else {
+        why = anew.error().code;
+      }
     }
-    if (!settled) co_await pause_before_retry(tries, "answer_not_kept", held.row, why);
+    if (sealed) why = co_await keep_once(held, sealed);
+    settled = !why;
+    if (!settled) co_await pause_before_retry(tries, "answer_not_kept", held.row, *why);
   }
   if (tries > 0) report_.unsaved(--unsaved_);
+}
+
+// Nothing: it is settled.
+Task<std::optional<Errc>> AnswerSaver::keep_once(HeldGrant& held, std::optional<Sealed>& sealed) {
+  const auto kept = co_await store_.keep_answer(*held.attempt, held.attempt_fence, *sealed);
+  held.answer_kept = kept.has_value();
+  if (kept || kept.error().code == Errc::stale) co_return std::nullopt;
+  const Errc refused = kept.error().code;
+  if (refused == Errc::key_unavailable) {  // replaced meanwhile: sealed anew, by a store that answers
+    sealed.reset();
+    co_return refused;
+  }
+  if (escrow_ == nullptr) co_return refused;
+  EscrowedAnswer escrowed{.attempt = *held.attempt,
+                          .fence = held.attempt_fence,
+                          .connection = held.row.id,
+                          .generation = held.row.generation,
+                          .at = clock_.now(),
+                          .answer = *sealed};
+  const auto put = co_await escrow_->put(std::move(escrowed));
+  report_.escrow(escrow_->status());
+  if (!put) {
+    log_.error("answer_not_escrowed", {{"connection", held.row.id.str()}, {"why", put.error().message}});
+    co_return refused;
+  }
+  log_.error("answer_escrowed",
+             {{"connection", held.row.id.str()}, {"generation", held.row.generation}, {"code", to_string(refused)}});
+  held.answer_kept = true;
+  held.escrowed = true;
+  co_return std::nullopt;
+}
+
+Task<void> AnswerSaver::end_escrow(HeldGrant& held) {
+  if (!held.escrowed || escrow_ == nullptr || !held.attempt) co_return;
+  const auto removed = co_await escrow_->remove(*held.attempt);
+  report_.escrow(escrow_->status());
+  if (!removed) log_.warning("escrow_not_cleared", {{"connection", held.row.id.str()}, {"why", removed.error().message}});
 }
 
 Task<Result<RawTokenAnswer>> AnswerSaver::read_kept(const Connection& row, const Attempt& attempt) {

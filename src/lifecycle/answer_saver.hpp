@@ -20,11 +20,12 @@ struct AnswerNote {
 class AnswerSaver {
  public:
   AnswerSaver(Store& store, Vault& vault, Clock& clock, const Log& log, TokenSealing& sealing, TokenCache& cache,
-              RefreshReport& report, const Registrations& registrations, std::string owner, Duration lease);
+              RefreshReport& report, const Registrations& registrations, std::string owner, Duration lease, Escrow* escrow);
   AnswerSaver(const AnswerSaver&) = delete;
   AnswerSaver& operator=(const AnswerSaver&) = delete;
 
-  // Seals the raw answer into the attempt; comes back when the store has it, or when the attempt was settled by others.
+  // Seals the raw answer into the attempt; comes back when it is durable, in the store or else in the escrow, or when the
+  // attempt was settled by others.
   Task<void> keep(HeldGrant& held, const RawTokenAnswer& answer);
   // The kept answer of an earlier attempt. Errors: sealed_broken, key_unavailable, invalid_argument (not a journal).
   Task<Result<RawTokenAnswer>> read_kept(const Connection& row, const Attempt& attempt);
@@ -33,6 +34,9 @@ class AnswerSaver {
   // the attempt open. Comes back when it is durable (I2) or must not be stored: errors `revoked` (the new tokens wait in the
   // outbox, I5), `quarantined` (the kept answer waits for the operator).
   Task<Result<>> commit(HeldGrant& held, TokenSet tokens, AnswerNote note);
+
+  // The tokens of an escrowed answer are where they belong.
+  Task<void> end_escrow(HeldGrant& held);
 
   // Gives the tokens of one grant to everybody else who shares it; how many have them now.
   Task<int> share(Connection row, const TokenSet& tokens, const AnswerNote& note);
@@ -51,6 +55,7 @@ class AnswerSaver {
   Task<Step> look_again(Place& place, const std::optional<SealedTokens>& ours, Errc why);
   Task<Step> store_until_done(Place& place, const TokenSet& tokens, const AnswerNote& note);
   Task<void> end_attempt(const HeldGrant& held);
+  Task<std::optional<Errc>> keep_once(HeldGrant& held, std::optional<Sealed>& sealed);
   Task<void> pause_before_retry(int& tries, std::string_view what, const Connection& row, Errc why);
   void remember(const Connection& row, const TokenUpdate& update, TokenCache::Ticket ticket);
 
@@ -64,6 +69,7 @@ class AnswerSaver {
   const Registrations& registrations_;
   std::string owner_;
   Duration lease_;
+  Escrow* escrow_;
   int unsaved_ = 0;
 };
 

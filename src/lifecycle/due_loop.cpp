@@ -13,6 +13,7 @@ namespace {
 constexpr Duration recover_every = 30s;
 constexpr Duration shortest_sleep = 250ms;
 constexpr Duration after_store_error = 1s;
+constexpr Duration after_escrow_error = 5s;
 constexpr int attempts_at_once = 10'000;
 
 }  // namespace
@@ -95,6 +96,11 @@ void DueLoop::end(const std::string& key, const Result<>& outcome) {
 
 // Step 8: at start, and again every half minute while there are any: their lease may still run, the store may fail.
 Task<Duration> DueLoop::recover() {
+  const auto replayed = co_await refresher_.replay_escrow();
+  if (!replayed) {
+    log_.warning("escrow_not_replayed", {{"code", to_string(replayed.error().code)}});
+    co_return after_escrow_error;
+  }
   auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
   if (!attempts) {
     log_.warning("attempts_not_read", {{"code", to_string(attempts.error().code)}});
@@ -107,6 +113,7 @@ Task<Duration> DueLoop::recover() {
     report_.in_flight(flights_.size());
     spawn(executor_, resolve(key, std::move(attempt)));  // ends as `fly` does
   }
+  if (refresher_.has_escrowed()) co_return after_escrow_error;
   co_return attempts->empty() ? std::max(look_every_, recover_every) : recover_every;
 }
 

@@ -8,7 +8,9 @@
 
 #include "lifecycle/lease_keeper.hpp"
 #include "model/registration.hpp"
+#include "store/escrow.hpp"
 #include "store/store.hpp"
+#include "store/vault.hpp"
 
 namespace evergrant {
 
@@ -20,8 +22,12 @@ struct HeldGrant {
   Fence attempt_fence = 0;
   bool older_unresolved = false;  // an earlier request of the same generation still has no outcome
   bool answer_kept = false;
-  Time since;         // when it was claimed
-  Connection source;  // whose refresh token is the newest: `row` itself unless the grant is shared
+  Time since;                        // when it was claimed
+  Connection source;                 // whose refresh token is the newest: `row` itself unless the grant is shared
+  std::optional<Time> lost_at = {};  // when the earlier request was sent
+  SealRight seal = {};               // taken before sending: what comes in can be sealed without the store
+  EscrowRoom room = {};              // reserved before sending
+  bool escrowed = false;             // the answer waits in the escrow
 };
 
 // The connections of one upstream grant, as `Store::sharing` lists them.

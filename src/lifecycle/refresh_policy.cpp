@@ -17,6 +17,8 @@ constexpr Duration backoff_while_valid = 5min;
 constexpr Duration backoff_while_waited_for = 30s;  // somebody uses the connection and has no valid token
 constexpr Duration backoff_while_idle = 15min;
 constexpr Duration first_throttle = 5s;
+constexpr Duration first_held = 1min;
+constexpr Duration longest_held = 15min;
 constexpr Duration ambiguous_limit = std::chrono::days{7};
 
 std::optional<Duration> remaining_life(const Connection& connection, Time now) {
@@ -114,7 +116,10 @@ void decide_ambiguous(FailureDecision& decision, const Connection& connection, c
     }
     case Recovery::replay: {
       Duration pause = draw_backoff(connection, verdict, decision.failure.count, now, random);
-      if (provider.refresh.rotation == Rotation::always_with_grace) pause = std::min(pause, provider.refresh.grace / 4);
+      const bool asked_to_wait = verdict.retry_after && pause < provider.refresh.grace;
+      if (provider.refresh.rotation == Rotation::always_with_grace && !asked_to_wait) {
+        pause = std::min(pause, provider.refresh.grace / 4);
+      }
       decision.next_due_at = now + pause;
       break;
     }
@@ -226,6 +231,21 @@ FailureDecision decide_failure(const Connection& connection, const Provider& pro
     case FailureClass::ambiguous: decide_ambiguous(decision, connection, provider, verdict, now, random); break;
   }
   return decision;
+}
+
+FailureDecision held_back(FailureDecision decision, Time now, Random& random) {
+  const Duration ceiling = backoff_ceiling(decision.failure.count, first_held, longest_held);
+  decision.status = Status::active;
+  decision.reason.clear();
+  decision.held = true;
+  decision.next_due_at = now + draw_between(ceiling / 2, ceiling, random);
+  return decision;
+}
+
+std::string lost_answer_reason(Time sent_at, std::string_view code) {
+  return "The answer to the refresh of " + to_rfc3339(sent_at) +
+         " was lost, and the provider does not take the refresh token of before any more (" + std::string{code} +
+         "); the customer must connect again.";
 }
 
 std::optional<Time> not_before(const Connection& connection) {

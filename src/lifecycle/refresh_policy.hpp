@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/random.hpp"
 #include "model/connection.hpp"
@@ -58,11 +59,19 @@ struct FailureDecision {
   std::optional<Time> next_due_at;
   bool pause_registration = false;  // an operator fault (CA-12)
   bool keep_attempt = false;        // ambiguous: the attempt stays open for recovery (I6)
+  bool held = false;                // not believed yet: unusually many fail at once
 };
 
 // Design section 5, step 6, and REF-10, REF-11: only a confirmed terminal answer makes a connection reauth_required.
 [[nodiscard]] FailureDecision decide_failure(const Connection& connection, const Provider& provider, const Verdict& verdict,
                                              Time now, Random& random);
+
+// A refusal of the grant that is not believed while unusually many fail at once: the connection stays as it is and is looked
+// at again, ever more seldom.
+[[nodiscard]] FailureDecision held_back(FailureDecision decision, Time now, Random& random);
+
+// Why a grant is lost whose refresh token may have been used up by a request whose answer nobody read.
+[[nodiscard]] std::string lost_answer_reason(Time sent_at, std::string_view code);
 
 // The earliest time at which the engine sends again after the failure that the row records; nothing: at once.
 [[nodiscard]] std::optional<Time> not_before(const Connection& connection);

@@ -20,7 +20,11 @@ std::string what_follows(const FailureDecision& decision) {
     return "The provider refuses our client; the registration is paused and no connection is touched.";
   switch (decision.failure.kind) {
     case FailureClass::none: break;
-    case FailureClass::grant: text = "The answer will be confirmed before it is believed."; break;
+    case FailureClass::grant:
+      text = decision.held ? "Unusually many connections of this registration fail at once, so none changes its state until "
+                             "an operator has looked."
+                           : "The answer will be confirmed before it is believed.";
+      break;
     case FailureClass::registration: break;
     case FailureClass::transient: text = "The grant is kept."; break;
     case FailureClass::ambiguous: text = "Nobody knows whether the provider acted; the refresh token is kept."; break;
@@ -33,7 +37,7 @@ std::string failed_type(const FailureDecision& decision) {
   switch (decision.status) {
     case Status::reauth_required: return "reauth_required";
     case Status::quarantined: return "quarantined";
-    case Status::active:
+    case Status::active: return decision.held ? "reauth_held" : "refresh_failed";
     case Status::revoking:
     case Status::revoked: return "refresh_failed";
   }
@@ -75,6 +79,45 @@ Event failed_event(const Connection& connection, const FailureDecision& decision
   return event;
 }
 
+Event replayed_event(const Connection& connection, const RefreshProfile& refresh, Recovery recovery, const Attempt& attempt,
+                     Time now) {
+  std::string detail = "The answer to the refresh of " + to_rfc3339(attempt.sent_at) + " was not read. ";
+  if (recovery == Recovery::replay_once) {
+    detail +=
+        "The provider takes a refresh token once only, and the access token is at its end: asking again is the only chance "
+        "left. If the provider did act, it refuses, and the customer must connect again.";
+  } else if (refresh.rotation == Rotation::always_with_grace) {
+    detail += "It is asked again while the provider still takes the former refresh token: nothing is lost by it.";
+  } else {
+    detail +=
+        "It is asked again with the same refresh token, which the provider may not have changed: nothing is lost by it.";
+  }
+  Event event = event_of(connection, "refresh_replayed", std::move(detail), now);
+  event.code = "answer_lost";
+  return event;
+}
+
+Event mass_failure_event(const Store::Hold& hold) {
+  Event event;
+  event.at = hold.since;
+  event.type = "mass_failure";
+  event.registration = hold.registration;
+  event.code = "mass_failure";
+  event.detail = "The provider refused " + std::to_string(hold.failed) +
+                 " grants of this registration within minutes, and " + std::to_string(hold.refreshed) +
+                 " were refreshed. No connection changes its state until an operator has looked and releases the hold.";
+  return event;
+}
+
+Event hold_released_event(const RegistrationId& registration, Time now) {
+  Event event;
+  event.at = now;
+  event.type = "mass_failure_released";
+  event.registration = registration;
+  event.detail = "An operator released the hold: what the provider says about each connection is believed again.";
+  return event;
+}
+
 Error error_of(const Connection& connection, const FailureDecision& decision, const Verdict& verdict) {
   const std::string name = "connection " + connection.id.str();
   if (decision.status == Status::reauth_required) {
@@ -104,6 +147,9 @@ RefreshReport::RefreshReport(Metrics& metrics, const Log& log)
       in_flight_{metrics.gauge("evergrant_refresh_in_flight", "Refreshes under way.")},
       due_{metrics.gauge("evergrant_due", "Connections that the scheduler found due at its last look.")},
       unsaved_{metrics.gauge("evergrant_unsaved_answers", "Token answers held in memory because the store refuses them.")},
+      escrow_pending_{metrics.gauge("evergrant_escrow_pending", "Token answers that wait in the escrow for the store.")},
+      escrow_bytes_{metrics.gauge("evergrant_escrow_bytes", "Bytes of the escrow in use.")},
+      escrow_damaged_{metrics.gauge("evergrant_escrow_damaged", "Escrow records that could not be read, since the start.")},
       read_memory_{metrics.counter("evergrant_reads_total", reads_help, {{"result", "memory"}})},
       read_store_{metrics.counter("evergrant_reads_total", reads_help, {{"result", "store"}})},
       read_waited_{metrics.counter("evergrant_reads_total", reads_help, {{"result", "waited"}})},
@@ -143,6 +189,20 @@ void RefreshReport::gate(const RegistrationId& registration, int state) {
       .gauge("evergrant_registration_gate", "0: token requests go through; 1: circuit open; 2: paused by an operator fault.",
              {{"registration", registration.str()}})
       .set(state);
+}
+
+void RefreshReport::mass_failure(const RegistrationId& registration, bool held) {
+  metrics_
+      .gauge("evergrant_mass_failure",
+             "1: so many connections fail at once that state changes are held until an operator looks.",
+             {{"registration", registration.str()}})
+      .set(held ? 1 : 0);
+}
+
+void RefreshReport::escrow(const EscrowStatus& status) {
+  escrow_pending_.set(static_cast<double>(status.answers));
+  escrow_bytes_.set(static_cast<double>(status.bytes));
+  escrow_damaged_.set(static_cast<double>(status.damaged));
 }
 
 void RefreshReport::read(Read how) {

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "lifecycle/refresh_policy.hpp"
+#include "store/escrow.hpp"
 
 namespace evergrant {
 
@@ -18,6 +19,12 @@ namespace evergrant {
                                     std::string correlation, Time now);
 [[nodiscard]] Event failed_event(const Connection& connection, const FailureDecision& decision, const Verdict& verdict,
                                  Time now);
+// A lost answer is asked for again: what that risks, by the provider's rotation.
+[[nodiscard]] Event replayed_event(const Connection& connection, const RefreshProfile& refresh, Recovery recovery,
+                                   const Attempt& attempt, Time now);
+// About a whole registration.
+[[nodiscard]] Event mass_failure_event(const Store::Hold& hold);
+[[nodiscard]] Event hold_released_event(const RegistrationId& registration, Time now);
 // What a waiter is told when the refresh that it waited for failed.
 [[nodiscard]] Error error_of(const Connection& connection, const FailureDecision& decision, const Verdict& verdict);
 // What is told to those who come while the last failure's wait runs.
@@ -31,6 +38,9 @@ class RefreshReport {
   void failed(const Connection& connection, const FailureDecision& decision, const Verdict& verdict);
   // 0 closed, 1 open, 2 paused.
   void gate(const RegistrationId& registration, int state);
+  // Whether state changes of its connections are held.
+  void mass_failure(const RegistrationId& registration, bool held);
+  void escrow(const EscrowStatus& status);
   void in_flight(std::size_t refreshes) { in_flight_.set(static_cast<double>(refreshes)); }
   void due(std::size_t connections) { due_.set(static_cast<double>(connections)); }
   void unsaved(int answers) { unsaved_.set(static_cast<double>(answers)); }
@@ -44,6 +54,9 @@ class RefreshReport {
   Metrics::Gauge& in_flight_;
   Metrics::Gauge& due_;
   Metrics::Gauge& unsaved_;
+  Metrics::Gauge& escrow_pending_;
+  Metrics::Gauge& escrow_bytes_;
+  Metrics::Gauge& escrow_damaged_;
   Metrics::Counter& read_memory_;
   Metrics::Counter& read_store_;
   Metrics::Counter& read_waited_;

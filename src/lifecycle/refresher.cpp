@@ -36,6 +36,8 @@ Connection as_reported(const Connection& row, Cause cause, Time now) {
 Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& options, TokenSealing& sealing,
                      TokenCache& cache, RefreshReport& report)
     : store_{parts.store},
+      vault_{parts.vault},
+      escrow_{parts.escrow},
       directory_{parts.directory},
       registrations_{parts.registrations},
       executor_{parts.engine},
@@ -47,9 +49,9 @@ Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& opt
       cache_{cache},
       report_{report},
       endpoint_{parts.transport, parts.clock},
-      gates_{parts.store, parts.clock, parts.random, parts.log, report, options.concurrency},
-      saver_{parts.store, parts.vault, parts.clock,         parts.log,     sealing,
-             cache,       report,      parts.registrations, options.owner, options.lease} {}
+      gates_{parts.store, parts.clock, parts.random, parts.log, report, options.concurrency, options.mass_failure},
+      saver_{parts.store, parts.vault,         parts.clock,   parts.log,     sealing,     cache,
+             report,      parts.registrations, options.owner, options.lease, parts.escrow} {}
 
 Task<Result<>> Refresher::start() {
   auto loaded = co_await gates_.load(registrations_);
@@ -119,6 +121,11 @@ Task<Result<>> Refresher::try_once(const RefreshWish& wish) {
   }
   auto lock = co_await lock_of(*row);
   if (!lock) co_return std::unexpected(lock.error());
+  if (escrow_ != nullptr && escrow_->holds(lock->id)) {  // an answer is there that the store has not got yet
+    auto delivered = co_await deliver_of(lock->id);
+    if (!delivered) co_return delivered;
+    co_return fail(Errc::stale, "connection " + lock->id.str() + " has an answer that was waiting for the store");
+  }
   const auto gate = not_before(*lock);
   if (gate && *gate > clock_.now()) {
     if (wish.cause == Cause::due && lock->id != row->id) co_await put_off(std::move(*row), *gate);
@@ -173,12 +180,22 @@ Task<Result<>> Refresher::resume(RegistrationId registration) {
   co_return resumed;
 }
 
+Task<Result<>> Refresher::release_hold(RegistrationId registration) {
+  auto released = co_await gates_.release_hold(std::move(registration));
+  co_return released;
+}
+
 Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, const Registration& registration) {
   RegistrationGate& gate = gates_.of(registration);
   const bool urgent = is_waited_for(wish.cause);
   if (auto refused = gates_.refusal(registration, gate.breaker.peek(clock_.now()))) {
     if (!urgent) co_await put_off(std::move(row), gate.breaker.peek(clock_.now()).retry_at);
     co_return std::unexpected(std::move(*refused));
+  }
+  if (urgent && gate.slots.overcrowded()) {
+    co_return fail(Errc::provider_unavailable,
+                   "Too many refreshes of registration " + registration.id.str() + " wait for the provider already.",
+                   "Ask again in a moment.");
   }
   if (!urgent && gate.slots.crowded()) {
     co_await put_off(std::move(row), clock_.now() + 5s);
@@ -205,6 +222,25 @@ Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, con
   }
   auto outcome = co_await under_lease(wish, std::move(row), registration, std::move(*url), GatePass{gate.breaker});
   co_return outcome;
+}
+
+// Before anything is sent that may rotate a token: what comes back can be sealed and made durable, even if the store is gone
+// by then.
+Task<Result<>> Refresher::take_custody(const RefreshWish& wish, const Connection& row, const Registration& registration,
+                                       SealRight& seal, EscrowRoom& room) {
+  if (registration.provider.refresh.rotation == Rotation::never) co_return Result<>{};
+  if (escrow_ != nullptr) {
+    if (!escrow_->reserve()) {
+      if (!is_waited_for(wish.cause)) co_await put_off(row, clock_.now() + 30s);
+      co_return fail(Errc::store_unavailable, "The escrow is full, so no refresh is sent whose answer could be lost.",
+                     "Its answers wait for the store: evergrant doctor shows how many.");
+    }
+    room = EscrowRoom{*escrow_};
+  }
+  auto right = co_await vault_.take_seal(row.tenant);
+  if (!right) co_return std::unexpected(right.error());
+  seal = std::move(*right);
+  co_return Result<>{};
 }
 
 // Step 2. A crash after this leaves an attempt; it is resolved by the rotation profile. Where nothing rotates, nothing needs
@@ -243,9 +279,16 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
 Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, const Registration& registration,
                                       std::string url, GatePass pass) {
   std::optional<Attempt> unresolved;
+  SealRight seal;
+  EscrowRoom room;
+  auto prepared = co_await take_custody(wish, row, registration, seal, room);
+  if (!prepared) co_return prepared;
   auto held = co_await claim(std::move(row), registration, unresolved);
   if (!held) co_return std::unexpected(held.error());
+  held->seal = std::move(seal);
+  held->room = std::move(room);
   if (unresolved) {
+    held->lost_at = unresolved->sent_at;
     auto settled = co_await settle_unresolved(*held, std::move(*unresolved), wish);
     if (settled) co_return *settled;
   }
@@ -317,7 +360,12 @@ Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Atte
   const Time now = clock_.now();
   const Recovery recovery =
       decide_recovery(as_reported(held.row, wish.cause, now), held.registration.provider, unresolved, now);
-  if (recovery == Recovery::replay || recovery == Recovery::replay_once) co_return std::nullopt;
+  if (recovery == Recovery::replay || recovery == Recovery::replay_once) {
+    const auto told = co_await store_.append_event(
+        replayed_event(held.row, held.registration.provider.refresh, recovery, unresolved, now));
+    if (!told) log_.debug("event_not_stored", {{"connection", held.row.id.str()}});
+    co_return std::nullopt;
+  }
   auto outcome = co_await hold_back(held, recovery, unresolved);
   co_return outcome;
 }
@@ -359,6 +407,8 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
   }
   pass.used();
   auto outcome = co_await conclude(held, std::move(verdict));
+  // Durable where it belongs, or in the outbox. Anything else waits for the next replay.
+  if (outcome || outcome.error().code == Errc::revoked) co_await saver_.end_escrow(held);
   co_return outcome;
 }
 

@@ -34,8 +34,12 @@ class Refresher {
   // An attempt without an outcome: commits its kept answer, sends again where the profile allows it, or ends what no longer
   // matters. Errors: busy while another owner's lease runs; those of refresh.
   Task<Result<>> recover(Attempt attempt);
-  // As TokenService::resume.
+  // What waits in the escrow goes to the store, and leases of processes that are dead are freed. Errors: those of the store.
+  Task<Result<>> replay_escrow();
+  [[nodiscard]] bool has_escrowed() const;
+  // As TokenService::resume, TokenService::release_hold.
   Task<Result<>> resume(RegistrationId registration);
+  Task<Result<>> release_hold(RegistrationId registration);
 
  private:
   Task<Result<>> try_once(const RefreshWish& wish);
@@ -48,6 +52,8 @@ class Refresher {
   Task<Result<>> with_slot(const RefreshWish& wish, Connection row, const Registration& registration);
   Task<Result<>> under_lease(const RefreshWish& wish, Connection row, const Registration& registration, std::string url,
                              GatePass pass);
+  Task<Result<>> take_custody(const RefreshWish& wish, const Connection& row, const Registration& registration,
+                              SealRight& seal, EscrowRoom& room);
   Task<Result<HeldGrant>> claim(Connection row, const Registration& registration, std::optional<Attempt>& unresolved);
   Task<std::optional<Result<>>> adopt_newer(HeldGrant& held, const RefreshWish& wish);
   Task<Result<TokenSet>> open_all(const Connection& source);
@@ -68,8 +74,16 @@ class Refresher {
   Task<Result<>> recover_kept(Connection row, const Registration& registration, Attempt attempt);
   Task<Result<bool>> is_open(AttemptId id);
   Task<void> end_kept(const Attempt& attempt, Connection row);
+  Task<Result<>> deliver_of(ConnectionId connection);
+  Task<Result<>> deliver(EscrowedAnswer answer);
+  Task<Result<>> keep_escrowed(const EscrowedAnswer& answer, const Connection& row);
+  Task<Result<>> end_superseded(const EscrowedAnswer& answer, Connection row);
+  Task<Result<>> revive(Connection row, TokenSet tokens);
+  Task<Result<>> drop(const EscrowedAnswer& answer, std::string_view why);
 
   Store& store_;
+  Vault& vault_;
+  Escrow* escrow_;
   ProviderDirectory& directory_;
   const Registrations& registrations_;
   Executor& executor_;

@@ -144,6 +144,12 @@ Task<Result<>> Refresher::give_up(HeldGrant& held, Verdict verdict) {
     if (row && row->generation > held.row.generation) co_return Result<>{};
   }
   FailureDecision decision = decide_failure(held.row, held.registration.provider, verdict, clock_.now(), random_);
+  if (verdict.failure == FailureClass::grant) {
+    const bool holds = co_await gates_.holds_back(held.registration, decision.failure.count == 1);
+    const bool ends = decision.status == Status::reauth_required;
+    if (ends && holds) decision = held_back(std::move(decision), clock_.now(), random_);
+    if (ends && !holds && held.lost_at) decision.reason = lost_answer_reason(*held.lost_at, verdict.code);
+  }
   if (decision.pause_registration) {
     const Time probe = gates_.of(held.registration).breaker.retry_at();
     decision.next_due_at = std::max(probe, clock_.now()) + draw_between(0ms, 30s, random_);
@@ -229,6 +235,10 @@ Task<void> Refresher::release(const HeldGrant& held) {
 
 // Step 8.
 Task<Result<>> Refresher::recover(Attempt attempt) {
+  if (escrow_ != nullptr && escrow_->holds(attempt.connection)) {  // its answer is not lost: the next look finds it
+    auto delivered = co_await deliver_of(attempt.connection);
+    co_return delivered;
+  }
   const auto row = co_await store_.connection(attempt.connection);
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
   if (!row || row->status == Status::revoking || row->status == Status::revoked || row->generation > attempt.generation) {

@@ -15,14 +15,20 @@ int slots_of(const Registration& registration, int concurrency) {
 }  // namespace
 
 RegistrationGates::RegistrationGates(Store& store, Clock& clock, Random& random, const Log& log, RefreshReport& report,
-                                     int concurrency)
-    : store_{store}, clock_{clock}, random_{random}, log_{log}, report_{report}, concurrency_{concurrency} {}
+                                     int concurrency, const MassFailureLimits& limits)
+    : store_{store},
+      clock_{clock},
+      random_{random},
+      log_{log},
+      report_{report},
+      concurrency_{concurrency},
+      limits_{limits} {}
 
 RegistrationGate& RegistrationGates::of(const Registration& registration) {
   auto& gate = gates_[registration.id];
   if (!gate) {
     gate = std::make_unique<RegistrationGate>(slots_of(registration, concurrency_),
-                                              registration.provider.refresh.max_rate_per_second);
+                                              registration.provider.refresh.max_rate_per_second, limits_);
   }
   return *gate;
 }
@@ -36,6 +42,14 @@ Task<Result<>> RegistrationGates::load(const Registrations& registrations) {
     of(*registration).breaker.restore_pause(clock_.now());
     report_.gate(pause.registration, static_cast<int>(Breaker::State::paused));
   }
+  const auto holds = co_await store_.holds();
+  if (!holds) co_return std::unexpected(holds.error());
+  for (const Store::Hold& hold : *holds) {
+    const Registration* registration = registrations.find(hold.registration);
+    if (registration == nullptr) continue;
+    of(*registration).guard.restore(hold.released_at);
+    report_.mass_failure(hold.registration, !hold.released_at);
+  }
   co_return Result<>{};
 }
 
@@ -47,6 +61,37 @@ Task<Result<>> RegistrationGates::release(RegistrationId id) {
   report_.gate(id, static_cast<int>(Breaker::State::closed));
   log_.info("registration_resumed", {{"registration", id.str()}, {"by", "operator"}});
   co_return resumed;
+}
+
+Task<Result<>> RegistrationGates::release_hold(RegistrationId id) {
+  const Time now = clock_.now();
+  auto released = co_await store_.release_hold(id, now, hold_released_event(id, now));
+  if (!released) co_return released;
+  const auto found = gates_.find(id);
+  if (found != gates_.end()) found->second->guard.release(now);
+  report_.mass_failure(id, false);
+  log_.info("mass_failure_released", {{"registration", id.str()}, {"by", "operator"}});
+  co_return released;
+}
+
+// The hold counts in memory whatever the store says; stored, it survives a restart.
+Task<bool> RegistrationGates::holds_back(const Registration& registration, bool first) {
+  MassFailureGuard& guard = of(registration).guard;
+  const Time now = clock_.now();
+  const MassFailureGuard::Step step = guard.refused(first, now);
+  if (step != MassFailureGuard::Step::begin_hold) co_return step == MassFailureGuard::Step::hold;
+  const auto [failed, refreshed] = guard.counts(now);
+  log_.error("mass_failure", {{"registration", registration.id.str()},
+                              {"failed", failed},
+                              {"refreshed", refreshed},
+                              {"effect", "no connection changes its state until an operator releases the hold"}});
+  report_.mass_failure(registration.id, true);
+  Store::Hold hold{
+      .registration = registration.id, .since = now, .failed = failed, .refreshed = refreshed, .released_at = std::nullopt};
+  Event event = mass_failure_event(hold);
+  const auto stored = co_await store_.hold(std::move(hold), std::move(event));
+  if (!stored) log_.warning("hold_not_stored", {{"registration", registration.id.str()}});
+  co_return true;
 }
 
 std::optional<Error> RegistrationGates::refusal(const Registration& registration,
@@ -69,6 +114,7 @@ Task<void> RegistrationGates::settle(const Registration& registration, Verdict v
   breaker.settle(verdict, clock_.now(), random_);
   const Breaker::State after = breaker.state();
   report_.gate(registration.id, static_cast<int>(after));
+  if (verdict.failure == FailureClass::none) of(registration).guard.refreshed(clock_.now());
   if (after == before) co_return;
   if (after == Breaker::State::open) {
     log_.error("circuit_opened", {{"registration", registration.id.str()}, {"code", verdict.code}});

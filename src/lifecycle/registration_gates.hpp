@@ -1,5 +1,5 @@
-// Per registration: the breaker, the request slots and the pace. One registration in trouble never holds up another. On the
-// engine's executor.
+// Per registration: the breaker, the request slots, the pace and the mass-failure guard. One registration in trouble never
+// holds up another. On the engine's executor.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "lifecycle/breaker.hpp"
+#include "lifecycle/mass_failure_guard.hpp"
 #include "lifecycle/pace.hpp"
 #include "lifecycle/refresh_report.hpp"
 #include "lifecycle/request_slots.hpp"
@@ -18,10 +19,12 @@
 namespace evergrant {
 
 struct RegistrationGate {
-  RegistrationGate(int concurrency, double per_second) : slots{concurrency}, pace{per_second} {}
+  RegistrationGate(int concurrency, double per_second, const MassFailureLimits& limits)
+      : slots{concurrency}, pace{per_second}, guard{limits} {}
   Breaker breaker;
   RequestSlots slots;
   Pace pace;
+  MassFailureGuard guard;
 };
 
 // The permission to send one request; reports to the breaker, or gives the permission back when it ends unused.
@@ -43,14 +46,21 @@ class GatePass {
 
 class RegistrationGates {
  public:
-  RegistrationGates(Store& store, Clock& clock, Random& random, const Log& log, RefreshReport& report, int concurrency);
+  RegistrationGates(Store& store, Clock& clock, Random& random, const Log& log, RefreshReport& report, int concurrency,
+                    const MassFailureLimits& limits);
   RegistrationGates(const RegistrationGates&) = delete;
   RegistrationGates& operator=(const RegistrationGates&) = delete;
 
-  // Pauses that an earlier process wrote down: the first request is a probe. Errors: those of the store.
+  // Pauses and holds that an earlier process wrote down: after a pause the first request is a probe. Errors: those of the
+  // store.
   Task<Result<>> load(const Registrations& registrations);
   // An operator says that the fault is mended: nothing is held back any more. Errors: those of the store.
   Task<Result<>> release(RegistrationId id);
+  // An operator has looked at a mass failure: the provider is believed again. Errors: not_found if nothing is held; those of
+  // the store.
+  Task<Result<>> release_hold(RegistrationId id);
+  // The provider refused a grant. True: the connection keeps its state, because unusually many fail at once.
+  Task<bool> holds_back(const Registration& registration, bool first);
   // The reference is good for the life of this object.
   [[nodiscard]] RegistrationGate& of(const Registration& registration);
   // Why nothing may be sent until when; nothing: go on.
@@ -68,6 +78,7 @@ class RegistrationGates {
   const Log& log_;
   RefreshReport& report_;
   int concurrency_;
+  MassFailureLimits limits_;
   std::map<RegistrationId, std::unique_ptr<RegistrationGate>> gates_;
 };
 

@@ -45,6 +45,8 @@ class RequestSlots {
 
   // So many wait already that more of those that nobody waits for are better put off.
   [[nodiscard]] bool crowded() const { return patient_.size() >= static_cast<std::size_t>(limit_) * 4; }
+  // So many wait that even a caller is better told at once: a provider that hangs takes no more memory than this.
+  [[nodiscard]] bool overcrowded() const { return urgent_.size() >= static_cast<std::size_t>(limit_) * 32; }
   [[nodiscard]] int taken() const noexcept { return taken_; }
 
  private:

@@ -27,6 +27,11 @@ TokenLease lease_of(const CachedToken& entry, Secret access_token) {
           row.scope, row.access_expires_at, row.generation};
 }
 
+Error forced_too_often(const ConnectionId& id, Time last) {
+  return {Errc::rate_limited, "A refresh of connection " + id.str() + " was forced at " + to_rfc3339(last) + " already.",
+          "A 401 that a fresh token does not end has another cause than its expiry. refresh.forced_interval is the limit."};
+}
+
 Error took_too_long(const ConnectionId& id) {
   return {Errc::deadline_exceeded, "The refresh of connection " + id.str() + " took longer than the caller would wait.",
           "It goes on; ask again."};
@@ -246,15 +251,16 @@ Task<std::optional<Result<>>> TokenReader::join(const CachedToken& entry, Cause 
   co_return outcome;
 }
 
-bool TokenReader::may_force(const ConnectionId& id, const Registration& registration, Time now) {
+std::optional<TokenReader::Forced> TokenReader::note_forced(const Connection& row, const Registration& registration,
+                                                            Time now) {
   const Duration interval = std::max(options_.forced_interval, registration.provider.refresh.min_interval);
-  const auto last = forced_.find(id);
-  if (last != forced_.end() && now - last->second < interval) return false;
+  const auto last = forced_.find(row.id);
+  if (last != forced_.end() && now - last->second.at < interval) return last->second;
   if (forced_.size() >= forced_remembered) {
-    std::erase_if(forced_, [&](const auto& one) { return now - one.second >= interval; });
+    std::erase_if(forced_, [&](const auto& one) { return now - one.second.at >= interval; });
   }
-  forced_[id] = now;
-  return true;
+  forced_[row.id] = {.at = now, .about = row.generation};
+  return std::nullopt;
 }
 
 // REF-19, REF-24: the same lock and limits for everybody. Who reports an old generation is given the newer one.
@@ -272,7 +278,11 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
   const bool superseded = seen && token.connection.generation > *seen;
   // One that is under way answers this report too: the token that it replaces is the one reported.
   const bool under_way = flights_.running(flight_key(token.connection));
-  if (superseded || too_early || (!under_way && !may_force(id, token.registration, now))) {
+  std::optional<Forced> earlier;
+  if (!superseded && !too_early && !under_way) earlier = note_forced(token.connection, token.registration, now);
+  const bool answered = earlier && !seen && token.connection.generation > earlier->about;
+  if (earlier && !answered) co_return std::unexpected(forced_too_often(id, earlier->at));
+  if (superseded || too_early || answered) {
     auto lease = co_await read(std::move(id), request);
     co_return lease;
   }

@@ -45,7 +45,12 @@ class TokenReader {
   void refresh_behind(const CachedToken& entry, Time now);
   void recheck_behind(const CachedToken& entry, Time now);
   void note_use(const CachedToken& entry, Time now);
-  [[nodiscard]] bool may_force(const ConnectionId& id, const Registration& registration, Time now);
+  struct Forced {
+    Time at;
+    Generation about = 0;  // the generation that was reported
+  };
+  // Notes it, unless one was noted less than an interval ago: then that one.
+  [[nodiscard]] std::optional<Forced> note_forced(const Connection& row, const Registration& registration, Time now);
   // Runs on the engine unless this reader is gone by then.
   void post(std::move_only_function<void(TokenReader&)> work);
 
@@ -60,7 +65,7 @@ class TokenReader {
   RefreshReport& report_;
   SingleFlight& flights_;
   DueLoop& due_loop_;
-  std::unordered_map<ConnectionId, Time> forced_;
+  std::unordered_map<ConnectionId, Forced> forced_;
   std::atomic<bool> flush_planned_ = false;
   std::shared_ptr<TokenReader*> self_;  // what posted work holds on to
 };

@@ -93,6 +93,10 @@ Task<Result<>> TokenService::resume(RegistrationId registration) {
   return run_on(impl_->parts.engine, impl_->refresher.resume(std::move(registration)));
 }
 
+Task<Result<>> TokenService::release_hold(RegistrationId registration) {
+  return run_on(impl_->parts.engine, impl_->refresher.release_hold(std::move(registration)));
+}
+
 void TokenService::forget(const ConnectionId& id) { impl_->cache.forget(id); }
 
 Task<Result<TokenUpdate>> TokenService::seal_tokens(const Connection& connection, Generation generation, TokenSet tokens) {

@@ -14,9 +14,11 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
+#include "lifecycle/mass_failure_guard.hpp"
 #include "model/registration.hpp"
 #include "model/token_set.hpp"
 #include "oauth/token_endpoint.hpp"
+#include "store/escrow.hpp"
 #include "store/store.hpp"
 #include "store/vault.hpp"
 
@@ -34,6 +36,7 @@ struct RefreshOptions {
   // the next start, as after a crash.
   std::optional<Duration> stop_wait;
   int concurrency = 32;                 // token requests in flight per registration
+  MassFailureLimits mass_failure;       // per registration
   std::size_t cache_entries = 100'000;  // sealed token sets kept in memory
   // `forget` tells this process at once. Where others share the store, they are noticed by reading the row again behind a
   // read once an entry is this old, and before a read once it is four times as old. Zero: nobody else writes.
@@ -62,6 +65,7 @@ class TokenService {
     Random& random;
     Metrics& metrics;
     const Log& log;
+    Escrow* escrow = nullptr;  // none: what the store refuses is held in memory only
   };
   TokenService(const Parts& parts, const RefreshOptions& options);
   // Nothing of it may be under way any more: after `stop`, or once the engine's executor runs no work.
@@ -79,13 +83,16 @@ class TokenService {
   Task<Result<TokenLease>> token(ConnectionId id, ReadRequest request);
   Task<Result<TokenLease>> token_of(RegistrationId registration, RealmId realm, ReadRequest request);
   // Refreshes unless a newer generation than `seen` exists (then that one is answered). Without `seen`: the current one is
-  // reported as bad. At most one forced refresh per connection and interval: sooner, the current token, as `token` would
-  // give it. A forced refresh that fails is an error, though the current token may be valid by the clock: the caller knows
-  // it as bad.
+  // reported as bad. At most one forced refresh per connection and interval: sooner, `rate_limited`; who names no generation
+  // is given the token that the last forced refresh brought. A forced refresh that fails is an error, though the current
+  // token may be valid by the clock: the caller knows it as bad.
   Task<Result<TokenLease>> refresh(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
 
   // An operator has mended what paused a registration (CA-12): its requests are sent again. Errors: those of the store.
   Task<Result<>> resume(RegistrationId registration);
+
+  // An operator has looked at a mass failure: state changes are held back no longer. Errors: not_found; those of the store.
+  Task<Result<>> release_hold(RegistrationId registration);
 
   // Others changed this row (connect, revoke, an operator): forget what is cached about it.
   void forget(const ConnectionId& id);

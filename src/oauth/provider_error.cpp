@@ -141,6 +141,15 @@ FailureClass class_of_error(std::string_view code, const ErrorProfile& profile) 
   return FailureClass::transient;
 }
 
+bool may_have_acted(int status, const std::optional<std::string>& code, const ErrorProfile& profile) {
+  constexpr std::array<int, 5> undecided{500, 502, 504, 520, 524};
+  if (std::ranges::find(undecided, status) == undecided.end()) return false;
+  if (contains(profile.transient_statuses, status) || contains(profile.definite_statuses, status)) return false;
+  if (!code) return true;
+  const bool declined = contains(profile.transient, *code) || *code == "temporarily_unavailable" || *code == "slow_down";
+  return !declined && class_of_error(*code, profile) == FailureClass::transient;
+}
+
 bool is_transient_status(int status, const ErrorProfile& profile) {
   if (contains(profile.transient_statuses, status)) return true;
   if (contains(profile.definite_statuses, status)) return false;

@@ -33,5 +33,9 @@ enum class ErrorShapes : std::uint8_t {
 // 408, 425, 429 and 5xx say nothing about the grant, whatever their body says, unless the profile lists the status as one
 // that this provider answers definite errors with.
 [[nodiscard]] bool is_transient_status(int status, const ErrorProfile& profile);
+// A page of a gateway or of a server that fell over (500, 502, 504, and Cloudflare's 520 and 524): the token endpoint behind
+// it may have rotated before. A `code` that declines the request says that it did not; the profile may say so for the
+// status.
+[[nodiscard]] bool may_have_acted(int status, const std::optional<std::string>& code, const ErrorProfile& profile);
 
 }  // namespace evergrant

@@ -47,10 +47,12 @@ void judge_success(Result<WipedJson> body, const Provider& provider, const SentT
 void judge_failure(const Result<WipedJson>& body, const Provider& provider, Verdict& verdict) {
   const auto error =
       body ? read_provider_error(body->get(), provider.errors, ErrorShapes::any) : std::optional<ProviderError>{};
+  const auto named = error ? std::optional{error->code} : std::nullopt;
   std::string code = error ? error->code : status_code(verdict.status);
   std::string description = error ? error->description : std::string{};
   const bool transient = verdict.status < 400 || is_transient_status(verdict.status, provider.errors);
-  const FailureClass failure = transient ? FailureClass::transient : class_of_error(code, provider.errors);
+  FailureClass failure = transient ? FailureClass::transient : class_of_error(code, provider.errors);
+  if (may_have_acted(verdict.status, named, provider.errors)) failure = FailureClass::ambiguous;
   set_failure(verdict, failure, std::move(code), std::move(description));
 }
 

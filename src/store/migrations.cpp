@@ -203,7 +203,20 @@ DROP INDEX connections_due;
 CREATE INDEX connections_due ON connections (status, next_due_at, id);
 )sql";
 
-constexpr std::array<const char*, 2> steps{connections, due_in_order};
+// Registrations of which so many connections failed at once that state changes are held; and a way to the leases of one
+// owner, which holds only rows that are being refreshed.
+constexpr const char* holds = R"sql(
+CREATE TABLE holds (
+  registration TEXT NOT NULL PRIMARY KEY,
+  since BIGINT NOT NULL,
+  failed BIGINT NOT NULL,
+  refreshed BIGINT NOT NULL,
+  released_at BIGINT
+);
+CREATE INDEX connections_leased ON connections (lease_owner) WHERE lease_owner <> '';
+)sql";
+
+constexpr std::array<const char*, 3> steps{connections, due_in_order, holds};
 
 }  // namespace
 

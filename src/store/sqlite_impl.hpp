@@ -30,6 +30,7 @@ class SqliteStore final : public Store {
   Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
                                 std::optional<Time> next_due_at, bool keep_attempt, Event event) override;
   Task<Result<>> release(ConnectionId id, Fence fence) override;
+  Task<Result<std::int64_t>> free_leases(std::string owner) override;
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;
   Task<Result<>> end_attempt(AttemptId attempt) override;
   Task<Result<std::vector<Connection>>> due(Time now, int limit) override;
@@ -40,6 +41,9 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<Pause>>> paused() override;
   Task<Result<>> pause(Pause pause) override;
   Task<Result<>> resume(RegistrationId registration) override;
+  Task<Result<std::vector<Hold>>> holds() override;
+  Task<Result<>> hold(Hold hold, Event event) override;
+  Task<Result<>> release_hold(RegistrationId registration, Time at, Event event) override;
   Task<Result<Connection>> begin_revocation(ConnectionId id, bool tell_provider, std::string reason, Time now,
                                             Event event) override;
   Task<Result<std::int64_t>> enqueue(OutboxItem item) override;

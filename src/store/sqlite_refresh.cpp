@@ -172,6 +172,14 @@ Task<Result<>> SqliteStore::release(ConnectionId id, Fence fence) {
   });
 }
 
+Task<Result<std::int64_t>> SqliteStore::free_leases(std::string owner) {
+  return write<std::int64_t>([owner = std::move(owner)](Database& database) -> Result<std::int64_t> {
+    if (owner.empty()) return 0;
+    return database.execute(
+        "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE lease_owner = ? AND lease_owner <> ''", owner);
+  });
+}
+
 Task<Result<std::vector<Attempt>>> SqliteStore::unresolved_attempts(int limit) {
   return read<std::vector<Attempt>>([limit](Database& database) -> Result<std::vector<Attempt>> {
     static const std::string sql = "SELECT " + std::string{attempt_columns} + " FROM attempts ORDER BY sent_at, id LIMIT ?";

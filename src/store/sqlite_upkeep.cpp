@@ -124,6 +124,49 @@ Task<Result<>> SqliteStore::resume(RegistrationId registration) {
   });
 }
 
+Task<Result<std::vector<Store::Hold>>> SqliteStore::holds() {
+  return read<std::vector<Hold>>([](Database& database) -> Result<std::vector<Hold>> {
+    std::vector<Hold> holds;
+    Statement rows =
+        database.query("SELECT registration, since, failed, refreshed, released_at FROM holds ORDER BY registration");
+    while (rows.step()) {
+      Row row{rows};
+      Hold& hold = holds.emplace_back();
+      row.into(hold.registration);
+      row.into(hold.since);
+      row.into(hold.failed);
+      row.into(hold.refreshed);
+      row.into(hold.released_at);
+    }
+    return holds;
+  });
+}
+
+Task<Result<>> SqliteStore::hold(Hold hold, Event event) {
+  return write<>([hold = std::move(hold), event = std::move(event)](Database& database) -> Result<> {
+    database.execute(
+        "INSERT INTO holds (registration, since, failed, refreshed, released_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (registration) DO UPDATE SET since = excluded.since, failed = excluded.failed, "
+        "refreshed = excluded.refreshed, released_at = excluded.released_at",
+        hold.registration, hold.since, hold.failed, hold.refreshed, hold.released_at);
+    insert_event(database, event);
+    return {};
+  });
+}
+
+Task<Result<>> SqliteStore::release_hold(RegistrationId registration, Time at, Event event) {
+  return write<>([registration = std::move(registration), at, event = std::move(event)](Database& database) -> Result<> {
+    const auto released = database.execute("UPDATE holds SET released_at = ? WHERE registration = ? AND released_at IS NULL",
+                                           at, registration);
+    if (released == 0) {
+      return fail(Errc::not_found, "Nothing is held for registration " + registration.str() + '.',
+                  "See what is with: evergrant registrations");
+    }
+    insert_event(database, event);
+    return {};
+  });
+}
+
 Task<Result<std::optional<IdempotentAnswer>>> SqliteStore::begin_idempotent(std::string scoped_key, std::string request_hash,
                                                                             Time now) {
   return write<std::optional<IdempotentAnswer>>([scoped_key = std::move(scoped_key), request_hash = std::move(request_hash),

@@ -200,6 +200,9 @@ class Store {
                                         std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
   // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.
   virtual Task<Result<>> release(ConnectionId id, Fence fence) = 0;
+  // Frees every lease of an owner that is dead for certain; fences stay, so that nothing of its writes is taken any more.
+  // Their number.
+  virtual Task<Result<std::int64_t>> free_leases(std::string owner) = 0;
   // Oldest first. Also attempts of connections that have moved on since (revoked, or a newer generation).
   virtual Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) = 0;
   // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has a newer generation, and what the
@@ -217,7 +220,8 @@ class Store {
   // nothing of it is served before the provider has confirmed it. Errors: stale if the status is not `from`, not_found.
   virtual Task<Result<>> change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) = 0;
 
-  // Registrations: the one thing stored about them is whether an operator fault paused them (CA-12).
+  // Registrations. What is stored about them: whether an operator fault paused them (CA-12), and whether so many of their
+  // connections failed at once that state changes are held.
   struct Pause {
     RegistrationId registration;
     std::string code, detail;
@@ -226,6 +230,17 @@ class Store {
   virtual Task<Result<std::vector<Pause>>> paused() = 0;
   virtual Task<Result<>> pause(Pause pause) = 0;
   virtual Task<Result<>> resume(RegistrationId registration) = 0;
+  struct Hold {
+    RegistrationId registration;
+    Time since;
+    std::int64_t failed = 0, refreshed = 0;  // connections, in the window in which it began
+    std::optional<Time> released_at;         // an operator has looked: the provider is believed again
+  };
+  virtual Task<Result<std::vector<Hold>>> holds() = 0;
+  // The event is recorded in the same transaction. Replaces what is known about the registration.
+  virtual Task<Result<>> hold(Hold hold, Event event) = 0;
+  // Errors: not_found if nothing is held.
+  virtual Task<Result<>> release_hold(RegistrationId registration, Time at, Event event) = 0;
 
   // Revocation --------------------------------------------------------------------------------------------------
   // Status becomes revoking and the outbox gets the connection's tokens, in one transaction; the lease loses its fence.

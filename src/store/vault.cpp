@@ -52,6 +52,18 @@ Task<Result<Sealed>> Vault::seal(Place place, const Secret& plain) {
   co_return seal_at(place, **key, plain.reveal(), impl_->random);
 }
 
+Task<Result<SealRight>> Vault::take_seal(TenantId tenant) {
+  auto key = co_await impl_->ring.sealing_key(std::move(tenant));
+  if (!key) co_return std::unexpected(key.error());
+  co_return SealRight{std::move(*key)};
+}
+
+Result<Sealed> Vault::seal_now(const Place& place, const Secret& plain, SealRight right) {
+  const KeyHandle key = std::move(right.key_);
+  if (!key || key->tenant != place.tenant) return fail(Errc::internal, "the right to seal is not for this tenant");
+  return seal_at(place, *key, plain.reveal(), impl_->random);
+}
+
 Task<Result<Secret>> Vault::open(Place place, Sealed sealed) {
   const auto id = key_of(sealed);
   if (!id) co_return std::unexpected(sealed_broken_at(place));

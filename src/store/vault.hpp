@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -36,6 +37,20 @@ struct RotationReport {
   std::int64_t unreadable_records = 0;  // reported, never dropped (VLT-12)
 };
 
+struct OpenKey;
+
+// The right to seal once for a tenant, whatever the store does meanwhile.
+class SealRight {
+ public:
+  SealRight() = default;
+  explicit SealRight(std::shared_ptr<OpenKey> key) : key_{std::move(key)} {}
+  [[nodiscard]] bool given() const noexcept { return key_ != nullptr; }
+
+ private:
+  friend class Vault;
+  std::shared_ptr<OpenKey> key_;
+};
+
 class Vault {
  public:
   // `kek` wraps; `previous` can still unwrap what older KEKs wrapped. All outlive the vault.
@@ -49,6 +64,10 @@ class Vault {
 
   // Makes the tenant's key at its first use.
   Task<Result<Sealed>> seal(Place place, const Secret& plain);
+  // Takes a seal ahead of time, so that what comes in later can be sealed without the store. Errors as `seal`.
+  Task<Result<SealRight>> take_seal(TenantId tenant);
+  // Uses the right up, which must be given and of the place's tenant.
+  [[nodiscard]] Result<Sealed> seal_now(const Place& place, const Secret& plain, SealRight right);
   // Errors: sealed_broken, key_unavailable.
   Task<Result<Secret>> open(Place place, Sealed sealed);
   // The reading path: nothing if the tenant's key is not in memory yet (then `open`).

@@ -38,6 +38,7 @@ ROUTES = [
     ("GET", "/v1/events", None, "connection tenant registration realm limit cursor"),
     ("GET", "/v1/registrations", None, ""),
     ("POST", "/v1/registrations/sandbox/resume", None, ""),
+    ("POST", "/v1/registrations/sandbox/release-hold", None, ""),
     ("GET", "/v1/providers", None, ""),
     ("GET", "/v1/callers", None, "limit cursor"),
     ("POST", "/v1/callers", {"name": "n", "verbs": ["connect"], "registrations": ["*"], "tenants": ["*"], "expires_in": 60}, ""),

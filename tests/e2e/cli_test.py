@@ -220,6 +220,7 @@ class Commands(unittest.TestCase):
     def test_what_is_not_there_ends_with_4(self):
         for arguments in (["token", "con_nobody"], ["token", "--registration", "sandbox", "--realm", "no"], ["connections", "show", "con_nobody"],
                           ["refresh", "con_nobody"], ["revoke", "con_nobody"], ["callers", "revoke", "cal_nobody"], ["registrations", "resume", "nobody"],
+                          ["registrations", "release-hold", "sandbox"],
                           ["keys", "retire", "tk_nobody"], ["token", "../../healthz"], ["token", "a/b"]):
             with self.subTest(arguments):
                 self.cli(*arguments, code=4)

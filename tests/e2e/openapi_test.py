@@ -258,12 +258,17 @@ class WholeLife(unittest.TestCase):
         self.assertEqual(0, self.server.program.stop())
         database = sqlite3.connect(self.server.data / "evergrant.db")
         database.execute("UPDATE connections SET status = 'quarantined' WHERE id = ?", (connection,))
+        database.execute("INSERT INTO holds (registration, since, failed, refreshed) VALUES ('sandbox', 0, 12, 3)")
         database.commit()
         database.close()
         self.server.start()
 
     def end(self, connection):
         self.quarantine(connection)
+        self.assertEqual(12, self.call(200, "GET", "/v1/registrations")["items"][0]["held"]["failed"])
+        self.call(204, "POST", "/v1/registrations/sandbox/release-hold")
+        self.call(404, "POST", "/v1/registrations/sandbox/release-hold")
+        self.assertIsNone(self.call(200, "GET", "/v1/registrations")["items"][0]["held"])
         self.call(409, "GET", f"/v1/connections/{connection}/token")
         self.call(200, "POST", f"/v1/connections/{connection}/release")
         self.server.control("POST", "/faults", {"endpoint": "revoke", "count": "always", "status": 503})

@@ -52,6 +52,7 @@ class Policy(unittest.TestCase):
             ("GET", f"/v1/connect-sessions/{session}", None, "connect"),
             ("DELETE", "/v1/connections/con_nobody", None, "revoke"), ("DELETE", "/v1/tenants/nobody", None, "revoke"),
             ("POST", f"/v1/connections/{con}/release", None, "admin"), ("POST", "/v1/registrations/two/resume", None, "admin"),
+            ("POST", "/v1/registrations/two/release-hold", None, "admin"),
             ("GET", "/v1/callers", None, "admin"), ("POST", "/v1/callers", {"name": "x", "verbs": ["no-such"]}, "admin"),
             ("DELETE", "/v1/callers/cal_nobody", None, "admin"), ("GET", "/v1/audit", None, "admin"), ("GET", "/v1/keys", None, "admin"),
             ("POST", "/v1/keys/rotate", {"what": "nothing"}, "admin"), ("POST", "/v1/keys/tk_nobody/retire", None, "admin"),

@@ -87,6 +87,9 @@ class FaultyStore : public Store {
   Task<Result<>> release(ConnectionId id, Fence fence) override {
     return pass("release", inner_.release(std::move(id), fence));
   }
+  Task<Result<std::int64_t>> free_leases(std::string owner) override {
+    return pass("free_leases", inner_.free_leases(std::move(owner)));
+  }
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override {
     return pass("unresolved_attempts", inner_.unresolved_attempts(limit));
   }
@@ -108,6 +111,13 @@ class FaultyStore : public Store {
   Task<Result<>> pause(Pause pause) override { return pass("pause", inner_.pause(std::move(pause))); }
   Task<Result<>> resume(RegistrationId registration) override {
     return pass("resume", inner_.resume(std::move(registration)));
+  }
+  Task<Result<std::vector<Hold>>> holds() override { return pass("holds", inner_.holds()); }
+  Task<Result<>> hold(Hold hold, Event event) override {
+    return pass("hold", inner_.hold(std::move(hold), std::move(event)));
+  }
+  Task<Result<>> release_hold(RegistrationId registration, Time at, Event event) override {
+    return pass("release_hold", inner_.release_hold(std::move(registration), at, std::move(event)));
   }
   Task<Result<Connection>> begin_revocation(ConnectionId id, bool tell_provider, std::string reason, Time now,
                                             Event event) override {
@@ -240,6 +250,7 @@ class FaultyStore : public Store {
                                                                       "commit",
                                                                       "record_failure",
                                                                       "release",
+                                                                      "free_leases",
                                                                       "unresolved_attempts",
                                                                       "end_attempt",
                                                                       "due",
@@ -250,6 +261,9 @@ class FaultyStore : public Store {
                                                                       "paused",
                                                                       "pause",
                                                                       "resume",
+                                                                      "holds",
+                                                                      "hold",
+                                                                      "release_hold",
                                                                       "begin_revocation",
                                                                       "enqueue",
                                                                       "outbox_due",

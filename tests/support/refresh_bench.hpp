@@ -14,6 +14,7 @@
 #include "store/sqlite_store.hpp"
 #include "support/fake_provider.hpp"
 #include "support/faulty_store.hpp"
+#include "support/memory_escrow.hpp"
 #include "support/virtual_time.hpp"
 
 namespace evergrant::test {
@@ -55,13 +56,13 @@ class SeededRandom final : public Random {
 struct Engine {
   Engine(VirtualClock& clock, std::unique_ptr<VirtualExecutor> own, VirtualExecutor& on, Store& inner, KekSource& kek,
          Random& random, HttpTransport& transport, const Registrations& registrations, const Log& log,
-         RefreshOptions options)
+         RefreshOptions options, Escrow* escrow = nullptr)
       : own_executor{std::move(own)},
         executor{on},
         store{inner},
         vault{store, kek, {}, clock, random, log},
         directory{transport, clock, log},
-        service{{executor, store, vault, directory, transport, registrations, clock, random, metrics, log},
+        service{{executor, store, vault, directory, transport, registrations, clock, random, metrics, log, escrow},
                 std::move(options)} {}
 
   std::unique_ptr<VirtualExecutor> own_executor;
@@ -121,12 +122,14 @@ class RefreshBench : public ::testing::Test {
     mine.owner = "node-" + std::to_string(++engines);
     auto own = shared == nullptr ? std::make_unique<VirtualExecutor>(clock) : nullptr;
     VirtualExecutor& on = shared == nullptr ? *own : *shared;
-    auto made =
-        std::make_unique<Engine>(clock, std::move(own), on, *sqlite, *kek, random, *provider, *registrations, *log, mine);
+    auto made = std::make_unique<Engine>(clock, std::move(own), on, *sqlite, *kek, random, *provider, *registrations, *log,
+                                         mine, escrow_of(mine.owner));
     const auto started = run(made->executor, made->vault.start());
     if (!started) throw std::logic_error(started.error().message);
     return made;
   }
+  // The disk of a process: it outlives it. Tests of several processes on one machine give each its own.
+  virtual Escrow* escrow_of(const std::string&) { return escrow.get(); }
   Engine& node() {
     if (!engine) engine = make_engine();
     return *engine;
@@ -211,6 +214,7 @@ class RefreshBench : public ::testing::Test {
   std::shared_ptr<FakeProvider> provider = keep(std::make_shared<FakeProvider>(clock));
   std::unique_ptr<Store> sqlite = std::move(*open_sqlite_store({.path = ":memory:", .inline_execution = true}, *log));
   std::unique_ptr<KekSource> kek = std::move(*make_local_kek(Secret{std::string(64, 'a')}, random));
+  std::shared_ptr<MemoryEscrow> escrow = keep_escrow(std::make_shared<MemoryEscrow>());
   std::unique_ptr<Registrations> registrations;
   RefreshOptions options;
   std::unique_ptr<Engine> engine;
@@ -220,6 +224,11 @@ class RefreshBench : public ::testing::Test {
  private:
   static std::shared_ptr<FakeProvider> keep(std::shared_ptr<FakeProvider> made) {
     static auto* kept = new std::vector<std::shared_ptr<FakeProvider>>;  // NOLINT(cppcoreguidelines-owning-memory)
+    kept->push_back(made);
+    return made;
+  }
+  static std::shared_ptr<MemoryEscrow> keep_escrow(std::shared_ptr<MemoryEscrow> made) {
+    static auto* kept = new std::vector<std::shared_ptr<MemoryEscrow>>;  // NOLINT(cppcoreguidelines-owning-memory)
     kept->push_back(made);
     return made;
   }

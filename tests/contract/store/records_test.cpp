@@ -191,6 +191,35 @@ TEST_P(Records, a_registration_is_paused_and_resumed) {
   EXPECT_TRUE(get(store->paused()).value().empty());
 }
 
+TEST_P(Records, a_hold_is_kept_until_it_is_released_and_the_release_is_remembered) {
+  const auto about = [](const std::string& type) {
+    Event event;
+    event.at = at(5);
+    event.type = type;
+    event.registration = RegistrationId{"books"};
+    return event;
+  };
+  const RegistrationId books{"books"};
+  EXPECT_EQ(code_of(store->release_hold(books, at(1), about("released"))), Errc::not_found);
+  ok(store->hold({books, at(1), 12, 30, std::nullopt}, about("mass_failure")));
+  auto holds = get(store->holds()).value();
+  ASSERT_EQ(holds.size(), 1U);
+  EXPECT_EQ(holds[0].registration, books);
+  EXPECT_EQ(holds[0].since, at(1));
+  EXPECT_EQ(holds[0].failed, 12);
+  EXPECT_EQ(holds[0].refreshed, 30);
+  EXPECT_FALSE(holds[0].released_at);
+  ok(store->release_hold(books, at(9), about("mass_failure_released")));
+  EXPECT_EQ(get(store->holds()).value().at(0).released_at, at(9));
+  EXPECT_EQ(code_of(store->release_hold(books, at(10), about("again"))), Errc::not_found);
+  ok(store->hold({books, at(20), 13, 31, std::nullopt}, about("mass_failure")));
+  holds = get(store->holds()).value();
+  ASSERT_EQ(holds.size(), 1U);
+  EXPECT_EQ(holds[0].since, at(20));
+  EXPECT_FALSE(holds[0].released_at);
+  EXPECT_EQ(event_types(), (std::vector<std::string>{"mass_failure", "mass_failure_released", "mass_failure"}));
+}
+
 TEST_P(Records, meta_and_probe_write) {
   EXPECT_EQ(get(store->meta("epoch")).value(), std::nullopt);
   ok(store->set_meta("epoch", "1"));

@@ -32,6 +32,23 @@ TEST_P(RefreshSteps, a_held_lease_refuses_everyone_until_it_runs_out) {
   EXPECT_EQ(second.connection.lease.fence, 2);
 }
 
+TEST_P(RefreshSteps, the_leases_of_a_dead_owner_are_freed_and_nothing_that_it_still_writes_is_taken) {
+  const auto c = created();
+  created("con_2", "realm-2");
+  const auto dead = claimed("con_1", "node-a", some_attempt("att_1", c));
+  claimed("con_2", "node-b");
+  EXPECT_EQ(get(store->free_leases("node-a")).value(), 1);
+  EXPECT_EQ(get(store->free_leases("node-a")).value(), 0);
+  EXPECT_EQ(get(store->free_leases("")).value(), 0);
+  EXPECT_EQ(read("con_2").lease.owner, "node-b");
+  EXPECT_EQ(code_of(store->commit(c.id, dead.connection.lease.fence, 1, some_update(), {})), Errc::stale);
+  EXPECT_EQ(code_of(store->renew(c.id, dead.connection.lease.fence, at(4000))), Errc::stale);
+  const auto next = get(store->claim(c.id, 1, "node-c", at(3001), at(3061), {})).value();
+  EXPECT_EQ(next.connection.lease.fence, 2);
+  ASSERT_TRUE(next.unresolved) << "what it sent is still to be resolved";
+  EXPECT_EQ(next.unresolved->id, AttemptId{"att_1"});
+}
+
 TEST_P(RefreshSteps, a_claim_is_refused_for_each_state_with_its_own_error) {
   struct Case {
     Status status;

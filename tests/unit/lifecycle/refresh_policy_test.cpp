@@ -304,6 +304,39 @@ TEST(DecideFailure, an_ambiguous_end_keeps_the_attempt_and_waits_as_the_rotation
   }
 }
 
+TEST(DecideFailure, an_ambiguous_end_that_names_a_time_is_asked_again_then_if_the_grace_window_allows_it) {
+  SeededRandom random;
+  Verdict verdict = failed(FailureClass::ambiguous, "http_504");
+  verdict.retry_after = 1min;
+  const auto patient =
+      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 30min), verdict, start, random).next_due_at;
+  EXPECT_GE(patient.value(), start + 1min);
+  const auto in_a_hurry =
+      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 40s), verdict, start, random).next_due_at;
+  EXPECT_LE(in_a_hurry.value(), start + 10s);
+}
+
+TEST(DecideFailure, what_is_held_back_keeps_its_state_and_is_looked_at_ever_more_seldom) {
+  SeededRandom random;
+  struct Row {
+    int failures;
+    Duration least, most;
+  };
+  for (const auto& [failures, least, most] :
+       std::vector<Row>{{1, 30s, 1min}, {2, 1min, 2min}, {3, 2min, 4min}, {50, 7min + 30s, 15min}}) {
+    FailureDecision decision;
+    decision.failure = {FailureClass::grant, failures, start, "invalid_grant", {}};
+    decision.status = Status::reauth_required;
+    decision.reason = "gone";
+    const auto held = held_back(decision, start, random);
+    EXPECT_EQ(held.status, Status::active);
+    EXPECT_TRUE(held.reason.empty());
+    EXPECT_TRUE(held.held);
+    EXPECT_GE(held.next_due_at.value() - start, least);
+    EXPECT_LE(held.next_due_at.value() - start, most);
+  }
+}
+
 TEST(DecideRecovery, is_told_by_the_rotation_profile) {
   struct Row {
     Provider provider;
@@ -320,6 +353,8 @@ TEST(DecideRecovery, is_told_by_the_rotation_profile) {
       {rotating(Rotation::always_strict), 10min, 1s, Recovery::wait},
       {rotating(Rotation::always_strict), 59min + 30s, 1s, Recovery::replay_once},  // inside the mandatory margin
       {rotating(Rotation::always_strict), 2h, 1h, Recovery::replay_once},
+      {Provider{}, 10min, 1s, Recovery::wait},  // an unknown rotation is taken for strict
+      {Provider{}, 2h, 1s, Recovery::replay_once},
   };
   for (const Row& row : table) {
     Attempt attempt;

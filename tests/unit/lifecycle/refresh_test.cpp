@@ -260,11 +260,31 @@ TEST_F(RefreshTest, an_api_that_always_says_401_causes_one_refresh_per_interval)
   connect("con_1");
   for (int i = 0; i < 300; ++i) {
     const Generation current = row("con_1").generation;
-    EXPECT_TRUE(force("con_1", current));
+    const auto lease = force("con_1", current);
+    if (!lease) EXPECT_EQ(lease.error().code, Errc::rate_limited);
+    EXPECT_EQ(lease.has_value(), i % 30 == 0) << i;
     let_pass(1s);
   }
   EXPECT_LE(provider->token_requests, 11);
   EXPECT_GE(provider->token_requests, 9);
+}
+
+TEST_F(RefreshTest, who_names_no_generation_is_given_what_the_last_forced_refresh_brought) {
+  connect("con_1");
+  EXPECT_EQ(text(force("con_1")), "at-con_1-2");
+  EXPECT_EQ(text(force("con_1")), "at-con_1-2");
+  EXPECT_EQ(text(force("con_1", 2)), "rate_limited") << "that one is reported as bad too";
+  EXPECT_EQ(provider->token_requests, 1);
+  let_pass(30s);
+  EXPECT_EQ(text(force("con_1", 2)), "at-con_1-3");
+}
+
+TEST_F(RefreshTest, a_forced_refresh_that_failed_is_not_repeated_at_once_either) {
+  connect("con_1");
+  provider->answer_next(503, "");
+  EXPECT_EQ(text(force("con_1")), "provider_unavailable");
+  EXPECT_EQ(text(force("con_1")), "rate_limited");
+  EXPECT_EQ(provider->token_requests, 1);
 }
 
 TEST_F(RefreshTest, a_second_forced_refresh_after_a_usual_one_works_at_once) {

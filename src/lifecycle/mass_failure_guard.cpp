@@ -1,0 +1,52 @@
+#include "lifecycle/mass_failure_guard.hpp"
+
+#include <algorithm>
+
+namespace evergrant {
+
+std::int64_t MassFailureGuard::number_at(Time now) const {
+  const auto part = std::max<Duration>(limits_.window / bucket_count, Duration{1});
+  return to_epoch_ms(now) / part.count();
+}
+
+MassFailureGuard::Bucket& MassFailureGuard::bucket_at(Time now) {
+  const auto number = number_at(now);
+  Bucket& bucket = buckets_.at(static_cast<std::size_t>(number % bucket_count));
+  if (bucket.number != number) bucket = {.number = number, .counts = {}};
+  return bucket;
+}
+
+MassFailureGuard::Counts MassFailureGuard::counts(Time now) const {
+  const auto newest = number_at(now);
+  Counts sum;
+  for (const auto& [number, counts] : buckets_) {
+    if (number > newest || number <= newest - bucket_count) continue;
+    sum.failed += counts.failed;
+    sum.refreshed += counts.refreshed;
+  }
+  return sum;
+}
+
+MassFailureGuard::Step MassFailureGuard::refused(bool first, Time now) {
+  if (first) ++bucket_at(now).counts.failed;
+  if (holding_) return Step::hold;
+  if (limits_.least <= 0 || (believed_until_ && now < *believed_until_)) return Step::believe;
+  const auto [failed, refreshed] = counts(now);
+  const double share = static_cast<double>(failed) / static_cast<double>(std::max<std::int64_t>(failed + refreshed, 1));
+  if (failed < limits_.least || share <= limits_.share) return Step::believe;
+  holding_ = true;
+  return Step::begin_hold;
+}
+
+void MassFailureGuard::restore(std::optional<Time> released_at) {
+  holding_ = !released_at;
+  believed_until_.reset();
+  if (released_at) believed_until_ = *released_at + believed_after_release;
+}
+
+void MassFailureGuard::release(Time now) {
+  buckets_ = {};
+  restore(now);
+}
+
+}  // namespace evergrant

@@ -1,0 +1,145 @@
+// Step 8, the escrow: answers that the store refused go to it when it is back, or when another process starts, before their
+// connections are refreshed from the old token.
+#include <utility>
+
+#include "lifecycle/refresher.hpp"
+
+namespace evergrant {
+
+bool Refresher::has_escrowed() const { return escrow_ != nullptr && escrow_->status().answers > 0; }
+
+Task<Result<>> Refresher::replay_escrow() {
+  if (escrow_ == nullptr) co_return Result<>{};
+  const auto dead = co_await escrow_->adopt();
+  if (!dead) co_return std::unexpected(dead.error());
+  for (const std::string& owner : *dead) {
+    const auto freed = co_await store_.free_leases(owner);
+    if (!freed) co_return std::unexpected(freed.error());
+    escrow_->settled(owner);
+    if (*freed > 0) log_.info("leases_of_the_dead_freed", {{"owner", owner}, {"leases", *freed}});
+  }
+  for (EscrowedAnswer& answer : escrow_->pending()) {
+    const auto delivered = co_await deliver(std::move(answer));
+    if (!delivered && delivered.error().code == Errc::store_unavailable) co_return delivered;
+  }
+  report_.escrow(escrow_->status());
+  co_return Result<>{};
+}
+
+Task<Result<>> Refresher::deliver_of(ConnectionId connection) {
+  for (EscrowedAnswer& answer : escrow_->pending()) {
+    if (answer.connection != connection) continue;
+    auto delivered = co_await deliver(std::move(answer));
+    if (!delivered) co_return delivered;
+  }
+  report_.escrow(escrow_->status());
+  co_return Result<>{};
+}
+
+// Leaves the escrow only when the store has the answer, or when nothing can come of it any more.
+Task<Result<>> Refresher::deliver(EscrowedAnswer answer) {
+  auto row = co_await store_.connection(answer.connection);
+  if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
+  if (!row) {
+    auto dropped = co_await drop(answer, "its connection is gone");
+    co_return dropped;
+  }
+  const auto kept = co_await keep_escrowed(answer, *row);
+  if (kept) {
+    log_.info("escrow_delivered", {{"connection", answer.connection.str()}, {"generation", answer.generation}});
+    auto removed = co_await escrow_->remove(answer.attempt);
+    co_return removed;
+  }
+  if (kept.error().code != Errc::stale) co_return kept;
+  auto ended = co_await end_superseded(answer, std::move(*row));
+  co_return ended;
+}
+
+Task<Result<>> Refresher::keep_escrowed(const EscrowedAnswer& answer, const Connection& row) {
+  auto kept = co_await store_.keep_answer(answer.attempt, answer.fence, answer.answer);
+  if (kept || kept.error().code != Errc::key_unavailable) co_return kept;
+  const Place place = place_of(row, "answer", answer.generation);
+  const auto plain = co_await vault_.open(place, answer.answer);  // its key was replaced since
+  if (!plain) {
+    log_.error("escrow_answer_not_opened",
+               {{"connection", answer.connection.str()}, {"code", to_string(plain.error().code)}});
+    co_return std::unexpected(plain.error());
+  }
+  auto sealed = co_await vault_.seal(place, *plain);
+  if (!sealed) co_return std::unexpected(sealed.error());
+  kept = co_await store_.keep_answer(answer.attempt, answer.fence, std::move(*sealed));
+  co_return kept;
+}
+
+// The attempt was settled without the answer: by another process that could not know of it, or by this one with it. What its
+// tokens are worth, the row says.
+Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connection row) {
+  const Attempt attempt{.id = answer.attempt,
+                        .connection = row.id,
+                        .registration = row.registration,
+                        .generation = answer.generation,
+                        .fence = answer.fence,
+                        .sent_at = answer.at,
+                        .answer = answer.answer};
+  const bool over = row.status == Status::revoking || row.status == Status::revoked;
+  const Registration* registration = registrations_.find(row.registration);
+  if (!over && row.generation > answer.generation) {
+    auto dropped = co_await drop(answer, "newer tokens are stored");
+    co_return dropped;
+  }
+  if (registration == nullptr) co_return Result<>{};  // kept until it is configured again
+  const auto kept = co_await saver_.read_kept(row, attempt);
+  if (!kept && over && kept.error().code == Errc::sealed_broken) {
+    auto dropped = co_await drop(answer, "its tenant's keys are shredded");
+    co_return dropped;
+  }
+  if (!kept) co_return std::unexpected(kept.error());
+  if (over) {
+    co_await end_kept(attempt, std::move(row));
+    auto dropped = co_await drop(answer, "its tokens are being revoked");
+    co_return dropped;
+  }
+  Verdict verdict = judge_token_answer(kept->response, registration->provider, kept->sent, clock_.now());
+  if (verdict.failure == FailureClass::none) {
+    auto revived = co_await revive(std::move(row), std::move(*verdict.tokens));
+    if (!revived) co_return revived;
+  }
+  auto dropped =
+      co_await drop(answer, verdict.failure == FailureClass::none ? "its tokens are stored" : "it holds no tokens");
+  co_return dropped;
+}
+
+// Another process knew only of a lost answer, asked again, and may have been told that the grant is over. It is not: here
+// are the tokens that came of it.
+Task<Result<>> Refresher::revive(Connection row, TokenSet tokens) {
+  if (!tokens.refresh_token && !row.tokens.refresh_token.empty()) {
+    auto previous = co_await sealing_.open_refresh(row);
+    if (!previous) co_return std::unexpected(previous.error());
+    tokens.refresh_token = std::move(*previous);
+  }
+  if (row.status == Status::reauth_required) {
+    Event event = event_of(
+        row, "released", "An answer that had waited for the store holds newer tokens than those that the provider refused.",
+        clock_.now());
+    const auto changed =
+        co_await store_.change_status(row.id, Status::reauth_required, Status::active, {}, std::move(event));
+    if (!changed) co_return changed;
+    row.status = Status::active;
+    cache_.forget(row.id);
+  }
+  if (!row.lease.owner.empty() && row.lease.until && *row.lease.until > clock_.now()) {
+    co_return fail(Errc::busy, "connection " + row.id.str() + " is being refreshed");
+  }
+  if (row.status != Status::active) co_return fail(Errc::quarantined, "connection " + row.id.str() + " is on hold");
+  auto adopted = co_await saver_.adopt(std::move(row), 0, std::move(tokens));
+  co_return adopted;
+}
+
+Task<Result<>> Refresher::drop(const EscrowedAnswer& answer, std::string_view why) {
+  log_.info("escrow_answer_ended",
+            {{"connection", answer.connection.str()}, {"generation", answer.generation}, {"why", why}});
+  auto removed = co_await escrow_->remove(answer.attempt);
+  co_return removed;
+}
+
+}  // namespace evergrant

@@ -1,0 +1,175 @@
+// Many connections of one registration fail for good at once: nothing changes its state until an operator has looked.
+#include <gtest/gtest.h>
+
+#include "lifecycle/mass_failure_guard.hpp"
+#include "support/refresh_bench.hpp"
+
+namespace evergrant::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Step = MassFailureGuard::Step;
+
+const Time start = from_epoch_ms(1'767'225'600'000);
+
+TEST(MassFailureGuard, holds_when_both_the_number_and_the_share_are_unusual) {
+  struct Row {
+    int refreshed, refused;
+    Step last;
+  };
+  for (const auto& [refreshed, refused, last] : std::vector<Row>{{0, 9, Step::believe},
+                                                                 {0, 10, Step::begin_hold},
+                                                                 {40, 10, Step::believe},  // 20 %, not more
+                                                                 {39, 10, Step::begin_hold},
+                                                                 {100, 25, Step::believe},
+                                                                 {100, 26, Step::begin_hold}}) {
+    MassFailureGuard guard{{}};
+    for (int i = 0; i < refreshed; ++i) guard.refreshed(start);
+    for (int i = 1; i < refused; ++i) EXPECT_EQ(guard.refused(true, start), Step::believe) << refreshed << ' ' << i;
+    EXPECT_EQ(guard.refused(true, start), last) << refreshed << ' ' << refused;
+  }
+}
+
+TEST(MassFailureGuard, forgets_what_is_older_than_its_window) {
+  MassFailureGuard guard{{}};
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(guard.refused(true, start + i * 2min), Step::believe) << "one every two minutes is how customers leave";
+  }
+  EXPECT_LE(guard.counts(start + 200min).failed, 5);
+  EXPECT_EQ(guard.counts(start + 300min).failed, 0);
+}
+
+TEST(MassFailureGuard, counts_a_connection_once_however_often_it_is_confirmed) {
+  MassFailureGuard guard{{}};
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(guard.refused(true, start), Step::believe);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(false, start), Step::believe);
+  EXPECT_EQ(guard.refused(true, start), Step::begin_hold);
+  EXPECT_EQ(guard.refused(false, start), Step::hold);
+}
+
+TEST(MassFailureGuard, believes_for_a_while_after_a_release_and_can_be_switched_off) {
+  MassFailureGuard guard{{}};
+  for (int i = 0; i < 10; ++i) (void)guard.refused(true, start);
+  ASSERT_TRUE(guard.holding());
+  guard.release(start);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(true, start + 29min), Step::believe);
+  for (int i = 0; i < 9; ++i) (void)guard.refused(true, start + 45min);
+  EXPECT_EQ(guard.refused(true, start + 45min), Step::begin_hold);
+  MassFailureGuard off{{.least = 0}};
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(off.refused(true, start), Step::believe);
+}
+
+class MassFailureTest : public RefreshBench {
+ protected:
+  void connect_many(int count, const std::string& registration = "books") {
+    for (int i = 0; i < count; ++i) connect(registration + std::to_string(i), registration);
+  }
+  int with_status(Status status) {
+    const auto stats = run(node().executor, sqlite->stats(clock.now())).value();
+    for (const auto& [one, count] : stats.by_status) {
+      if (one == status) return static_cast<int>(count);
+    }
+    return 0;
+  }
+  std::vector<Event> events(const std::string& type) {
+    auto all = run(node().executor, sqlite->events({}, std::nullopt, {}, 1000)).value().items;
+    std::erase_if(all, [&](const Event& event) { return event.type != type; });
+    return all;
+  }
+  void provider_refuses_everybody() {
+    HttpResponse refusal;
+    refusal.status = 400;
+    refusal.headers.add("Content-Type", "application/json");
+    refusal.body = R"({"error":"invalid_grant"})";
+    provider->always = refusal;
+  }
+};
+
+// Those that were refused and confirmed before the tenth was: what cannot be told from customers who leave.
+constexpr int believed_at_most = 9;
+
+TEST_F(MassFailureTest, a_provider_that_refuses_everybody_costs_at_most_a_few_their_state) {
+  connect_many(40);
+  start_scheduler();
+  for (int i = 0; i < 40; ++i) read("books" + std::to_string(i));
+  let_pass(20min);
+  provider_refuses_everybody();
+  let_pass(3h);
+  const int lost = with_status(Status::reauth_required);
+  EXPECT_LE(lost, believed_at_most);
+  EXPECT_EQ(with_status(Status::active), 40 - lost) << "each was refused, confirmed, and held";
+  EXPECT_EQ(events("mass_failure").size(), 1U);
+  EXPECT_FALSE(events("reauth_held").empty());
+  EXPECT_EQ(run(node().executor, sqlite->holds()).value().size(), 1U);
+  provider->always.reset();
+  let_pass(1h);
+  int served = 0;
+  for (int i = 0; i < 40; ++i) served += read("books" + std::to_string(i)) ? 1 : 0;
+  EXPECT_EQ(served, 40 - lost);
+}
+
+TEST_F(MassFailureTest, once_an_operator_has_released_the_hold_the_provider_is_believed) {
+  connect_many(40);
+  start_scheduler();
+  for (int i = 0; i < 40; ++i) read("books" + std::to_string(i));
+  let_pass(20min);
+  provider_refuses_everybody();
+  let_pass(2h);
+  const int held = with_status(Status::active);
+  ASSERT_GE(held, 40 - believed_at_most);
+  crash();  // what is held stays held
+  start_scheduler();
+  let_pass(1h);
+  ASSERT_EQ(with_status(Status::active), held);
+  ASSERT_TRUE(run(node().executor, node().service.release_hold(RegistrationId{"books"})));
+  crash();  // and what is released stays released
+  start_scheduler();
+  let_pass(25min);
+  EXPECT_EQ(with_status(Status::reauth_required), 40);
+  EXPECT_EQ(events("mass_failure").size(), 1U);
+  EXPECT_EQ(events("mass_failure_released").size(), 1U);
+}
+
+TEST_F(MassFailureTest, a_few_customers_who_leave_are_believed) {
+  connect_many(40);
+  start_scheduler();
+  for (int i = 0; i < 40; ++i) read("books" + std::to_string(i));
+  for (int i = 0; i < 7; ++i) provider->kill("books" + std::to_string(i));
+  let_pass(3h);
+  EXPECT_EQ(with_status(Status::reauth_required), 7);
+  EXPECT_TRUE(events("mass_failure").empty());
+}
+
+TEST_F(MassFailureTest, there_is_nothing_to_release_where_nothing_is_held) {
+  node();
+  const auto released = run(node().executor, node().service.release_hold(RegistrationId{"books"}));
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code, Errc::not_found);
+}
+
+class FairnessTest : public RefreshBench {};
+
+TEST_F(FairnessTest, a_registration_that_hangs_keeps_a_bounded_number_waiting_and_delays_no_other) {
+  options.concurrency = 2;
+  for (int i = 0; i < 200; ++i) connect("books" + std::to_string(i), "books");
+  connect("sheet", "sheets");
+  let_pass(1h);
+  const auto hanging = provider->hold_next_request();
+  const auto hanging_too = provider->hold_next_request();
+  std::vector<std::shared_ptr<Reading>> readings;
+  for (int i = 0; i < 200; ++i) readings.push_back(start_read("books" + std::to_string(i), {.deadline = 10s}));
+  node().executor.run_until_idle();
+  const auto refused = std::ranges::count_if(readings, [](const auto& one) { return one->result.has_value(); });
+  EXPECT_EQ(refused, 200 - 2 - 64) << "told at once";
+  EXPECT_EQ(node().service.in_flight(), 66U);
+  EXPECT_EQ(text(read("sheet")), "at-sheet-2");
+  hanging.set(true);
+  hanging_too.set(true);
+  let_pass(10s);
+  const auto served =
+      std::ranges::count_if(readings, [](const auto& one) { return one->result && one->result->has_value(); });
+  EXPECT_EQ(served, 66);
+}
+
+}  // namespace
+}  // namespace evergrant::test

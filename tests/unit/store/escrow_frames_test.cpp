@@ -1,0 +1,98 @@
+// Every cut and every flipped bit of an escrow file: what was whole is read, what was not is never taken for an answer.
+#include "store/escrow_frames.hpp"
+
+#include <gtest/gtest.h>
+
+namespace evergrant::test {
+namespace {
+
+EscrowedAnswer some_answer(const std::string& name) {
+  return {.attempt = AttemptId{"att_" + name},
+          .fence = 7,
+          .connection = ConnectionId{"con_" + name},
+          .generation = 41,
+          .at = from_epoch_ms(1'767'225'600'123),
+          .answer = Sealed{std::string{"sealed\0bytes of ", 16} + name}};
+}
+
+TEST(EscrowFrames, what_was_written_is_read_in_order) {
+  const std::string file = escrow_head("node_1") + answer_frame(some_answer("a")) + answer_frame(some_answer("b"));
+  const auto reading = read_escrow(file);
+  EXPECT_EQ(reading.pending, (std::vector{some_answer("a"), some_answer("b")}));
+  EXPECT_TRUE(reading.damage.empty());
+  EXPECT_EQ(reading.end, file.size());
+  EXPECT_EQ(escrow_owner(file), "node_1");
+}
+
+TEST(EscrowFrames, what_is_done_is_left_out_and_a_repetition_counts_once) {
+  const std::string file = escrow_head("n") + answer_frame(some_answer("a")) + answer_frame(some_answer("a")) +
+                           answer_frame(some_answer("b")) + done_frame(AttemptId{"att_a"});
+  EXPECT_EQ(read_escrow(file).pending, std::vector{some_answer("b")});
+}
+
+TEST(EscrowFrames, a_tail_that_a_crash_cut_is_torn_at_every_length) {
+  const std::string whole = escrow_head("n") + answer_frame(some_answer("a"));
+  const std::string last = answer_frame(some_answer("b"));
+  for (std::size_t length = 1; length < last.size(); ++length) {
+    const auto reading = read_escrow(whole + last.substr(0, length));
+    EXPECT_EQ(reading.pending, std::vector{some_answer("a")}) << length;
+    EXPECT_TRUE(reading.damage.empty()) << length;
+    EXPECT_EQ(reading.end, whole.size()) << length;
+  }
+}
+
+TEST(EscrowFrames, blocks_that_were_never_written_are_torn) {
+  const std::string whole = escrow_head("n") + answer_frame(some_answer("a"));
+  const std::string last = answer_frame(some_answer("b"));
+  for (const std::string& tail : {std::string(4096, '\0'), last.substr(0, 20) + std::string(last.size() - 20, '\0')}) {
+    const auto reading = read_escrow(whole + tail);
+    EXPECT_TRUE(reading.damage.empty());
+    EXPECT_EQ(reading.end, whole.size());
+  }
+}
+
+TEST(EscrowFrames, each_flipped_bit_in_the_middle_costs_that_record_alone_and_is_said) {
+  const std::string head = escrow_head("n");
+  const std::string damaged = answer_frame(some_answer("b"));
+  for (std::size_t byte = 0; byte < damaged.size(); ++byte) {
+    for (const int bit : {0, 3, 7}) {
+      std::string middle = damaged;
+      middle[byte] = static_cast<char>(middle[byte] ^ (1 << bit));
+      const auto reading = read_escrow(head + answer_frame(some_answer("a")) + middle + answer_frame(some_answer("c")));
+      EXPECT_EQ(reading.pending, (std::vector{some_answer("a"), some_answer("c")})) << byte << '.' << bit;
+      ASSERT_EQ(reading.damage.size(), 1U) << byte << '.' << bit;
+      EXPECT_EQ(reading.damage[0].bytes, middle.size()) << byte << '.' << bit;
+    }
+  }
+}
+
+TEST(EscrowFrames, a_last_record_that_is_all_there_and_altered_is_damage_and_no_torn_tail) {
+  std::string file = escrow_head("n") + answer_frame(some_answer("a"));
+  file[file.size() - 3] = static_cast<char>(file[file.size() - 3] ^ 1);
+  const auto reading = read_escrow(file);
+  EXPECT_TRUE(reading.pending.empty());
+  EXPECT_EQ(reading.damage.size(), 1U);
+  EXPECT_EQ(reading.end, file.size());
+}
+
+TEST(EscrowFrames, a_torn_or_altered_head_names_nobody_and_costs_no_answer) {
+  const std::string file = escrow_head("node_1") + answer_frame(some_answer("a"));
+  for (std::size_t byte = 0; byte < escrow_head_bytes; ++byte) {
+    std::string altered = file;
+    altered[byte] = static_cast<char>(altered[byte] ^ 4);
+    EXPECT_EQ(escrow_owner(altered), "") << byte;
+    EXPECT_EQ(read_escrow(altered).pending.size(), 1U) << byte;
+  }
+  EXPECT_EQ(escrow_owner(file.substr(0, 60)), "");
+  EXPECT_TRUE(read_escrow(file.substr(0, 60)).pending.empty());
+  EXPECT_TRUE(read_escrow("").pending.empty());
+}
+
+TEST(EscrowFrames, bytes_of_an_answer_that_look_like_a_frame_are_not_one) {
+  EscrowedAnswer outer = some_answer("outer");
+  outer.answer = Sealed{answer_frame(some_answer("inner"))};
+  EXPECT_EQ(read_escrow(escrow_head("n") + answer_frame(outer)).pending, std::vector{outer});
+}
+
+}  // namespace
+}  // namespace evergrant::test
