@@ -27,6 +27,10 @@ POINTS = {"before_send": 8, "after_send": 8, "after_receive": 8, "before_commit"
 OF_THE_STORE = ("before_commit", "in_commit", "before_sync", "after_commit")
 
 
+class Violation(AssertionError):
+    """The server broke a promise; anything else that fails is the test's own trouble."""
+
+
 @dataclasses.dataclass
 class Plan:
     """How one life ends. `at`: POINT:COUNT:ANSWERS; `after_us`: from the first request on; `outside_s`: kill -9 by the test."""
@@ -75,6 +79,13 @@ class Durable:
     attempts: int      # requests of the current generation whose end is not known
 
 
+CONNECTIONS = """
+SELECT realm, id, status, reason, generation,
+  (SELECT COUNT(*) FROM attempts a WHERE a.connection = c.id AND a.generation = c.generation AND LENGTH(a.answer) > 0),
+  (SELECT COUNT(*) FROM attempts a WHERE a.connection = c.id AND a.generation = c.generation)
+FROM connections c"""
+
+
 class DoomedServer(ConfiguredServer):
     """Between lives its store lies still and can be read."""
 
@@ -103,7 +114,7 @@ class DoomedServer(ConfiguredServer):
         code = self.process.wait()
         log = self.log()
         if code != -signal.SIGKILL:
-            raise AssertionError(f"the server ended by itself, exit code {code}:\n{log}")
+            raise Violation(f"the server ended by itself, exit code {code}:\n{log}")
         return plan.name() if "killed at" in log or not (plan.at or plan.after_us) else "not reached"
 
     def log(self):
@@ -136,19 +147,19 @@ class DoomedServer(ConfiguredServer):
                 source = self.folder / f"data/evergrant.db{suffix}"
                 if source.exists():
                     shutil.copyfile(source, f"{folder}/copy.db{suffix}")
-            with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as database:
-                rows = database.execute("""
-                    SELECT realm, id, status, reason, generation,
-                      (SELECT COUNT(*) FROM attempts a WHERE a.connection = c.id AND a.generation = c.generation
-                        AND LENGTH(a.answer) > 0),
-                      (SELECT COUNT(*) FROM attempts a WHERE a.connection = c.id AND a.generation = c.generation)
-                    FROM connections c""").fetchall()
+            try:
+                with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as database:
+                    rows = database.execute(CONNECTIONS).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise Violation(f"the store cannot be read: {error}") from error
         return {row[0]: Durable(*row[1:]) for row in rows}
 
     def close(self):
         if getattr(self, "process", None) is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if getattr(self, "errors", None) is not None:
+            self.errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         for left in self.folder.parent.glob(f"{self.folder.name}/data.lost-*"):
             left.unlink()
