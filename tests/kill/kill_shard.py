@@ -57,14 +57,15 @@ class Reader(threading.Thread):
 
     def __init__(self, server, ids, oracle, chosen):
         super().__init__(daemon=True)
+        self.over = threading.Event()
         self.server, self.ids, self.oracle, self.chosen = server, ids, oracle, chosen
 
     def run(self):
-        while self.server.process.poll() is None:
+        while not self.over.is_set():
             try:
                 self.read_until_gone()
             except GONE:
-                time.sleep(0.001)
+                self.over.wait(0.001)  # it does not listen yet, or is dead
 
     def read_until_gone(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=5)
@@ -124,6 +125,7 @@ class Shard:
             reader.start()
         self.ends[self.server.die(plan) + ("" if plan.power == "none" else ", power lost")] += 1
         if reader:
+            reader.over.set()
             reader.join(30)
         self.lost_answers += self.oracle.examine(self.server.durable(), plan)
 

@@ -72,6 +72,9 @@ Trigger::Trigger()
     count_ = static_cast<int>(number(next_field(plan), "EVERGRANT_KILL_AT"));
     answers_wanted_ = static_cast<int>(number(next_field(plan), "EVERGRANT_KILL_AT"));
   }
+  const std::string action = variable("EVERGRANT_KILL_ACTION");
+  if (!action.empty() && action != "kill" && action != "stop") refuse("no such action: " + action);
+  stops_ = action == "stop";
   const std::string power = variable("EVERGRANT_KILL_POWER");
   if (!power.empty() && power != "none" && power != "nothing" && power != "some") refuse("no such power: " + power);
   power_fails_ = power == "nothing" || power == "some";
@@ -85,7 +88,15 @@ Trigger::Trigger()
 
 void Trigger::pass(Point point) {
   if (point_ != point || answers_ < answers_wanted_) return;
-  if (++passed_ == count_) die(point_name_);
+  if (++passed_ != count_) return;
+  if (!stops_) die(point_name_);
+  stand_still();
+}
+
+void Trigger::stand_still() const {
+  const std::string line = "stopped at " + point_name_ + '\n';
+  (void)real().write(STDERR_FILENO, line.data(), line.size());
+  ::kill(::getpid(), SIGSTOP);
 }
 
 void Trigger::sending() {

@@ -4,6 +4,7 @@
 //   provider
 //                                                 were read. Points: below. Empty: never.
 //   EVERGRANT_KILL_AFTER   MICROSECONDS           this long after the first request to the provider
+//   EVERGRANT_KILL_ACTION  kill | stop            stop: the process stands still (SIGSTOP) at the point, once, and may go on
 //   EVERGRANT_KILL_PORT    PORT                   the provider's
 //   EVERGRANT_KILL_FOLDER  PATH                   the folder of the store
 //   EVERGRANT_KILL_POWER   none | nothing | some  none: only the process dies; else what reaches the disk of the unsynced
@@ -49,6 +50,7 @@ class Trigger {
 
  private:
   Trigger();
+  void stand_still() const;
   [[noreturn]] void die(const std::string& where);
 
   std::mutex lock_;
@@ -60,6 +62,7 @@ class Trigger {
   int answers_ = 0;
   int passed_ = 0;
   std::int64_t after_us_ = 0;
+  bool stops_ = false;
   bool power_fails_ = false;
   Reaches reaches_ = Reaches::nothing;
   std::mt19937_64 random_;
