@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import json
+import os
 import selectors
 import signal
 import socket
@@ -175,6 +176,8 @@ class OneStoreTest(unittest.TestCase):
         self.addCleanup(pool.shutdown)
         answer = pool.submit(act, node)
         node.program.wait_for_line("stopped at")
+        state = os.waitid(os.P_PID, node.program.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self.assertEqual(state.si_code, os.CLD_STOPPED)
         self.assertFalse(answer.done())
         return node, answer
 
