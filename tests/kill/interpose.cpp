@@ -31,6 +31,7 @@ RealCalls find_all() {
   RealCalls calls{};
   find(calls.open, "open64");
   find(calls.close, "close");
+  find(calls.fcntl, "fcntl64");
   find(calls.write, "write");
   find(calls.writev, "writev");
   find(calls.pwrite, "pwrite64");
@@ -209,6 +210,20 @@ int open_seen(const char* path, int flags, mode_t mode) {
   return file;
 }
 
+// The lock that a writer holds from its first change to the end of its commit is one byte of the shared-memory index.
+constexpr off_t writers_lock = 120;
+
+int fcntl_seen(int file, int command, void* argument) {
+  const int result = real().fcntl(file, command, argument);
+  if (command != F_SETLK || result != 0) return result;
+  const auto* lock = static_cast<const struct flock*>(argument);
+  Trigger& trigger = Trigger::get();
+  if (trigger.changes() == nullptr || lock->l_type != F_UNLCK || lock->l_start != writers_lock) return result;
+  const std::scoped_lock held{trigger.lock()};
+  trigger.pass(Point::unlocked);
+  return result;
+}
+
 mode_t mode_of(int flags, va_list arguments) {
   return (flags & (O_CREAT | O_TMPFILE)) != 0 ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
 }
@@ -278,6 +293,22 @@ int ftruncate64(int file, off64_t size) noexcept { return truncate_seen(file, si
 int fsync(int file) { return sync_seen(file, real().fsync); }
 int fdatasync(int file) { return sync_seen(file, real().fdatasync); }
 int close(int file) { return close_seen(file); }
+
+int fcntl(int file, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* argument = va_arg(arguments, void*);
+  va_end(arguments);
+  return fcntl_seen(file, command, argument);
+}
+
+int fcntl64(int file, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* argument = va_arg(arguments, void*);
+  va_end(arguments);
+  return fcntl_seen(file, command, argument);
+}
 
 int open(const char* path, int flags, ...) {
   va_list arguments;

@@ -188,15 +188,15 @@ class OneStoreTest(unittest.TestCase):
                                     [connection]).fetchone()
 
     def stop_after_claim(self, connections):
-        """A server that has claimed one of `connections` and sent nothing. Which of its commits that is, is found out."""
+        """A server that has claimed one of `connections` and sent nothing. Which of its transactions that is, is found out."""
         for count, (realm, connection) in enumerate(connections.items(), start=1):
-            node, answer = self.stop_in_refresh(f"after_commit:{count}", connection, lambda node: node.token(connection))
+            node, answer = self.stop_in_refresh(f"unlocked:{count}", connection, lambda node: node.token(connection))
             if self.attempts(connection) == (1, 0) and self.truth(realm)["token_requests"] == 0:
                 return node, answer, realm, connection
             node.send(signal.SIGCONT)
             self.assertEqual(answer.result(ANSWER_SECONDS).status, 200)
             node.close()
-        raise AssertionError("no commit leaves an attempt whose request was not sent")
+        raise AssertionError("no transaction leaves an attempt whose request was not sent")
 
     def test_one_that_stops_before_it_sends_finds_its_lease_gone_and_sends_nothing(self):
         self.install("always_strict", lease="2s", timeout="1s")

@@ -10,6 +10,7 @@ namespace evergrant::kill {
 struct RealCalls {
   int (*open)(const char*, int, ...);
   int (*close)(int);
+  int (*fcntl)(int, int, ...);
   ssize_t (*write)(int, const void*, size_t);
   ssize_t (*writev)(int, const iovec*, int);
   ssize_t (*pwrite)(int, const void*, size_t, off_t);

@@ -1,5 +1,6 @@
 #include "trigger.hpp"
 
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,14 +16,15 @@ namespace evergrant::kill {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Point>, 8> points{{{"before_send", Point::before_send},
+constexpr std::array<std::pair<std::string_view, Point>, 9> points{{{"before_send", Point::before_send},
                                                                     {"after_send", Point::after_send},
                                                                     {"after_receive", Point::after_receive},
                                                                     {"before_commit", Point::before_commit},
                                                                     {"in_commit", Point::in_commit},
                                                                     {"before_sync", Point::before_sync},
                                                                     {"after_commit", Point::after_commit},
-                                                                    {"in_checkpoint", Point::in_checkpoint}}};
+                                                                    {"in_checkpoint", Point::in_checkpoint},
+                                                                    {"unlocked", Point::unlocked}}};
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -102,7 +104,11 @@ void Trigger::stand_still() const {
 void Trigger::sending() {
   if (after_us_ == 0) return;
   std::thread{[this, pause = std::chrono::microseconds{std::exchange(after_us_, 0)}] {
-    std::this_thread::sleep_for(pause);
+    const int timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    const itimerspec once{.it_interval = {},
+                          .it_value = {.tv_sec = pause.count() / 1'000'000, .tv_nsec = pause.count() % 1'000'000 * 1000}};
+    std::uint64_t ticks = 0;
+    if (::timerfd_settime(timer, 0, &once, nullptr) != 0 || ::read(timer, &ticks, sizeof ticks) < 0) refuse("no timer");
     const std::scoped_lock held{lock_};
     die("random moment");
   }}.detach();

@@ -34,6 +34,7 @@ enum class Point : std::uint8_t {
   before_sync,    // all frames are written, none is synced
   after_commit,   // they are synced
   in_checkpoint,  // another file of the store than its log was written or synced
+  unlocked,       // the lock of the store's writers was given back: others see what was committed
 };
 
 class Trigger {
