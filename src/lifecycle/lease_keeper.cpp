@@ -11,14 +11,15 @@ struct LeaseKeeper::State {
   const Log& log;
   ConnectionId id;
   Fence fence;
+  Time until;
   Duration lease;
   Executor::TimerId timer = 0;
   bool stopped = false;
 };
 
 LeaseKeeper::LeaseKeeper(Executor& executor, Store& store, Clock& clock, const Log& log, ConnectionId id, Fence fence,
-                         Duration lease)
-    : state_{std::make_shared<State>(executor, store, clock, log, std::move(id), fence, lease)} {
+                         Time until, Duration lease)
+    : state_{std::make_shared<State>(executor, store, clock, log, std::move(id), fence, until, lease)} {
   arm(state_);
 }
 
@@ -44,8 +45,22 @@ void LeaseKeeper::arm(const std::shared_ptr<State>& state) {
   });
 }
 
+Task<bool> LeaseKeeper::hold_for(Duration time) {
+  const std::shared_ptr<State> state = state_;
+  for (int tries = 0; state->until - state->clock.now() < time; ++tries) {  // the second time for a slow answer to the first
+    if (tries == 2) co_return false;
+    const Time until = state->clock.now() + state->lease;
+    const auto renewed = co_await state->store.renew(state->id, state->fence, until);
+    if (!renewed) co_return false;
+    state->until = until;
+  }
+  co_return true;
+}
+
 Task<void> LeaseKeeper::renew(std::shared_ptr<State> state) {
-  const auto renewed = co_await state->store.renew(state->id, state->fence, state->clock.now() + state->lease);
+  const Time until = state->clock.now() + state->lease;
+  const auto renewed = co_await state->store.renew(state->id, state->fence, until);
+  if (renewed) state->until = until;
   if (state->stopped) co_return;
   if (renewed) {
     arm(state);

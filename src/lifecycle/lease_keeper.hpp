@@ -16,12 +16,18 @@ namespace evergrant {
 
 class LeaseKeeper {
  public:
-  LeaseKeeper(Executor& executor, Store& store, Clock& clock, const Log& log, ConnectionId id, Fence fence, Duration lease);
+  // The lease was taken until `until`, and lives for `lease` from each renewal.
+  LeaseKeeper(Executor& executor, Store& store, Clock& clock, const Log& log, ConnectionId id, Fence fence, Time until,
+              Duration lease);
   LeaseKeeper(LeaseKeeper&&) noexcept = default;
   LeaseKeeper& operator=(LeaseKeeper&& other) noexcept;
   LeaseKeeper(const LeaseKeeper&) = delete;
   LeaseKeeper& operator=(const LeaseKeeper&) = delete;
   ~LeaseKeeper();
+
+  // True if the lease will last for `time` from now on, renewed where it would not. False: it may be somebody else's by now
+  // (this process was stopped, the store was slow, the clock jumped).
+  Task<bool> hold_for(Duration time);
 
  private:
   struct State;

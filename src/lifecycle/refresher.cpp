@@ -230,7 +230,7 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
   Connection source = claimed->connection;
   co_return HeldGrant{.row = std::move(claimed->connection),
                       .registration = registration,
-                      .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, options_.lease},
+                      .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
                       .attempt = attempt_id,
                       .attempt_fence = fence,
                       .older_unresolved = unresolved.has_value(),
@@ -321,6 +321,18 @@ Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Atte
   co_return outcome;
 }
 
+// The lease did not last until the request: another may hold it by now, and two requests with one refresh token can end the
+// grant (I1). Nothing was sent, so there is nothing to resolve either.
+Task<Result<>> Refresher::leave_unsent(HeldGrant& held) {
+  log_.warning("lease_lost_before_sending", {{"connection", held.row.id.str()}});
+  co_await release(held);
+  if (held.attempt) {
+    const auto ended = co_await store_.end_attempt(*held.attempt);
+    if (!ended) log_.warning("attempt_not_ended", {{"connection", held.row.id.str()}});
+  }
+  co_return fail(Errc::stale, "the lease of connection " + held.row.id.str() + " ran out before the request was sent");
+}
+
 Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) {
   auto credential = co_await sealing_.open_refresh(held.source);
   if (!credential) {
@@ -328,6 +340,11 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
                {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});
     co_await set_aside(held, clock_.now() + 10min);
     co_return std::unexpected(credential.error());
+  }
+  const bool ours = co_await held.keeper.hold_for(std::min(options_.timeout, options_.lease / 2));
+  if (!ours) {
+    auto left = co_await leave_unsent(held);
+    co_return left;
   }
   const auto answer = co_await endpoint_.refresh(held.registration, std::move(url), std::move(*credential),
                                                  held.source.scope, options_.timeout);

@@ -53,6 +53,7 @@ class Refresher {
   Task<Result<TokenSet>> open_all(const Connection& source);
   Task<std::optional<Result<>>> settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish);
   Task<Result<>> hold_back(HeldGrant& held, Recovery recovery, const Attempt& unresolved);
+  Task<Result<>> leave_unsent(HeldGrant& held);
   Task<Result<>> send(HeldGrant& held, std::string url, GatePass pass);
   Task<Result<>> conclude(HeldGrant& held, Verdict verdict);
   Task<Result<>> accept(HeldGrant& held, Verdict verdict);

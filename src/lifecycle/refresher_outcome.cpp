@@ -247,7 +247,7 @@ Task<Result<>> Refresher::recover_kept(Connection row, const Registration& regis
   const Fence fence = claimed->connection.lease.fence;
   HeldGrant held{.row = claimed->connection,
                  .registration = registration,
-                 .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, options_.lease},
+                 .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
                  .attempt = attempt.id,
                  .attempt_fence = attempt.fence,
                  .older_unresolved = true,
