@@ -228,15 +228,16 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
   unresolved = std::move(claimed->unresolved);
   const Fence fence = claimed->connection.lease.fence;
   Connection source = claimed->connection;
-  co_return HeldGrant{.row = std::move(claimed->connection),
-                      .registration = registration,
-                      .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
-                      .attempt = attempt_id,
-                      .attempt_fence = fence,
-                      .older_unresolved = unresolved.has_value(),
-                      .answer_kept = false,
-                      .since = now,
-                      .source = std::move(source)};
+  co_return HeldGrant{
+      .row = std::move(claimed->connection),
+      .registration = registration,
+      .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
+      .attempt = attempt_id,
+      .attempt_fence = fence,
+      .older_unresolved = unresolved.has_value(),
+      .answer_kept = false,
+      .since = now,
+      .source = std::move(source)};
 }
 
 Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, const Registration& registration,

@@ -22,7 +22,7 @@ SWITCH = os.environ.get("EVERGRANT_KILL_SWITCH", str(ROOT / "build/release/tests
 LATEST_DEATH_SECONDS = 1.0  # of one whose point is not reached: it is killed from outside
 
 # Named points, and up to which time of passing them a process may live: the later ones are rare.
-POINTS = {"before_send": 8, "after_send": 8, "after_receive": 8, "before_commit": 16, "in_commit": 40, "before_sync": 16,
+POINTS = {"before_send": 8, "in_send": 8, "after_send": 8, "after_receive": 8, "before_commit": 16, "in_commit": 40, "before_sync": 16,
           "after_commit": 16, "in_checkpoint": 2}
 OF_THE_STORE = ("before_commit", "in_commit", "before_sync", "after_commit")
 

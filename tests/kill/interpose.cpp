@@ -48,8 +48,8 @@ RealCalls find_all() {
 
 // --- the provider ---
 
-enum class Talk : std::uint8_t { none, connected, asked, answered };
-std::array<Talk, 65536> talks{};  // by descriptor, under the trigger's lock
+enum class Talk : std::uint8_t { none, connected, heading, asked, answered };  // heading: the body is still to come
+std::array<Talk, 65536> talks{};                                               // by descriptor, under the trigger's lock
 
 Talk* talk_on(int socket) {
   if (socket < 0 || static_cast<std::size_t>(socket) >= talks.size()) return nullptr;
@@ -72,29 +72,36 @@ void note_connected(int socket, const sockaddr* address) {
   }
 }
 
-bool is_token_request(const void* bytes, std::size_t length) {
-  return std::string_view{static_cast<const char*>(bytes), length}.starts_with("POST /token");
+// libcurl sends a heading and a body, together or one after the other.
+struct Part {
+  bool begins = false;
+  bool ends = false;
+};
+
+Part part_of_token_request(Talk talk, std::string_view sent) {
+  if (talk == Talk::heading) return {.begins = false, .ends = true};
+  if (!sent.starts_with("POST /token")) return {};
+  const auto body = sent.find("\r\n\r\n");
+  return {.begins = true, .ends = body != std::string_view::npos && body + 4 < sent.size()};
 }
 
-// Not under the lock while the kernel works: another thread's death must not wait for this one's socket.
+// The lock is not held while the kernel works: another thread's death must not wait for this one's socket.
 ssize_t send_seen(int socket, const void* bytes, std::size_t length, int flags) {
   Trigger& trigger = Trigger::get();
-  bool request = false;
+  Part part;
   {
     const std::scoped_lock held{trigger.lock()};
     const Talk* talk = talk_on(socket);
-    request = talk != nullptr && is_token_request(bytes, length);
-    if (request) {
-      trigger.sending();
-      trigger.pass(Point::before_send);
-    }
+    if (talk != nullptr) part = part_of_token_request(*talk, {static_cast<const char*>(bytes), length});
+    if (part.begins) trigger.sending();
+    if (part.begins) trigger.pass(Point::before_send);
   }
   const ssize_t sent = real().send(socket, bytes, length, flags);
-  if (!request || sent <= 0) return sent;
+  if ((!part.begins && !part.ends) || sent <= 0) return sent;
   const int error = errno;
   const std::scoped_lock held{trigger.lock()};
-  if (Talk* talk = talk_on(socket)) *talk = Talk::asked;
-  trigger.pass(Point::after_send);
+  if (Talk* talk = talk_on(socket)) *talk = part.ends ? Talk::asked : Talk::heading;
+  trigger.pass(part.ends ? Point::after_send : Point::in_send);
   errno = error;
   return sent;
 }

@@ -16,15 +16,16 @@ namespace evergrant::kill {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Point>, 9> points{{{"before_send", Point::before_send},
-                                                                    {"after_send", Point::after_send},
-                                                                    {"after_receive", Point::after_receive},
-                                                                    {"before_commit", Point::before_commit},
-                                                                    {"in_commit", Point::in_commit},
-                                                                    {"before_sync", Point::before_sync},
-                                                                    {"after_commit", Point::after_commit},
-                                                                    {"in_checkpoint", Point::in_checkpoint},
-                                                                    {"unlocked", Point::unlocked}}};
+constexpr std::array<std::pair<std::string_view, Point>, 10> points{{{"before_send", Point::before_send},
+                                                                     {"in_send", Point::in_send},
+                                                                     {"after_send", Point::after_send},
+                                                                     {"after_receive", Point::after_receive},
+                                                                     {"before_commit", Point::before_commit},
+                                                                     {"in_commit", Point::in_commit},
+                                                                     {"before_sync", Point::before_sync},
+                                                                     {"after_commit", Point::after_commit},
+                                                                     {"in_checkpoint", Point::in_checkpoint},
+                                                                     {"unlocked", Point::unlocked}}};
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -74,6 +75,7 @@ Trigger::Trigger()
     count_ = static_cast<int>(number(next_field(plan), "EVERGRANT_KILL_AT"));
     answers_wanted_ = static_cast<int>(number(next_field(plan), "EVERGRANT_KILL_AT"));
   }
+  when_ = variable("EVERGRANT_KILL_WHEN");
   const std::string action = variable("EVERGRANT_KILL_ACTION");
   if (!action.empty() && action != "kill" && action != "stop") refuse("no such action: " + action);
   stops_ = action == "stop";
@@ -90,6 +92,7 @@ Trigger::Trigger()
 
 void Trigger::pass(Point point) {
   if (point_ != point || answers_ < answers_wanted_) return;
+  if (!when_.empty() && ::access(when_.c_str(), F_OK) != 0) return;
   if (++passed_ != count_) return;
   if (!stops_) die(point_name_);
   stand_still();

@@ -5,6 +5,7 @@
 //                                                 were read. Points: below. Empty: never.
 //   EVERGRANT_KILL_AFTER   MICROSECONDS           this long after the first request to the provider
 //   EVERGRANT_KILL_ACTION  kill | stop            stop: the process stands still (SIGSTOP) at the point, once, and may go on
+//   EVERGRANT_KILL_WHEN    PATH                   points count only while this file exists
 //   EVERGRANT_KILL_PORT    PORT                   the provider's
 //   EVERGRANT_KILL_FOLDER  PATH                   the folder of the store
 //   EVERGRANT_KILL_POWER   none | nothing | some  none: only the process dies; else what reaches the disk of the unsynced
@@ -27,7 +28,8 @@ namespace evergrant::kill {
 
 enum class Point : std::uint8_t {
   before_send,    // a token request is about to be sent
-  after_send,     // it was
+  in_send,        // its heading was sent, its body was not
+  after_send,     // all of it was
   after_receive,  // the first bytes of its answer were read
   before_commit,  // the first frame of a transaction is about to be written
   in_commit,      // a frame was written, others may follow
@@ -58,6 +60,7 @@ class Trigger {
   int port_ = 0;
   std::optional<Point> point_;
   std::string point_name_;
+  std::string when_;
   int count_ = 0;
   int answers_wanted_ = 0;
   int answers_ = 0;
