@@ -161,5 +161,3 @@ class DoomedServer(ConfiguredServer):
         if getattr(self, "errors", None) is not None:
             self.errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        for left in self.folder.parent.glob(f"{self.folder.name}/data.lost-*"):
-            left.unlink()

@@ -2,7 +2,6 @@
 """That the kills can find a loss: on a disk that lies, and under a profile that is wrong, they must."""
 
 import os
-import re
 import unittest
 
 from kill_oracle import Violation
@@ -27,8 +26,8 @@ class FailingTest(unittest.TestCase):
                          "answers were lost|given to a caller|nothing on disk|connection is gone")
 
     def test_a_disk_that_lies_and_tears_is_found_out(self):
-        found = self.violation("never", ("some",), disk="lies")
-        self.assertTrue(re.search("answers were lost|given to a caller|connection is gone|cannot be read|ended by itself", found), found)
+        self.assertRegex(self.violation("sometimes", ("some",), disk="lies"),
+                         "answers were lost|given to a caller|nothing on disk|connection is gone|cannot be read|ended by itself")
 
     def test_requests_without_a_record_of_them_are_found_out(self):
         """A profile that says "never rotates" leaves the attempt out; where the values do change that is a loss."""
