@@ -287,7 +287,11 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
     co_return lease;
   }
   note_use(token, now);
-  const auto outcome = co_await join(token, Cause::forced, deadline.value_or(options_.reader_wait));
+  const Time until = now + deadline.value_or(options_.reader_wait);
+  auto outcome = co_await join(token, Cause::forced, until - now);
+  const bool turned_away = outcome && !*outcome && outcome->error().code == Errc::busy;
+  // Somebody less urgent met the lease of another process, maybe of one that is dead; who reports a token waits for its end.
+  if (under_way && turned_away) outcome = co_await join(token, Cause::forced, until - clock_.now());
   if (!outcome) co_return std::unexpected(took_too_long(id));
   // Nothing was sent where the store refused: the next report is as good as the first.
   if (!*outcome && outcome->error().code == Errc::store_unavailable) forced_.erase(id);
