@@ -13,11 +13,12 @@ READERS = 48
 MOST_IN_FLIGHT = 32  # the default of refresh.concurrency
 # So that a kill finds requests on their way, processed without an answer, and answered.
 TOKEN_LATENCY = {"endpoint": "token", "grant_type": "refresh_token", "latency_ms": 20, "latency_after_ms": 20}
-# What a dead process held is free again after this.
+# What a dead process held is free again after this. What an operator has to release after a mass failure is another test's.
 LEASE = """
 [refresh]
 lease = "6s"
 timeout = "3s"
+mass_failure_count = 0
 """
 GONE = (OSError, http.client.HTTPException)
 
