@@ -97,11 +97,14 @@ void CurlTransfer::set_method() {
   }
   const bool plain = request_.method == (has_body ? "POST" : "GET") || request_.method == "HEAD";
   if (!plain) set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-  // libcurl sends a request again when a reused connection dies before it answers, though the server may have acted on
-  // it. A body can be prevented from that (see on_read); a request without one that changes something gets a connection
-  // of its own, which libcurl never tries twice.
+  // What changes something gets a connection of its own, before and after. On a shared one a second copy of an answer, or
+  // what a gateway says to an idle connection, would be taken for the answer to the next request: a refresh would then
+  // keep the tokens of the one before, and the rotated ones would be lost. And libcurl sends a request again when a reused
+  // connection dies before it answers, though the server may have acted on it; on a new one it never does.
   const bool safe = request_.method == "GET" || request_.method == "HEAD";
-  if (!safe && request_.body.empty()) set(CURLOPT_FRESH_CONNECT, 1L);
+  if (safe) return;
+  set(CURLOPT_FRESH_CONNECT, 1L);
+  set(CURLOPT_FORBID_REUSE, 1L);
 }
 
 void CurlTransfer::set_limits() {
@@ -165,8 +168,8 @@ Result<> CurlTransfer::add_headers() {
   return {};
 }
 
-// Gives the body out once. When a reused connection dies, libcurl wants to send the request again and asks for the body
-// a second time: the refusal here is what keeps a refresh token from being sent twice.
+// Gives the body out once. libcurl asks for it a second time where it wants to send the request again: set_method leaves it
+// no occasion to, and the refusal here is the second lock on that door. A refresh token is not sent twice.
 std::size_t CurlTransfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) {
   auto& transfer = self_of(self);
   if (transfer.body_handed_out_) return CURL_READFUNC_ABORT;
