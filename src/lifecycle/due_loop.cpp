@@ -92,6 +92,19 @@ Task<void> DueLoop::fly(std::string key, RefreshWish wish) {
 void DueLoop::end(const std::string& key, const Result<>& outcome) {
   flights_.end(key, outcome);
   report_.in_flight(flights_.size());
+  if (outcome || look_planned_ || stopping_) return;
+  look_planned_ = true;
+  spawn(executor_, look_soon());  // ends at the loop's next sleep
+}
+
+// A failure has moved the connection's due time close; the loop may sleep far past it, and past a grace window. All that
+// fail together cost one look.
+Task<void> DueLoop::look_soon() {
+  do {
+    co_await delay(shortest_sleep);
+  } while (!asleep_until_ && !stopping_);
+  look_planned_ = false;
+  wake_.set(true);
 }
 
 // Step 8: at start, and again every half minute while there are any: their lease may still run, the store may fail.

@@ -32,6 +32,7 @@ class DueLoop {
   Task<Duration> until_next_due();
   Task<void> sleep(Duration at_most);
   void end(const std::string& key, const Result<>& outcome);
+  Task<void> look_soon();
 
   Executor& executor_;
   Store& store_;
@@ -43,6 +44,7 @@ class DueLoop {
   int batch_;
   Duration look_every_;
   bool stopping_ = false;
+  bool look_planned_ = false;
   Completion<bool> wake_;
   std::optional<Time> asleep_until_;
 };
