@@ -12,10 +12,9 @@ GRACE_SECONDS = 120
 
 
 class DjangoOauthToolkit(RealProvider):
-    def __init__(self, test, redirect_uri):
+    def __init__(self, test, redirect_uris, grace=GRACE_SECONDS):
         super().__init__(test)
-        ready = self.start(DEBIANS_PYTHON, str(HERE / "django_oauth_toolkit/server.py"), str(self.folder), str(GRACE_SECONDS),
-                           redirect_uri)
+        ready = self.start(DEBIANS_PYTHON, str(HERE / "django_oauth_toolkit/server.py"), str(self.folder), str(grace), redirect_uris)
         self.base = ready.split()[-1]
 
     def set_access_ttl(self, seconds):

@@ -46,6 +46,9 @@ class OidcProvider(RealProvider):
     def refresh_tokens(self, client="basic"):
         return [entry["refresh_token"] for entry in self.log(client) if "refresh_token" in entry]
 
+    def newest_refresh_token(self):
+        return self.refresh_tokens()[-1]
+
 
 class OidcProviderTest(WholeLife, unittest.TestCase):
     registrations = {

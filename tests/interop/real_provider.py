@@ -52,12 +52,12 @@ class RealProvider:
 
 class EvergrantAt(ConfiguredServer):
     """evergrant with these registrations: id → the lines of its table. Their secret is {{ env = "CLIENT_SECRET" }}, unless
-    `secrets` holds more."""
+    `secrets` holds more. `refresh`: lines of the table of that name."""
 
-    def __init__(self, registrations, port, secrets):
+    def __init__(self, registrations, port, secrets, refresh=""):
         self.tables, self.secrets = registrations, secrets
         # Refreshes are forced one after the other here, which the default interval would not have.
-        super().__init__(None, list(registrations), extra='[refresh]\nforced_interval = "0s"\n', port=port)
+        super().__init__(None, list(registrations), extra=f'[refresh]\nforced_interval = "0s"\n{refresh}\n', port=port)
 
     def registration_block(self, name):
         return f'\n[[registration]]\nid = "{name}"\n{self.tables[name]}\n'

@@ -1,5 +1,5 @@
 """Debian's django-oauth-toolkit on a loopback port of the kernel's choice, with alice signed in and consenting.
-Usage: /usr/bin/python3 server.py FOLDER GRACE_SECONDS REDIRECT_URI. Prints one line, "listening BASE".
+Usage: /usr/bin/python3 server.py FOLDER GRACE_SECONDS "REDIRECT_URI…". Prints one line, "listening BASE".
 What the server tells about itself is under /test/: GET /test/log, POST /test/access-ttl with a number of seconds."""
 
 import json
@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import django
 from django.conf import settings
 
-folder, grace, redirect_uri = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+folder, grace, redirect_uris = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 urls = types.ModuleType("interop_urls")
 sys.modules[urls.__name__] = urls
 access_log, log_lock = [], threading.Lock()
@@ -37,7 +37,8 @@ settings.configure(
     LOGGING={"version": 1, "disable_existing_loggers": True},
     OAUTH2_PROVIDER={"PKCE_REQUIRED": True, "ROTATE_REFRESH_TOKEN": True, "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": grace,
                      "ACCESS_TOKEN_EXPIRE_SECONDS": 3600, "REFRESH_TOKEN_EXPIRE_SECONDS": 86400,
-                     "SCOPES": {"read": "read", "write": "write"}})
+                     "SCOPES": {"read": "read", "write": "write"},
+                     "ALWAYS_RELOAD_OAUTHLIB_CORE": True})  # or the first access-token life would be the life of all
 django.setup()
 
 from django.contrib.auth.models import User
@@ -74,7 +75,7 @@ call_command("migrate", verbosity=0)
 alice = User.objects.create_user("alice")
 get_application_model().objects.create(
     name="evergrant", client_id="app", client_secret="app-secret", client_type="confidential", user=alice,
-    authorization_grant_type="authorization-code", redirect_uris=redirect_uri, skip_authorization=True)
+    authorization_grant_type="authorization-code", redirect_uris=redirect_uris, skip_authorization=True)
 
 
 def logged(application):
