@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t largest_header = 64U << 10U;
 // Most servers keep an idle connection for five seconds or more. Reusing it only while it is younger makes it rare that a
-// request is sent into a connection that the other end is just closing, which would be an ambiguous outcome for nothing.
+// request is sent into a connection that the other end is just closing.
 constexpr long longest_idle_seconds = 4;
 
 bool is_clean(std::string_view text) {

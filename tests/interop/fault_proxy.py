@@ -9,7 +9,7 @@ import struct
 import threading
 import urllib.parse
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 30
 NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a RST
 
@@ -235,7 +235,3 @@ class FaultProxy:
         """The requests that carried it, in order."""
         with self.lock:
             return [seen for seen in self.seen if seen.form.get("refresh_token") == refresh_token]
-
-    def refreshes(self):
-        with self.lock:
-            return [seen for seen in self.seen if seen.form.get("grant_type") == "refresh_token"]

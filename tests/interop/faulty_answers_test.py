@@ -197,12 +197,13 @@ class Strict(FaultyAnswers):
                 state = self.server.connection(connection)
                 self.assertEqual((state["status"], state["failure"]["code"]), ("reauth_required", "invalid_grant"))
                 self.assertIn("invalid_grant", state["reason"])
+                self.assertIn("was lost", state["reason"])
                 self.expect_the_story(connection, "malformed_answer" if fault == "shorten" else "no_answer")
 
     def expect_the_story(self, connection, code):
-        """The events name the lost answer, then the provider's refusal."""
+        """The events name the lost answer, the risk that was taken, and the provider's refusal."""
         story = [(event["type"], event["code"]) for event in self.events(connection) if event["code"]]
-        self.assertEqual(story, [("refresh_failed", code), ("reauth_required", "invalid_grant")])
+        self.assertEqual(story, [("refresh_failed", code), ("refresh_replayed", "answer_lost"), ("reauth_required", "invalid_grant")])
 
 
 class OidcProviderFaultsTest(Strict, unittest.TestCase):

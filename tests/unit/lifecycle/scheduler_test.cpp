@@ -90,6 +90,18 @@ TEST_F(SchedulerTest, an_outage_costs_few_requests_and_ends_by_itself) {
   }
 }
 
+TEST_F(SchedulerTest, a_lost_answer_is_asked_for_again_at_once_though_nobody_reads) {
+  connect("con_1");
+  start_scheduler();
+  let_pass(1min + 1s);  // asleep until the next regular look
+  provider->drop_next_response();
+  force("con_1");
+  let_pass(5s);
+  EXPECT_EQ(row("con_1").generation, 2);
+  EXPECT_EQ(provider->token_requests, 2);
+  EXPECT_TRUE(provider->alive("con_1"));
+}
+
 TEST_F(SchedulerTest, what_cannot_be_sent_does_not_stay_at_the_head_of_what_is_due) {
   options.due_batch = 10;
   for (int i = 0; i < 30; ++i) connect("con_" + std::to_string(i));
