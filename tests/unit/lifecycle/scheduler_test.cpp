@@ -94,7 +94,7 @@ TEST_F(SchedulerTest, a_lost_answer_is_asked_for_again_at_once_though_nobody_rea
   connect("con_1");
   start_scheduler();
   let_pass(1min + 1s);  // asleep until the next regular look
-  provider->drop_next_response();
+  provider->garble_next_response();
   force("con_1");
   let_pass(5s);
   EXPECT_EQ(row("con_1").generation, 2);
