@@ -207,7 +207,7 @@ void run_sandbox(CliContext& context, const PlayOptions& options) {
   const Log log{log_format(LogStyle::automatic, on_terminal()), LogLevel::info};
   SandboxOptions setup{.control = !options.no_control, .marker = options.marker, .state_file = options.state_file};
   setup.settings.rotation = rotation_from(options.rotation).value_or(setup.settings.rotation);
-  SandboxServer sandbox{std::move(setup), options.port, log};
+  SandboxServer sandbox{setup, options.port, log};
   auto base = sandbox.start();
   if (!base) return context.report(base.error());
   std::cerr << "Sandbox provider at " << *base << " (client sandbox-client, secret sandbox-secret). Ctrl-C stops.\n";
