@@ -85,7 +85,7 @@ profile.refresh.grace = "{GRACE_SECONDS}s"
         answer = self.server.read(connection, status=503, wait=5)
         self.assertIn("POST /o/token/ 500", self.provider.log()["requests"])
         state = self.server.connection(connection)
-        self.assertEqual((state["status"], state["failure"]["class"]), ("active", "transient"), answer)
+        self.assertEqual((state["status"], state["failure"]["class"]), ("active", "ambiguous"), answer)
 
     def test_what_is_revoked_is_worth_nothing_at_the_provider(self):
         connection = self.connect()

@@ -193,7 +193,9 @@ class Strict(FaultyAnswers):
                 self.arm(fault)
                 self.wait_for_expiry(connection)
                 self.assertEqual(self.server.read(connection, status=409)["code"], "reauth_required")
-                self.assertEqual([seen.status for seen in self.proxy.presented(token)], [200, self.refused_with])
+                answered, *refused = [seen.status for seen in self.proxy.presented(token)]
+                self.assertEqual((answered, set(refused)), (200, {400}))
+                self.assertLessEqual(len(refused), 3, "the refusal, and two confirmations where the token still lives")
                 state = self.server.connection(connection)
                 self.assertEqual((state["status"], state["failure"]["code"]), ("reauth_required", "invalid_grant"))
                 self.assertIn("invalid_grant", state["reason"])
@@ -203,14 +205,14 @@ class Strict(FaultyAnswers):
     def expect_the_story(self, connection, code):
         """The events name the lost answer, the risk that was taken, and the provider's refusal."""
         story = [(event["type"], event["code"]) for event in self.events(connection) if event["code"]]
-        self.assertEqual(story, [("refresh_failed", code), ("refresh_replayed", "answer_lost"), ("reauth_required", "invalid_grant")])
+        self.assertEqual(story[:2], [("refresh_failed", code), ("refresh_replayed", "answer_lost")])
+        self.assertEqual(story[-1], ("reauth_required", "invalid_grant"))
 
 
 class OidcProviderFaultsTest(Strict, unittest.TestCase):
     """Rotates at every refresh; a refresh token that comes twice kills the grant."""
 
     registration, secret, token_path = "basic", SECRET, "/token"
-    refused_with = 400
 
     @classmethod
     def start_provider(cls, test, redirect_uris):
@@ -290,7 +292,6 @@ class DjangoOauthToolkitWithoutGraceFaultsTest(Strict, DjangoFaults, unittest.Te
 
     grace = 0
     profile = 'profile.refresh.rotation = "always_strict"'
-    refused_with = 400
 
     def api_status_of_superseded(self, fault):
         """A refresh ends the access token before it at once, which no clock tells (REF-16)."""
