@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration year = std::chrono::days{365};
 constexpr Duration idle_window = std::chrono::days{100};
-constexpr std::uint64_t one_of_so_many_is_used = 500;  // once a day each
-constexpr double lost = 0.005;                         // of answers, and as many 503
+constexpr std::uint64_t one_of_so_many_is_used = 1000;  // once a day each
+constexpr double lost = 0.005;                          // of answers, and as many 503
 
 // The provider at the other end of a line that loses little.
 class YearTransport final : public HttpTransport {
