@@ -12,15 +12,16 @@ Task<Result<>> Refresher::replay_escrow() {
   if (escrow_ == nullptr) co_return Result<>{};
   const auto dead = co_await escrow_->adopt();
   if (!dead) co_return std::unexpected(dead.error());
+  for (EscrowedAnswer& answer : escrow_->pending()) {
+    const auto delivered = co_await deliver(std::move(answer));
+    if (!delivered && delivered.error().code == Errc::store_unavailable) co_return delivered;
+  }
+  // Now that the store knows which requests were answered: under the other leases one may still be on its way (I1).
   for (const std::string& owner : *dead) {
     const auto freed = co_await store_.free_leases(owner);
     if (!freed) co_return std::unexpected(freed.error());
     escrow_->settled(owner);
-    if (*freed > 0) log_.info("leases_of_the_dead_freed", {{"owner", owner}, {"leases", *freed}});
-  }
-  for (EscrowedAnswer& answer : escrow_->pending()) {
-    const auto delivered = co_await deliver(std::move(answer));
-    if (!delivered && delivered.error().code == Errc::store_unavailable) co_return delivered;
+    log_.info("leases_of_the_dead_freed", {{"owner", owner}, {"leases", *freed}});
   }
   report_.escrow(escrow_->status());
   co_return Result<>{};

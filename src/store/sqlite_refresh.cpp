@@ -156,8 +156,8 @@ Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure
       database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
     } else if (!keep_attempt) {
       database.execute(
-          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)", id,
-          id);
+          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)",
+          id, id);
     }
     insert_event(database, event);
     return {};
@@ -176,7 +176,10 @@ Task<Result<std::int64_t>> SqliteStore::free_leases(std::string owner) {
   return write<std::int64_t>([owner = std::move(owner)](Database& database) -> Result<std::int64_t> {
     if (owner.empty()) return 0;
     return database.execute(
-        "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE lease_owner = ? AND lease_owner <> ''", owner);
+        "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE lease_owner = ? AND lease_owner <> '' AND NOT "
+        "EXISTS (SELECT 1 FROM attempts WHERE connection = connections.id AND fence = connections.lease_fence AND "
+        "LENGTH(answer) = 0)",
+        owner);
   });
 }
 

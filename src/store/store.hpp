@@ -200,8 +200,8 @@ class Store {
                                         std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
   // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.
   virtual Task<Result<>> release(ConnectionId id, Fence fence) = 0;
-  // Frees every lease of an owner that is dead for certain; fences stay, so that nothing of its writes is taken any more.
-  // Their number.
+  // Frees the leases of an owner that is dead for certain, but for those whose attempt has no answer: its request may be on
+  // its way (I1). Fences stay, so that nothing of its writes is taken any more. How many were freed.
   virtual Task<Result<std::int64_t>> free_leases(std::string owner) = 0;
   // Oldest first. Also attempts of connections that have moved on since (revoked, or a newer generation).
   virtual Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) = 0;

@@ -19,6 +19,7 @@ enum class Breakage : std::uint8_t {
   no_attempt,            // the store leaves the attempt out
   forgotten_attempt,     // the store does not tell of the attempt that is unresolved
   dropped_answer,        // the store says that it has kept the raw answer, and has not
+  no_escrow,             // the engine has none: what the store refuses is in memory only
   outage_as_refusal,     // the network turns 503 into invalid_grant
   forgotten_revocation,  // the store says that the connection is revoking, and it is not
   untold_revocation,     // the network says that the provider has revoked, and it was not asked
@@ -37,6 +38,7 @@ inline constexpr std::array breakages{
     BreakageName{Breakage::no_attempt, "no_attempt", "I6"},
     BreakageName{Breakage::forgotten_attempt, "forgotten_attempt", "I6"},
     BreakageName{Breakage::dropped_answer, "dropped_answer", "lost"},
+    BreakageName{Breakage::no_escrow, "no_escrow", "lost"},
     BreakageName{Breakage::outage_as_refusal, "outage_as_refusal", "I4"},
     BreakageName{Breakage::forgotten_revocation, "forgotten_revocation", "I5"},
     BreakageName{Breakage::untold_revocation, "untold_revocation", "I5"},

@@ -1,6 +1,7 @@
-// sim [--seeds N] [--from S] [--verbose] [--twice] [--escrow]   runs seeds S … S+N-1; stops at the first violation
+// sim [--seeds N] [--from S] [--verbose] [--twice]   runs seeds S … S+N-1; stops at the first violation
 // sim --trace SEED                                   one seed, every line of it
 // sim --break NAME [--seeds N] [--from S]            with a rule broken on purpose: good only if the oracle names it
+// sim --no-escrow …                                  as --break no_escrow
 // sim --year [CONNECTIONS]                           a year of many connections with few faults
 // Exit status: 0 as hoped, 1 a violation (or none, with --break), 2 wrong usage.
 #include <charconv>
@@ -22,7 +23,6 @@ struct Arguments {
   std::uint64_t from = 1;
   bool verbose = false;
   bool twice = false;
-  bool escrow = false;
   std::optional<std::uint64_t> trace;
   std::optional<BreakageName> broken;
   std::optional<std::uint64_t> year;
@@ -51,8 +51,8 @@ std::optional<Arguments> parse(std::span<char*> words) {
       arguments.verbose = true;
     } else if (word == "--twice") {
       arguments.twice = true;
-    } else if (word == "--escrow") {
-      arguments.escrow = true;
+    } else if (word == "--no-escrow") {
+      arguments.broken = breakage("no_escrow");
     } else if (word == "--year") {
       const auto connections = number(value);
       if (connections) ++i;
@@ -80,8 +80,8 @@ std::optional<Arguments> parse(std::span<char*> words) {
 
 int usage() {
   std::fputs(
-      "sim [--seeds N] [--from S] [--verbose] [--twice] [--escrow] | --trace SEED | --break NAME [--seeds N] | --year "
-      "[CONNECTIONS]\n"
+      "sim [--seeds N] [--from S] [--verbose] [--twice] | --trace SEED | --break NAME [--seeds N] | --no-escrow | "
+      "--year [CONNECTIONS]\n"
       "NAME is one of:",
       stderr);
   for (const BreakageName& one : breakages) std::fprintf(stderr, " %s", std::string{one.name}.c_str());
@@ -114,21 +114,23 @@ void add(Counters& sum, const Counters& one) {
   sum.freezes += one.freezes;
   sum.jumps += one.jumps;
   sum.faults += one.faults;
+  sum.escrowed += one.escrowed;
   sum.lost_by_nature += one.lost_by_nature;
 }
 
 void print(const char* what, const Counters& counters) {
   std::printf(
       "%s: %lld token requests, %lld callers (%lld refused), %lld other faults, %lld deaths, %lld stops, %lld clock "
-      "jumps, %lld grants lost by nature\n",
+      "jumps, %lld answers escrowed, %lld grants lost by nature\n",
       what, static_cast<long long>(counters.sends), static_cast<long long>(counters.reads),
       static_cast<long long>(counters.reads_failed), static_cast<long long>(counters.faults),
       static_cast<long long>(counters.deaths), static_cast<long long>(counters.freezes),
-      static_cast<long long>(counters.jumps), static_cast<long long>(counters.lost_by_nature));
+      static_cast<long long>(counters.jumps), static_cast<long long>(counters.escrowed),
+      static_cast<long long>(counters.lost_by_nature));
 }
 
 int run_seeds(const Arguments& arguments) {
-  const SimOptions options{.escrow = arguments.escrow};
+  const SimOptions options;
   Counters sum;
   for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
     const Outcome outcome = run(seed, options);
@@ -170,8 +172,7 @@ int run_broken(const Arguments& arguments) {
 }
 
 int run_traced(const Arguments& arguments) {
-  const SimOptions options{
-      .trace = true, .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none, .escrow = arguments.escrow};
+  const SimOptions options{.trace = true, .breakage = arguments.broken ? arguments.broken->breakage : Breakage::none};
   const Outcome outcome = run(*arguments.trace, options);
   std::printf("%s\n%llu steps, hash %016llx\n", outcome.scenario.c_str(), static_cast<unsigned long long>(outcome.steps),
               static_cast<unsigned long long>(outcome.hash));

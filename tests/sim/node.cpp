@@ -1,5 +1,6 @@
 #include "sim/node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace evergrant::sim {
@@ -7,6 +8,9 @@ namespace evergrant::sim {
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr double deaths_of_refusal = 10;
+constexpr double refuses_for_long = 0.3;
 
 RefreshOptions owned_by(RefreshOptions options, const std::string& owner) {
   options.owner = owner;
@@ -23,12 +27,33 @@ TokenSet tokens_of(const Family& family, Time now, Duration lifetime) {
 
 }  // namespace
 
+Task<Result<>> NodeStore::keep_answer(AttemptId attempt, Fence fence, Sealed answer) {
+  auto kept = co_await FaultyStore::keep_answer(attempt, fence, std::move(answer));
+  if (kept || kept.error().code != Errc::store_unavailable) co_return kept;
+  network_.oracle.keep_refused(attempt);
+  Dice& dice = network_.world.dice;
+  const bool again = !refused_.insert(attempt.str()).second;
+  if (again && dice.chance(network_.weather.dies_at_store * deaths_of_refusal)) {
+    die_();
+    co_await never();
+  }
+  // What makes it refuse, a full disk say, seldom ends at once.
+  if (dice.chance(refuses_for_long)) {
+    const Duration until = network_.world.steady() + dice.between(1s, 30s);
+    network_.weather.store_away_until = std::max(network_.weather.store_away_until, until);
+  }
+  co_return kept;
+}
+
 Node::Node(const Surroundings& around, std::string name, Duration clock_offset)
     : network_{around.network},
       executor_{network_.world.make_executor(std::move(name))},
       clock_{network_.world},
       random_{network_.world.dice.next()},
-      store_{around.store},
+      store_{around.store, network_, [this] { die(); }},
+      escrow_{around.escrows == nullptr
+                  ? nullptr
+                  : std::make_unique<SimEscrow>(network_, *around.escrows, executor_.name(), [this] { die(); })},
       vault_{store_, around.kek, {}, clock_, random_, around.log},
       transport_{network_, executor_, clock_, [this] { die(); }},
       directory_{transport_, clock_, around.log},
@@ -42,12 +67,13 @@ Node::Node(const Surroundings& around, std::string name, Duration clock_offset)
 }
 
 TokenService::Parts Node::parts() {
-  return {executor_, store_, vault_, directory_, transport_, registrations_, clock_, random_, metrics_, log_};
+  return {executor_, store_, vault_, directory_, transport_, registrations_, clock_, random_, metrics_, log_, escrow_.get()};
 }
 
 void Node::die() {
   if (executor_.dead()) return;
   executor_.kill();
+  if (escrow_) escrow_->unlock();
   ready_ = false;
   network_.world.note(name(), "dies");
   network_.oracle.died(name());
@@ -97,7 +123,6 @@ Task<Node::Interference> Node::interfere(Node* self, std::string operation, Mome
   const bool away = before && weather.store_away_until > network.world.steady();
   if (!away && !dice.chance(before ? weather.store_fails : weather.store_loses_answer)) co_return Interference::none;
   ++network.oracle.counters.faults;
-  if (before && operation == "keep_answer") network.oracle.keep_refused(self->name());
   if (operation == "connection") network.oracle.row_refused(self->name());
   network.world.note(self->name(), (before ? "store refuses " : "answer lost of ") + operation);
   co_return Interference::fail;

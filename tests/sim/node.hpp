@@ -2,7 +2,9 @@
 // stands; what it had in memory goes with it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/log.hpp"
@@ -10,7 +12,7 @@
 #include "lifecycle/revoker.hpp"
 #include "lifecycle/token_service.hpp"
 #include "oauth/metadata.hpp"
-#include "sim/transport.hpp"
+#include "sim/escrow_disk.hpp"
 
 namespace evergrant::sim {
 
@@ -22,6 +24,21 @@ struct Surroundings {
   const Registrations& registrations;
   const Log& log;
   RefreshOptions options;
+  EscrowDisk* escrows = nullptr;  // none: the engine has no escrow
+};
+
+// Where the engine meets the store: the oracle hears which answer was refused. A process that is refused again may die of
+// it.
+class NodeStore final : public test::FaultyStore {
+ public:
+  NodeStore(Store& inner, Network& network, std::function<void()> die)
+      : FaultyStore{inner}, network_{network}, die_{std::move(die)} {}
+  Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override;
+
+ private:
+  Network& network_;
+  std::function<void()> die_;
+  std::set<std::string> refused_;  // attempts
 };
 
 class Node {
@@ -71,7 +88,8 @@ class Node {
   SimExecutor& executor_;
   SimClock clock_;
   DiceRandom random_;
-  test::FaultyStore store_;
+  NodeStore store_;
+  std::unique_ptr<SimEscrow> escrow_;
   Metrics metrics_;
   Vault vault_;
   SimTransport transport_;

@@ -72,6 +72,8 @@ void Oracle::check_alone(const Flight& flight) {
       flight.family->jumped = true;
       continue;
     }
+    // Where nothing rotates, the lease of the dead is free while their request may still be on its way: it harms nothing.
+    if (provider_.habits.rotation == Rotation::never && dead_.contains(other.owner)) continue;
     violated("I1", flight.owner + " sends for " + flight.family->name() + " while the request of " + other.owner + " from " +
                        text_of(flight.began - other.began) + " ago is in flight");
   }
@@ -157,15 +159,33 @@ void Oracle::fenced(std::string_view operation, const Connection& before, Fence 
                      ", whose fence is " + std::to_string(before.lease.fence) + " of \"" + before.lease.owner + '"');
 }
 
-void Oracle::answer_kept(const AttemptId& attempt) {
+// The mint whose answer the process of this attempt has read and the store does not have.
+void Oracle::for_answer(const AttemptId& attempt, const std::function<void(Mint&)>& act) {
   const auto found = flight_of_attempt_.find(attempt.str());
   if (found == flight_of_attempt_.end()) return;
   const Flight& flight = flights_[found->second];
   for (Mint& mint : flight.family->mints) {
-    if (mint.kept || mint.reader != flight.owner || mint.at < flight.began) continue;
+    if (!mint.kept && mint.reader == flight.owner && mint.at >= flight.began) act(mint);
+  }
+}
+
+void Oracle::answer_kept(const AttemptId& attempt) {
+  for_answer(attempt, [this](Mint& mint) {
     mint.kept = world_.steady();
     ++counters.mints_kept;
-  }
+  });
+}
+
+void Oracle::keep_refused(const AttemptId& attempt) {
+  for_answer(attempt, [](Mint& mint) { mint.keep_refused = true; });
+}
+
+void Oracle::escrow_begins(const AttemptId& attempt) {
+  for_answer(attempt, [](Mint& mint) { mint.escrow_begun = true; });
+}
+
+void Oracle::escrowed(const AttemptId& attempt, const std::string& owner) {
+  for_answer(attempt, [&](Mint& mint) { mint.escrowed_by.push_back(owner); });
 }
 
 void Oracle::remember_durable(const Connection& after) {
@@ -230,15 +250,6 @@ void Oracle::revocation_answered(const std::string& connection, const std::strin
 void Oracle::stopped(const std::string& owner, Duration length) {
   ++counters.freezes;
   stops_[owner].emplace_back(world_.steady(), world_.steady() + length);
-}
-
-void Oracle::keep_refused(const std::string& owner) {
-  for (const Flight& flight : flights_) {
-    if (flight.owner != owner || flight.family == nullptr) continue;
-    for (Mint& mint : flight.family->mints) {
-      if (mint.reader == owner && !mint.kept) mint.keep_refused = true;
-    }
-  }
 }
 
 void Oracle::row_refused(const std::string& owner) { refused_[owner] = world_.steady(); }

@@ -2,6 +2,7 @@
 // Names the first invariant that is violated and stops the world.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct Violation {
 struct Counters {
   std::int64_t sends = 0, mints_kept = 0, reads = 0, reads_failed = 0, deaths = 0, freezes = 0, jumps = 0, faults = 0;
   std::int64_t lost_by_nature = 0;  // grants that no engine could have kept
+  std::int64_t escrowed = 0;        // answers that the store refused
 };
 
 class Oracle {
@@ -32,8 +34,6 @@ class Oracle {
   void violated(std::string invariant, std::string detail);
   [[nodiscard]] const std::optional<Violation>& violation() const noexcept { return violation_; }
   Counters counters;
-  // Answers that the store refuses survive the process. Off until the engine writes them to a file of its own.
-  bool escrow = false;
 
   // The network tells of token requests: sent by a process, done with at the provider, read by the process. The number names
   // the request.
@@ -46,6 +46,10 @@ class Oracle {
   void claimed(const Connection& before, const Claim& claim, const std::optional<Attempt>& attempt, Time now);
   void fenced(std::string_view operation, const Connection& before, Fence fence, std::optional<Generation> expected);
   void answer_kept(const AttemptId& attempt);
+  // A process was told that the store refuses; it begins to escrow the answer; the answer is in the file of `owner`.
+  void keep_refused(const AttemptId& attempt);
+  void escrow_begins(const AttemptId& attempt);
+  void escrowed(const AttemptId& attempt, const std::string& owner);
   void written(std::string_view operation, const Connection& before, Time at);  // whatever it was, the row is looked at
 
   // Those who drive the simulation tell what they do.
@@ -53,7 +57,6 @@ class Oracle {
   void revocation_stored(const std::string& connection);
   void revocation_answered(const std::string& connection, const std::string& owner);
   void stopped(const std::string& owner, Duration length);
-  void keep_refused(const std::string& owner);
   void row_refused(const std::string& owner);  // the store did not answer what a connection is like
   void died(const std::string& owner);
   void jumped();
@@ -62,6 +65,7 @@ class Oracle {
   // Once faults have stopped and time has passed.
   void judge(const std::string& connection);
   void judge_families();
+  void judge_escrow(std::string_view file);
   [[nodiscard]] Family* family(const std::string& connection);
   // Why this grant may be gone; nothing: nothing excuses it.
   [[nodiscard]] std::optional<std::string> excuse(const Family& family) const;
@@ -90,6 +94,7 @@ class Oracle {
   };
 
   [[nodiscard]] Connection row(const std::string& connection);
+  void for_answer(const AttemptId& attempt, const std::function<void(Mint&)>& act);
   void check_alone(const Flight& flight);
   void check_right_to_send(const Flight& flight, const Connection& row, Time now);
   void check_resolution(const Flight& flight, const Connection& row, Time now);

@@ -33,10 +33,12 @@ struct Mint {
   Duration at{0};
   Duration expires{0};
   bool rotated = false;
-  std::string reader;            // the process that has read the answer
-  std::optional<Duration> kept;  // since when the store has it
-  bool keep_refused = false;     // the store refused it at least once
-  bool revoked = false;          // the access token
+  std::string reader;                    // the process that has read the answer
+  std::optional<Duration> kept;          // since when the store has it
+  bool keep_refused = false;             // the engine knows that the store refused it
+  bool escrow_begun = false;             // and has begun to write it to its escrow
+  std::vector<std::string> escrowed_by;  // the processes in whose escrow it was
+  bool revoked = false;                  // the access token
 };
 
 struct Family {

@@ -116,9 +116,14 @@ Simulation::Simulation(std::uint64_t seed, const SimOptions& options)
       watched_{broken_, *sqlite_, oracle_},
       driver_{world_.make_executor("driver")},
       network_{world_, world_.make_executor("internet"), weather_, provider_, oracle_, options.breakage},
-      surroundings_{network_, watched_, *kek_, registrations_, *log_, engine_options()},
+      surroundings_{network_,
+                    watched_,
+                    *kek_,
+                    registrations_,
+                    *log_,
+                    engine_options(),
+                    options.breakage == Breakage::no_escrow ? nullptr : &escrows_},
       nodes_(static_cast<std::size_t>(scenario_.nodes)) {
-  oracle_.escrow = options.escrow;
   world_.attention = [this] { bury(); };
   for (int i = 1; i <= scenario_.connections; ++i) connections_.push_back("con_" + std::to_string(i));
 }
@@ -236,6 +241,7 @@ void Simulation::calm_down() {
 void Simulation::judge() {
   for (const std::string& connection : connections_) oracle_.judge(connection);
   oracle_.judge_families();
+  for (const EscrowFile& file : escrows_) oracle_.judge_escrow(file.bytes);
 }
 
 Outcome Simulation::run() {

@@ -16,7 +16,6 @@ namespace evergrant::sim {
 struct SimOptions {
   bool trace = false;  // print every line
   Breakage breakage = Breakage::none;
-  bool escrow = false;  // as Oracle::escrow
 };
 
 struct Outcome {
@@ -78,6 +77,7 @@ class Simulation {
   WatchedStore watched_;
   SimExecutor& driver_;
   Network network_;
+  EscrowDisk escrows_;
   Surroundings surroundings_;
   Duration clock_offset_{0};
   std::vector<std::unique_ptr<Node>> nodes_;  // a slot is empty while its process is down

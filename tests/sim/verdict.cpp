@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "sim/oracle.hpp"
+#include "store/escrow_frames.hpp"
 
 namespace evergrant::sim {
 
@@ -12,18 +13,21 @@ bool Oracle::was_stopped_with(const Family& family, const Mint& mint) const {
   if (!family.alive) until = std::min(until, family.ended);
   if (family.given_up) until = std::min(until, *family.given_up);
   return std::ranges::any_of(stops_, [&](const auto& of_process) {
-    return (mint.reader.empty() || mint.reader == of_process.first) &&
-           std::ranges::any_of(of_process.second,
-                               [&](const auto& stop) { return stop.first <= until && stop.second >= mint.at; });
+    const bool had_it = mint.reader.empty() || mint.reader == of_process.first ||
+                        std::ranges::find(mint.escrowed_by, of_process.first) != mint.escrowed_by.end();
+    return had_it && std::ranges::any_of(of_process.second,
+                                         [&](const auto& stop) { return stop.first <= until && stop.second >= mint.at; });
   });
 }
 
-// The new refresh token was in an answer that no process lived to keep in time: then nobody on our side knows it.
+// The new refresh token was in an answer that no process lived to keep in time, or to escrow: then nobody on our side knows
+// it. A process that the store refuses escrows the answer at once; only its death in the middle of that is an excuse.
 bool Oracle::is_lost_by_nature(const Family& family, const Mint& mint) const {
   const bool in_time = mint.kept && (family.alive || *mint.kept <= family.ended);
-  if (in_time || (escrow && mint.keep_refused)) return false;
-  const bool reader_lives = !mint.reader.empty() && !dead_.contains(mint.reader);
-  return !reader_lives || was_stopped_with(family, mint);
+  if (in_time) return false;
+  if (was_stopped_with(family, mint)) return true;
+  if (!mint.escrowed_by.empty() || (mint.keep_refused && !mint.escrow_begun)) return false;
+  return mint.reader.empty() || dead_.contains(mint.reader);
 }
 
 bool Oracle::is_answer_lost(const Family& family) const {
@@ -78,6 +82,12 @@ void Oracle::judge(const std::string& connection) {
     case Status::quarantined: violated("I6", name + " is quarantined: " + current.reason); break;
     case Status::revoking: violated("limbo", name + " is still revoking"); break;
     case Status::revoked: break;
+  }
+}
+
+void Oracle::judge_escrow(std::string_view file) {
+  for (const EscrowedAnswer& answer : read_escrow(file).pending) {
+    violated("limbo", "an answer for " + answer.connection.str() + " still waits in the escrow");
   }
 }
 

@@ -11,6 +11,7 @@
 #include "oauth/metadata.hpp"
 #include "sim/provider.hpp"
 #include "store/sqlite_store.hpp"
+#include "support/memory_escrow.hpp"
 
 namespace evergrant::sim {
 namespace {
@@ -19,8 +20,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration year = std::chrono::days{365};
 constexpr Duration idle_window = std::chrono::days{100};
-constexpr std::uint64_t one_of_so_many_is_used = 200;  // once a day each
-constexpr double lost = 0.005;                         // of answers, and as many 503
+constexpr std::uint64_t one_of_so_many_is_used = 1000;  // once a day each
+constexpr double lost = 0.005;                          // of answers, and as many 503
 
 // The provider at the other end of a line that loses little.
 class YearTransport final : public HttpTransport {
@@ -80,7 +81,7 @@ struct Year {
         vault{*store, *kek, {}, clock, random, *log},
         directory{transport, clock, *log},
         executor{world.make_executor("node")},
-        service{{executor, *store, vault, directory, transport, registrations, clock, random, metrics, *log},
+        service{{executor, *store, vault, directory, transport, registrations, clock, random, metrics, *log, &escrow},
                 {.owner = "node", .recheck = 0ms, .look_every = 1h}} {}
 
   std::uint64_t connections;
@@ -97,6 +98,7 @@ struct Year {
   ProviderDirectory directory;
   SimExecutor& executor;
   Metrics metrics;
+  test::MemoryEscrow escrow;
   TokenService service;
   int reads_failed = 0;
 };

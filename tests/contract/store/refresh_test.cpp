@@ -37,6 +37,9 @@ TEST_P(RefreshSteps, the_leases_of_a_dead_owner_are_freed_and_nothing_that_it_st
   created("con_2", "realm-2");
   const auto dead = claimed("con_1", "node-a", some_attempt("att_1", c));
   claimed("con_2", "node-b");
+  EXPECT_EQ(get(store->free_leases("node-a")).value(), 0) << "its request may still be on its way";
+  EXPECT_EQ(read("con_1").lease.owner, "node-a");
+  ok(store->keep_answer(AttemptId{"att_1"}, dead.connection.lease.fence, Sealed{"raw answer"}));
   EXPECT_EQ(get(store->free_leases("node-a")).value(), 1);
   EXPECT_EQ(get(store->free_leases("node-a")).value(), 0);
   EXPECT_EQ(get(store->free_leases("")).value(), 0);

@@ -87,6 +87,25 @@ TEST_F(EscrowTest, the_lease_of_a_process_that_is_dead_for_certain_is_not_waited
   EXPECT_TRUE(escrow->dead.empty());
 }
 
+TEST_F(EscrowTest, the_lease_of_the_dead_stays_while_their_request_may_be_on_its_way) {
+  profile(Rotation::always_strict);
+  connect("con_1");
+  let_pass(1h);
+  const auto held = node().store.hold_next("keep_answer");
+  start_read("con_1");
+  node().executor.run_until_idle();
+  const std::string dead = row("con_1").lease.owner;
+  escrow->dead = {dead};
+  crash();
+  start_scheduler();
+  let_pass(50s);
+  EXPECT_EQ(row("con_1").lease.owner, dead);
+  EXPECT_EQ(provider->token_requests, 1) << "not two at a time";
+  EXPECT_TRUE(escrow->dead.empty());
+  let_pass(2min);
+  EXPECT_EQ(provider->token_requests, 2);
+}
+
 TEST_F(EscrowTest, a_full_escrow_refuses_refreshes_and_serves_what_is_valid) {
   profile(Rotation::always_strict);
   connect("con_1");

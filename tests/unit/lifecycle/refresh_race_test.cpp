@@ -51,6 +51,20 @@ class RefreshRaceTest : public RefreshBench {
   VirtualExecutor elsewhere{clock};
 };
 
+TEST_F(RefreshRaceTest, a_connection_that_another_process_puts_on_hold_before_the_commit_is_not_served_from_memory) {
+  const auto commit = node().store.hold_next("commit");
+  const auto refreshing = start_force();
+  auto hold = sqlite->change_status(ConnectionId{"con_1"}, Status::active, Status::quarantined, "by an operator", {});
+  ASSERT_TRUE(run(elsewhere, std::move(hold)));
+  commit.set(true);
+  node().executor.run_until_idle();
+  EXPECT_EQ(row("con_1").generation, 2) << "the tokens are stored all the same";
+  EXPECT_EQ(row("con_1").status, Status::quarantined);
+  ASSERT_TRUE(refreshing->result);
+  EXPECT_EQ(text(*refreshing->result), "quarantined");
+  EXPECT_EQ(text(read("con_1")), "quarantined");
+}
+
 TEST_F(RefreshRaceTest, a_commit_that_overtakes_the_recovery_pass_of_another_process_is_not_taken_for_a_replaced_grant) {
   const auto commit = node().store.hold_next("commit");
   const auto refreshing = start_force();
