@@ -60,7 +60,8 @@ void run_restore(CliContext& context, const BackupChoice& choice) {
       "When the server starts, every active connection is on hold, since its refresh token may be an old one. Then:\n"
       "  evergrant connections list --status quarantined\n"
       "  evergrant connections release con_…       # one; its refresh token is tried once\n"
-      "  evergrant connections release --all       # or --registration ID\n");
+      "  evergrant connections release --all       # or --registration ID\n"
+      "What was revoked after the backup was made is back too: connections, API keys, tenants. Revoke those again first.\n");
 }
 
 }  // namespace

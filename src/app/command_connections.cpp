@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "app/cli.hpp"
 #include "app/read_file.hpp"
 #include "app/table.hpp"
 #include "base/encoding.hpp"
+#include "store/backup.hpp"
 
 namespace evergrant {
 namespace {
@@ -79,6 +81,9 @@ struct ReleaseOptions {
   bool all = false;
 };
 
+// Only these are released in bulk: one that is on hold for another reason is a person's decision each time.
+bool is_held_by_restore(const json::value& connection) { return text_of(connection, "reason").contains(restored_hold); }
+
 // One after the other: each tries its refresh token once, and what the provider says of it is shown.
 void release(CliContext& context, const ReleaseOptions& options) {
   json::array chosen;
@@ -88,7 +93,7 @@ void release(CliContext& context, const ReleaseOptions& options) {
     if (!options.tenant.empty()) query.emplace_back("tenant", options.tenant);
     auto items = all_items(context, "/v1/connections?" + form_encode(query), 10'000'000);
     if (!items) return;
-    chosen = std::move(*items);
+    std::ranges::copy_if(*items, std::back_inserter(chosen), is_held_by_restore);
   } else {
     chosen.push_back(json::object{{"id", options.id}});
   }
@@ -193,9 +198,9 @@ void add_release_command(CLI::App& connections, CliContext& context) {
   auto chosen = std::make_shared<ReleaseOptions>();
   auto* releasing = connections.add_subcommand("release", "Take connections off hold; each is tried at its provider once");
   releasing->add_option("id", chosen->id, "Connection");
-  releasing->add_flag("--all", chosen->all, "Every connection that is on hold");
-  releasing->add_option("--registration", chosen->registration, "All of this registration");
-  releasing->add_option("--tenant", chosen->tenant, "All of this tenant");
+  releasing->add_flag("--all", chosen->all, "Every connection that a restore has put on hold");
+  releasing->add_option("--registration", chosen->registration, "Those of this registration");
+  releasing->add_option("--tenant", chosen->tenant, "Those of this tenant");
   releasing->footer(example("connections release --registration quickbooks"));
   releasing->callback([&context, chosen] {
     check_chosen(*chosen);

@@ -92,6 +92,8 @@ Result<BackupReport> copy_store(const std::string& from, const std::string& to) 
       Database source{from, {.read_only = true}};
       source.copy_to(to);
     }
+    // Out of WAL mode: then it is one file, and can be read from a medium that cannot be written.
+    Database{to, {}}.run_script("PRAGMA journal_mode = DELETE");
     auto report = examine(to);
     if (!report) return report;
     if (auto synced = sync_with_folder(to); !synced) return std::unexpected(synced.error());
@@ -109,6 +111,8 @@ Result<> check_exists(const std::string& path, const std::string& what) {
 
 // Whoever else has the file open holds a lock that an exclusive one collides with. Its log is copied into it on closing.
 Result<> check_unused(const std::string& store) {
+  std::error_code ignored;
+  if (!fs::exists(store, ignored)) return {};
   try {
     Database database{store, {.read_only = false, .busy_timeout_ms = 0}};
     database.run_script("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT");
@@ -117,20 +121,21 @@ Result<> check_unused(const std::string& store) {
     if (error.code() == SQLITE_BUSY || error.code() == SQLITE_LOCKED) {
       return fail(Errc::conflict, "A server runs on the store " + store + ".", "Stop it first.");
     }
-    return {};  // a damaged store is what a backup is restored over
+    // A damaged store is what a backup is restored over; whether one that cannot be opened is in use, nobody knows.
+    if (error.code() == SQLITE_CORRUPT || error.code() == SQLITE_NOTADB) return {};
+    return std::unexpected(to_error(error, store));
   }
 }
 
-Result<std::string> set_aside(const std::string& store, Time now) {
-  if (auto unused = check_unused(store); !unused) return std::unexpected(unused.error());
-  std::string aside = store + ".before-restore-" + std::to_string(to_epoch_ms(now));
-  std::error_code error;
-  for (const char* suffix : {"-wal", "-shm"}) {
-    if (fs::exists(store + suffix, error)) fs::rename(store + suffix, aside + suffix, error);
+// The log and its index belong to the file that was there: beside another one SQLite would play them back into it.
+Result<> move_with_log(const std::string& from, const std::string& to) {
+  for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
+    std::error_code error;
+    if (!fs::exists(fs::symlink_status(from + suffix, error))) continue;
+    fs::rename(from + suffix, to + suffix, error);
+    if (error) return refused_by_system(to + suffix, error.value());
   }
-  fs::rename(store, aside, error);
-  if (error) return refused_by_system(aside, error.value());
-  return aside;
+  return {};
 }
 
 }  // namespace
@@ -147,19 +152,22 @@ Result<BackupReport> back_up(const std::string& store, const std::string& file) 
 Result<RestoreReport> restore(const std::string& file, const std::string& store, bool replace, Time now) {
   if (auto exists = check_exists(file, "backup"); !exists) return std::unexpected(exists.error());
   std::error_code ignored;
-  const bool occupied = fs::exists(store, ignored);
+  const bool occupied = fs::exists(store, ignored) || fs::exists(store + "-wal", ignored);
   if (occupied && !replace) {
-    return fail(Errc::conflict, "There is a store at " + store + " already.",
+    return fail(Errc::conflict, "There is a store at " + store + " already, or what is left of one.",
                 "With --replace it is set aside, under another name beside it.");
   }
+  if (auto unused = check_unused(store); !unused) return std::unexpected(unused.error());
   const std::string fresh = store + ".restoring";
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+    fs::remove(fresh + suffix, ignored);  // of a try that was killed
   NewFile target{fresh};
   if (auto made = target.make(); !made) return std::unexpected(made.error());
   auto report = copy_store(file, fresh);
   if (!report) return std::unexpected(report.error());
   try {
     Database database{fresh, {}};
-    database.run_script("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
+    database.run_script("PRAGMA synchronous = FULL");
     database.execute(
         "INSERT INTO meta (name, value) VALUES ('restored', ?) ON CONFLICT (name) DO UPDATE SET value = "
         "excluded.value",
@@ -169,9 +177,8 @@ Result<RestoreReport> restore(const std::string& file, const std::string& store,
   }
   RestoreReport done{.restored = *report, .set_aside = {}};
   if (occupied) {
-    auto aside = set_aside(store, now);
-    if (!aside) return std::unexpected(aside.error());
-    done.set_aside = *aside;
+    done.set_aside = store + ".before-restore-" + std::to_string(to_epoch_ms(now));
+    if (auto moved = move_with_log(store, done.set_aside); !moved) return std::unexpected(moved.error());
   }
   std::error_code error;
   fs::rename(fresh, store, error);

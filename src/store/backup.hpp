@@ -5,11 +5,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
 namespace evergrant {
+
+// Ends the reason of each connection that a restore has put on hold.
+inline constexpr std::string_view restored_hold =
+    "Its refresh token may have been replaced since: release the connection to try it once.";
 
 struct BackupReport {
   std::int64_t connections = 0;  // not revoked

@@ -49,7 +49,7 @@ HighWaterMark::~HighWaterMark() {
 }
 
 Result<std::optional<Mark>> HighWaterMark::read() const {
-  const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0 && errno == ENOENT) return std::nullopt;
   if (file < 0) return refused_by_system(path_, errno);
   std::array<char, longest> bytes{};
@@ -57,6 +57,7 @@ Result<std::optional<Mark>> HighWaterMark::read() const {
   const int error = errno;
   ::close(file);
   if (size < 0) return refused_by_system(path_, error);
+  if (size == 0) return std::nullopt;  // the power went while it was made
   auto mark = from_text({bytes.data(), static_cast<std::size_t>(size)});
   if (mark) return mark;
   return fail(Errc::invalid_argument, "The file " + path_ + " is not a high-water mark.",
@@ -75,11 +76,12 @@ Result<> HighWaterMark::raise(std::int64_t sequence) {
 }
 
 Result<> HighWaterMark::write(const Mark& mark, bool sync) {
-  if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file_ < 0) return refused_by_system(path_, errno);
   const auto text = to_text(mark);
   if (::pwrite(file_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return refused_by_system(path_, errno);
+  if (sync && ::ftruncate(file_, static_cast<off_t>(text.size())) != 0) return refused_by_system(path_, errno);
   if (sync && ::fdatasync(file_) != 0) return refused_by_system(path_, errno);
   last_ = mark;
   return {};

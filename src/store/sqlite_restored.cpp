@@ -1,5 +1,6 @@
 #include "store/sqlite_restored.hpp"
 
+#include "store/backup.hpp"
 #include "store/sqlite_rows.hpp"
 
 namespace evergrant {
@@ -11,6 +12,9 @@ std::optional<std::string> meta_of(Database& database, std::string_view name) {
   if (!rows.step()) return std::nullopt;
   return rows.text(0);
 }
+
+constexpr std::string_view older_store = "A backup from before the store had an id was put in its place.";
+constexpr std::string_view other_store = "Another store was put in its place.";
 
 std::string id_of(Database& database) {
   database.execute(
@@ -26,11 +30,16 @@ void continue_events_from(Database& database, std::int64_t sequence) {
     database.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", sequence);
 }
 
+bool has_connections(Database& database) {
+  Statement rows = database.query("SELECT 1 FROM connections LIMIT 1");
+  return rows.step();
+}
+
 void quarantine_all(Database& database, const std::string& why, std::int64_t sequence, Time now, const Log& log) {
   const auto held = database.execute(
       "UPDATE connections SET status = 'quarantined', reason = ?, lease_owner = '', lease_until = NULL, "
       "lease_fence = lease_fence + 1, updated_at = ? WHERE status = 'active'",
-      why + " Its refresh token may have been replaced since: release the connection to try it once.", now);
+      why + ' ' + std::string{restored_hold}, now);
   continue_events_from(database, sequence);
   Event event;
   event.at = now;
@@ -53,6 +62,7 @@ Result<> meet_mark(Database& database, HighWaterMark& mark, Time now, const Log&
   const auto known = mark.read();
   if (!known) return std::unexpected(known.error());
   database.run_script("BEGIN IMMEDIATE");
+  const bool had_id = meta_of(database, "store_id").has_value();
   const std::string id = id_of(database);
   const std::int64_t sequence = last_event_of(database);
   const bool ours = *known && (*known)->store == id;
@@ -64,6 +74,9 @@ Result<> meet_mark(Database& database, HighWaterMark& mark, Time now, const Log&
     quarantine_all(database,
                    "The store is " + std::to_string(missing) + " events older than it was: a backup was put in its place.",
                    (*known)->sequence, now, log);
+  } else if (*known && !ours && has_connections(database)) {
+    quarantine_all(database, std::string{had_id ? other_store : older_store}, std::max(sequence, (*known)->sequence), now,
+                   log);
   }
   const std::int64_t reached = last_event_of(database);
   database.run_script("COMMIT");

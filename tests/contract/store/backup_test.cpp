@@ -173,11 +173,50 @@ TEST_F(Backup, a_store_that_kept_up_with_its_mark_starts_as_it_was) {
   EXPECT_EQ(events(*store).size(), 2U);
 }
 
-TEST_F(Backup, the_mark_of_another_store_says_nothing) {
+TEST_F(Backup, another_store_in_its_place_starts_on_hold) {
+  add(*open(), "1");
+  HighWaterMark other{path.string() + ".mark"};
+  ASSERT_TRUE(other.set({.store = "somebodyelse", .sequence = 1000}));
+  EXPECT_EQ(of(*open(), "1").status, Status::quarantined);
+}
+
+TEST_F(Backup, a_new_store_beside_an_old_mark_starts_as_new) {
   HighWaterMark other{path.string() + ".mark"};
   ASSERT_TRUE(other.set({.store = "somebodyelse", .sequence = 1000}));
   add(*open(), "1");
   EXPECT_EQ(of(*open(), "1").status, Status::active);
+}
+
+TEST_F(Backup, an_empty_mark_is_made_anew) {
+  add(*open(), "1");
+  std::ofstream{path.string() + ".mark", std::ios::trunc};
+  EXPECT_EQ(of(*open(), "1").status, Status::active);
+}
+
+TEST_F(Backup, a_left_over_log_is_not_played_into_the_restored_store) {
+  const auto file = (folder / "backup.db").string();
+  const auto store = open();  // stays open, so that its log stays
+  add(*store, "1");
+  ASSERT_TRUE(back_up(path.string(), file));
+  add(*store, "2");
+  const auto elsewhere = folder / "elsewhere";
+  fs::create_directory(elsewhere);
+  const auto left = (elsewhere / "evergrant.db").string();
+  fs::copy_file(path.string() + "-wal", left + "-wal");
+  ASSERT_FALSE(restore(file, left, false, now)) << "what is left of a store is not ignored";
+  const auto report = restore(file, left, true, now);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(fs::exists(report->set_aside + "-wal"));
+  EXPECT_FALSE(fs::exists(left + "-wal"));
+}
+
+TEST_F(Backup, a_backup_is_one_file) {
+  const auto store = open();
+  add(*store, "1");
+  const auto file = (folder / "backup.db").string();
+  ASSERT_TRUE(back_up(path.string(), file));
+  EXPECT_FALSE(fs::exists(file + "-wal"));
+  EXPECT_FALSE(fs::exists(file + "-shm"));
 }
 
 TEST_F(Backup, a_damaged_mark_is_refused_rather_than_overwritten) {
