@@ -32,7 +32,8 @@ mtype r_status = live;
 byte r_generation = 1, r_value = 1, r_set = 1, r_fence, r_owner = NOBODY;
 bool r_lease_runs;   /* by the clock: an expired lease still has its owner until somebody claims */
 bool r_ambiguous;    /* the failure that is written down: an answer was lost */
-bool r_hurry;        /* due at once */
+byte r_source;       /* the fence under which its tokens were asked for */
+bool r_hurry;        /* due at once: after the request that its tokens answer, others may have been sent */
 bool r_aged;         /* its access token is at its end */
 byte a_fence[SLOTS], a_generation[SLOTS], a_answer[SLOTS];
 bool a_recent[SLOTS]; /* by its time of sending, the grace window is open */
@@ -87,6 +88,11 @@ bool revocation_over;
 #else
 #define DECIDING_RECENT a_recent[0]
 #endif
+#ifdef BREAK_ANY_NEWER_GENERATION_IS_LATER
+#define SOMETHING_LATER_IS_STORED (r_generation > generation)
+#else
+#define SOMETHING_LATER_IS_STORED (r_source >= own)
+#endif
 #define WAITS   (ANY_ATTEMPT && !ANY_ANSWER && r_ambiguous && !MAY_REPLAY(DECIDING_RECENT))
 #define WANTED  (r_status == live && (r_generation < GOAL || ANY_ATTEMPT || r_hurry) && !WAITS)
 
@@ -124,10 +130,10 @@ inline end_all_attempts() {
   od;
   at = 0
 }
-inline latest_answer() { /* into `kept` */
+inline latest_answer() { /* into `kept` and `kept_fence` */
   kept = 0; at = 0;
   do
-  :: at < SLOTS -> if :: a_answer[at] -> kept = a_answer[at] :: else fi; at++
+  :: at < SLOTS -> if :: a_answer[at] -> kept = a_answer[at]; kept_fence = a_fence[at] :: else fi; at++
   :: else -> break
   od;
   at = 0
@@ -143,12 +149,20 @@ inline store_tokens(number) {
   printf("node %d commits set %d\n", _pid, number);
   r_status = live; r_generation++; r_value = value[number]; r_set = number;
   r_ambiguous = false; r_aged = false;
+  r_source = own;
+#ifdef BREAK_LATER_REQUEST_IGNORED
+  r_hurry = false;
+#else
+  r_hurry = !FENCED || held[_pid] > own + 1;
+#endif
+  end_all_attempts();
+  free_lease();
   committed = committed | BIT(number);
-  free_lease()
+  assert(I2_durable_before_served || HAS(committed, number))
 }
 
 inline forget_everything() { /* what a process holds in memory ends with it */
-  held[_pid] = 0; own = 0; generation = 0; minted = 0; older = false; kept = 0; seen = 0
+  held[_pid] = 0; own = 0; generation = 0; minted = 0; older = false; kept = 0; kept_fence = 0; durable = false
 }
 inline crash() {
   printf("node %d crashes\n", _pid);
@@ -159,14 +173,21 @@ inline crash() {
   answer[_pid] = NOTHING;
   forget_everything()
 }
+inline lose_what_is_not_durable() { /* a crash between reading an answer and its first durable place loses it */
+  if
+  :: durable
+  :: else -> custody = custody & ~BIT(minted)
+  fi;
+  crash()
+}
 
 active [2] proctype Node() {
   byte own;         /* the fence of the attempt that is ours */
   byte generation;  /* of the row when it was claimed */
   byte minted;      /* an answer in memory */
-  byte kept;        /* the answer of an earlier attempt */
+  byte kept, kept_fence; /* the answer of an earlier attempt */
   bool older;       /* an earlier attempt has no outcome */
-  bool seen;        /* the store refused to keep `minted` */
+  bool durable;     /* `minted` is kept, or in the escrow */
   byte i, at;
 
 idle:
@@ -175,7 +196,7 @@ end_idle:
     if
     :: e_answer[_pid] -> /* the escrow before anything else */
       printf("node %d replays set %d from its escrow\n", _pid, e_answer[_pid]);
-      minted = e_answer[_pid]; own = e_fence[_pid]; generation = e_generation[_pid];
+      minted = e_answer[_pid]; own = e_fence[_pid]; generation = e_generation[_pid]; durable = true;
       goto keep
     :: !e_answer[_pid] && MOVED_ON && ANY_ATTEMPT -> /* recovery of what no commit will end */
 #ifndef BREAK_MINTED_IS_FORGOTTEN
@@ -187,11 +208,11 @@ end_idle:
     :: !e_answer[_pid] && !request[_pid] && LEASE_FREE && WANTED -> /* step 2 */
       take_lease();
       generation = r_generation;
+      own = held[_pid];
       older = ANY_ATTEMPT;
       latest_answer();
       printf("node %d claims: fence %d, generation %d, older attempt %d, kept answer %d\n", _pid, r_fence, generation, older, kept);
 #if !defined(NEVER) && !defined(BREAK_NO_ATTEMPT)
-      own = held[_pid];
       add_attempt(own, generation);
 #endif
     fi
@@ -201,7 +222,7 @@ claimed:
   atomic {
     if
     :: FAULT; crash(); goto idle
-    :: kept -> minted = kept; kept = 0; goto commit
+    :: kept -> minted = kept; kept = 0; own = kept_fence; kept_fence = 0; durable = true; goto commit
     :: !kept && older && !MAY_REPLAY(DECIDING_RECENT) -> /* strict: wait */
       if
       :: FENCED ->
@@ -241,7 +262,7 @@ sent:
 #ifdef BREAK_VALIDATE_BEFORE_KEEP
   atomic {
     if
-    :: FAULT; custody = custody & ~BIT(minted); crash(); goto idle
+    :: FAULT; lose_what_is_not_durable(); goto idle
     :: FAULT; minted = 0; goto unavailable /* its ID token cannot be checked */
     :: skip
     fi
@@ -256,22 +277,18 @@ keep: /* step 4 */
   atomic {
     if
     :: FAULT;
-      if
-      :: !e_answer[_pid] && !seen -> custody = custody & ~BIT(minted)
-      :: else
-      fi;
-      crash();
+      lose_what_is_not_durable();
       goto idle
 #ifdef BREAK_NO_ESCROW
-    :: FAULT; seen = true; goto keep
+    :: FAULT; durable = true; goto keep /* only in memory: this is what is broken */
 #else
-    :: FAULT; e_answer[_pid] = minted; e_fence[_pid] = own; e_generation[_pid] = generation;
+    :: FAULT; e_answer[_pid] = minted; e_fence[_pid] = own; e_generation[_pid] = generation; durable = true;
       printf("the store refuses set %d: node %d has it in its escrow\n", minted, _pid);
       goto keep
 #endif
     :: skip;
       find_attempt(own);
-      if :: at < SLOTS -> a_answer[at] = minted; printf("node %d: set %d is kept\n", _pid, minted)
+      if :: at < SLOTS -> a_answer[at] = minted; durable = true; printf("node %d: set %d is kept\n", _pid, minted)
       :: else -> printf("node %d: the attempt of set %d was ended by others\n", _pid, minted)
       fi;
       at = 0
@@ -285,16 +302,13 @@ keep: /* step 4 */
 commit: /* step 5 */
   atomic {
     if
-    :: FAULT; crash(); goto idle
+    :: FAULT; lose_what_is_not_durable(); goto idle
 #ifdef BREAK_UNFENCED_WRITE
     :: r_status == live ->
 #else
     :: FENCED && generation == r_generation && r_status == live ->
 #endif
       store_tokens(minted);
-      r_hurry = false;
-      end_all_attempts();
-      assert(I2_durable_before_served || HAS(committed, minted));
       goto settled
 #ifdef BREAK_REVOCATION_IS_NO_FENCE
     :: MOVED_ON -> store_tokens(minted); goto settled
@@ -306,13 +320,26 @@ commit: /* step 5 */
       end_attempt(own);
       goto settled
 #endif
-    :: !MOVED_ON && r_generation > generation -> goto settled
-    :: r_status == reauth_required && r_generation == generation ->
+    :: !MOVED_ON && SOMETHING_LATER_IS_STORED ->
+      printf("node %d drops set %d: the row is of a later request\n", _pid, minted);
+      goto settled
+    :: r_status == reauth_required && !SOMETHING_LATER_IS_STORED ->
 #ifndef BREAK_LATE_ANSWER_DROPPED
-      store_tokens(minted); /* an answer came after all: the refusal was of the value that it replaced */
+      store_tokens(minted); /* an answer came after all: what was refused is the value before it */
 #endif
       goto settled
-    :: !FENCED && r_status == live && r_generation == generation && LEASE_FREE -> take_lease(); goto commit
+    :: !FENCED && r_status == live && !SOMETHING_LATER_IS_STORED && LEASE_FREE ->
+      take_lease();
+      generation = r_generation;
+#ifndef BREAK_LATER_ANSWER_IGNORED
+      latest_answer();
+      if
+      :: kept_fence > own -> minted = kept; own = kept_fence; durable = true
+      :: else
+      fi;
+      kept = 0; kept_fence = 0;
+#endif
+      goto commit
     fi
   }
 
@@ -492,7 +519,7 @@ end:
 #elif defined(SELF)
   :: d_step { /* the access token that renews itself ends */
       !calm && faults < FAULTS && r_aged && r_generation < GOAL && HAS(p_accepted, r_value) ->
-      faults++; p_accepted = p_accepted & ~BIT(r_value);
+      faults++; p_accepted = p_accepted & ~(BIT(r_value + 1) - 1);
       printf("the access token that renews itself ends\n")
     }
 #endif
