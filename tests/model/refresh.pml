@@ -35,7 +35,7 @@ bool r_ambiguous;    /* the failure that is written down: an answer was lost */
 byte r_source;       /* the fence under which its tokens were asked for */
 bool r_hurry;        /* due at once: after the request that its tokens answer, others may have been sent */
 bool r_aged;         /* its access token is at its end */
-byte a_fence[SLOTS], a_generation[SLOTS], a_answer[SLOTS];
+byte a_fence[SLOTS], a_answer[SLOTS];
 bool a_recent[SLOTS]; /* by its time of sending, the grace window is open */
 short outbox;
 
@@ -97,21 +97,21 @@ bool revocation_over;
 #define WANTED  (r_status == live && (r_generation < GOAL || ANY_ATTEMPT || r_hurry) && !WAITS)
 
 /* Attempts stay packed and in the order of their fences, so that equal situations are one state. */
-inline add_attempt(fence, generation) {
+inline add_attempt(fence) {
   i = 0;
   do :: i < SLOTS && a_fence[i] -> i++ :: else -> break od;
   assert(MODEL_is_large_enough || i < SLOTS);
-  a_fence[i] = fence; a_generation[i] = generation; a_answer[i] = 0; a_recent[i] = true; i = 0
+  a_fence[i] = fence; a_answer[i] = 0; a_recent[i] = true; i = 0
 }
 inline drop_slot(at) {
   i = at;
   do
   :: i < SLOTS - 1 ->
-    a_fence[i] = a_fence[i + 1]; a_generation[i] = a_generation[i + 1];
+    a_fence[i] = a_fence[i + 1];
     a_answer[i] = a_answer[i + 1]; a_recent[i] = a_recent[i + 1]; i++
   :: else -> break
   od;
-  a_fence[i] = 0; a_generation[i] = 0; a_answer[i] = 0; a_recent[i] = false; i = 0
+  a_fence[i] = 0; a_answer[i] = 0; a_recent[i] = false; i = 0
 }
 inline find_attempt(fence) { /* its slot in `at`, or SLOTS */
   at = 0;
@@ -125,7 +125,16 @@ inline end_attempt(fence) {
 inline end_all_attempts() {
   at = 0;
   do
-  :: at < SLOTS -> a_fence[at] = 0; a_generation[at] = 0; a_answer[at] = 0; a_recent[at] = false; at++
+  :: at < SLOTS -> a_fence[at] = 0; a_answer[at] = 0; a_recent[at] = false; at++
+  :: else -> break
+  od;
+  at = 0
+}
+inline end_answered_attempts() { /* up to the request that is answered, and the one that was claimed but never sent */
+  at = 0;
+  do
+  :: at < SLOTS && a_fence[at] && (a_fence[at] <= own || a_fence[at] == held[_pid]) -> drop_slot(at)
+  :: at < SLOTS && a_fence[at] && a_fence[at] > own && a_fence[at] != held[_pid] -> at++
   :: else -> break
   od;
   at = 0
@@ -155,7 +164,11 @@ inline store_tokens(number) {
 #else
   r_hurry = !FENCED || held[_pid] > own + 1;
 #endif
+#ifdef BREAK_LATER_ATTEMPTS_ENDED
   end_all_attempts();
+#else
+  end_answered_attempts();
+#endif
   free_lease();
   committed = committed | BIT(number);
   assert(I2_durable_before_served || HAS(committed, number))
@@ -213,7 +226,7 @@ end_idle:
       latest_answer();
       printf("node %d claims: fence %d, generation %d, older attempt %d, kept answer %d\n", _pid, r_fence, generation, older, kept);
 #if !defined(NEVER) && !defined(BREAK_NO_ATTEMPT)
-      add_attempt(own, generation);
+      add_attempt(own);
 #endif
     fi
   }
@@ -510,9 +523,15 @@ end:
   :: d_step { r_status == live && !r_aged -> r_aged = true; printf("the access token is at its end\n") }
   :: d_step { !calm && faults < FAULTS && p_accepted -> faults++; p_ended = true; p_accepted = 0; printf("the customer ends the grant at the provider\n") }
 #if defined(GRACE)
-  :: d_step { /* the window closes: for the provider, and for the oldest attempt */
+  :: d_step { /* the window of the value that was replaced first closes; by its time of sending, the oldest attempt knows */
       !calm && faults < FAULTS && !request[0] && !request[1] && p_accepted & ~BIT(p_head) ->
-      faults++; p_accepted = p_accepted & BIT(p_head); a_recent[0] = false; printf("the grace window closes\n")
+      faults++;
+      told = 1;
+      do :: !HAS(p_accepted, told) -> told++ :: else -> break od;
+      p_accepted = p_accepted & ~BIT(told);
+      printf("the grace window of value %d closes\n", told);
+      if :: told == r_value -> a_recent[0] = false :: else fi;
+      told = 0
     }
 #elif defined(SOMETIMES)
   :: d_step { !calm && faults < FAULTS && p_accepted & ~BIT(p_head) -> faults++; p_accepted = p_accepted & BIT(p_head); printf("the value before ends\n") }
