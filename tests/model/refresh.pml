@@ -20,10 +20,19 @@
 #define BIT(n)       (1 << (n))
 #define HAS(mask, n) (((mask) >> (n)) & 1)
 
-/* Never written: an assertion names the invariant that it is about. */
-bool I1_one_request_in_flight, I2_durable_before_served, I3_stale_writer_changes_nothing;
-bool I4_only_the_provider_ends_a_grant, I5_revoked_stays_revoked, I6_ambiguity_by_profile, LOST_no_grant;
-bool MODEL_is_large_enough;
+/* An assertion names the invariant that it is about. Where ONLY is given, the others are taken for true. */
+#ifndef ONLY
+#define ONLY 0
+#endif
+#define LEFT_OUT(n) (ONLY != 0 && ONLY != n)
+bool I1_one_request_in_flight = LEFT_OUT(1);
+bool I2_durable_before_served = LEFT_OUT(2);
+bool I3_stale_writer_changes_nothing = LEFT_OUT(3);
+bool I4_only_the_provider_ends_a_grant = LEFT_OUT(4);
+bool I5_revoked_stays_revoked = LEFT_OUT(5);
+bool I6_ambiguity_by_profile = LEFT_OUT(6);
+bool LOST_no_grant = LEFT_OUT(7);
+bool MODEL_is_large_enough = false;
 
 mtype = { live, reauth_required, revoking, revoked };
 
@@ -344,14 +353,6 @@ commit: /* step 5 */
     :: !FENCED && r_status == live && !SOMETHING_LATER_IS_STORED && LEASE_FREE ->
       take_lease();
       generation = r_generation;
-#ifndef BREAK_LATER_ANSWER_IGNORED
-      latest_answer();
-      if
-      :: kept_fence > own -> minted = kept; own = kept_fence; durable = true
-      :: else
-      fi;
-      kept = 0; kept_fence = 0;
-#endif
       goto commit
     fi
   }
@@ -508,12 +509,18 @@ end:
 #define STILL_ON_ITS_WAY request[r_owner]
 #endif
 
+#ifdef BREAK_LEASE_OF_THE_DEAD_FREED_AT_ONCE
+#define STILL_ON_ITS_WAY_OF_THE_DEAD false
+#else
+#define STILL_ON_ITS_WAY_OF_THE_DEAD STILL_ON_ITS_WAY
+#endif
+
 /* Time, the customer, the operator. */
 active proctype World() {
   byte told;
 end:
   do
-  :: d_step { r_owner != NOBODY && r_lease_runs && held[r_owner] != r_fence && !STILL_ON_ITS_WAY ->
+  :: d_step { r_owner != NOBODY && r_lease_runs && held[r_owner] != r_fence && !STILL_ON_ITS_WAY_OF_THE_DEAD ->
       r_lease_runs = false; printf("the lease of an earlier life of node %d is over\n", r_owner)
     }
   :: d_step { /* a slow or paused owner */
