@@ -185,6 +185,9 @@ Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verd
     log_.warning("failure_not_recorded", {{"connection", held.row.id.str()}, {"code", to_string(code)}});
   }
   remember_failure(held, decision, is_recorded || code == Errc::store_unavailable, ticket);
+  if (!is_recorded && code == Errc::stale) {  // what the provider said is about a row that has changed: it is looked at anew
+    co_return fail(Errc::stale, "connection " + held.row.id.str() + " was changed by others during the refresh");
+  }
   co_return std::unexpected(error_of(held.row, decision, verdict));
 }
 

@@ -30,11 +30,13 @@ std::optional<Error> refusal(const Connection& c, Generation expected, Time now)
   return std::nullopt;
 }
 
-// The attempt whose outcome a new holder of the lease has to think about: one with an answer before one without, the latest.
+// The attempt whose outcome a new holder of the lease has to think about: the latest with
+// an answer; where none has one, the first that was sent, since a grace window counts from it.
 std::optional<Attempt> find_unresolved(Database& database, const ConnectionId& id, Generation generation) {
-  static const std::string sql = "SELECT " + std::string{attempt_columns} +
-                                 " FROM attempts WHERE connection = ? AND generation = ? ORDER BY "
-                                 "CASE WHEN LENGTH(answer) > 0 THEN 0 ELSE 1 END, fence DESC LIMIT 1";
+  static const std::string sql =
+      "SELECT " + std::string{attempt_columns} +
+      " FROM attempts WHERE connection = ? AND generation = ? ORDER BY "
+      "CASE WHEN LENGTH(answer) > 0 THEN 0 ELSE 1 END, CASE WHEN LENGTH(answer) > 0 THEN -fence ELSE fence END LIMIT 1";
   Statement rows = database.query(sql, id, generation);
   if (!rows.step()) return std::nullopt;
   return read_attempt(rows);

@@ -182,6 +182,19 @@ TEST_P(RefreshSteps, the_next_holder_learns_of_an_attempt_without_outcome) {
   EXPECT_TRUE(get(store->unresolved_attempts(10)).value().empty()) << "the commit settles every attempt of the generation";
 }
 
+TEST_P(RefreshSteps, of_several_attempts_without_an_answer_the_first_stands_for_all) {
+  const auto c = created();
+  claimed("con_1", "node-a", some_attempt("att_1", c));
+  ASSERT_TRUE(get(store->claim(c.id, 1, "node-b", at(3060), at(3120), some_attempt("att_2", c))));
+  const auto third = get(store->claim(c.id, 1, "node-c", at(3120), at(3180), {})).value();
+  ASSERT_TRUE(third.unresolved);
+  EXPECT_EQ(third.unresolved->id, AttemptId{"att_1"}) << "the provider's grace window counts from it";
+  ok(store->keep_answer(AttemptId{"att_1"}, 1, Sealed{"first"}));
+  ok(store->keep_answer(AttemptId{"att_2"}, 2, Sealed{"second"}));
+  const auto fourth = get(store->claim(c.id, 1, "node-d", at(3180), at(3240), {})).value();
+  EXPECT_EQ(fourth.unresolved->answer, Sealed{"second"}) << "of answers, the latest is the newest token set";
+}
+
 TEST_P(RefreshSteps, a_failure_is_recorded_and_frees_the_lease) {
   auto c = created();
   const auto fence = claimed("con_1", "node-a", some_attempt("att_1", c)).connection.lease.fence;

@@ -121,6 +121,19 @@ TEST_F(RefreshRaceTest, tokens_that_come_after_a_reconnect_are_revoked_though_th
   EXPECT_EQ(outbox("con_1").size(), 1U);
 }
 
+TEST_F(RefreshRaceTest, a_refusal_that_comes_after_a_reconnect_is_told_to_nobody) {
+  let_pass(2h);  // nothing is left to confirm it for
+  provider->kill("con_1");
+  const auto record = node().store.hold_next("record_failure");
+  const auto asked = start_force();
+  reconnect();
+  record.set(true);
+  let_pass(5s);
+  ASSERT_TRUE(asked->result);
+  EXPECT_EQ(text(*asked->result), "at-again-1");
+  EXPECT_EQ(row("con_1").status, Status::active);
+}
+
 TEST_F(RefreshRaceTest, a_process_that_was_stopped_past_its_lease_sends_nothing_once_another_has_taken_over) {
   node().store.after("claim", [this] {
     clock.advance(2min);  // it was stopped: its timers have not seen that time
