@@ -37,6 +37,8 @@ class SqliteStore final : public Store {
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override;
   Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) override;
   Task<Result<ConnectionStats>> stats(Time now) override;
+  Task<Result<Page<EndingGrant>>> ending(GrantEnd end, Time now, Duration within, std::string cursor, int limit) override;
+  Task<Result<>> give_notice(ReauthNotice notice, std::optional<ReauthNotice> expected, Event event) override;
   Task<Result<>> change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) override;
   Task<Result<std::vector<Pause>>> paused() override;
   Task<Result<>> pause(Pause pause) override;
