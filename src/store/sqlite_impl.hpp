@@ -34,6 +34,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;
   Task<Result<>> end_attempt(AttemptId attempt) override;
   Task<Result<std::vector<Connection>>> due(Time now, int limit) override;
+  Task<Result<>> move_due(std::vector<Move> moves, Time now) override;
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override;
   Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) override;
   Task<Result<ConnectionStats>> stats(Time now) override;

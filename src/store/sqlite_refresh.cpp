@@ -156,8 +156,8 @@ Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure
       database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
     } else if (!keep_attempt) {
       database.execute(
-          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)", id,
-          id);
+          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)",
+          id, id);
     }
     insert_event(database, event);
     return {};
@@ -201,6 +201,18 @@ Task<Result<std::vector<Connection>>> SqliteStore::due(Time now, int limit) {
         " FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND next_due_at <= ? AND "
         "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
     return read_all(database.query(sql, now, now, std::max(limit, 0)), read_connection);
+  });
+}
+
+Task<Result<>> SqliteStore::move_due(std::vector<Move> moves, Time now) {
+  return write<>([moves = std::move(moves), now](Database& database) -> Result<> {
+    for (const Move& move : moves) {
+      database.execute(
+          "UPDATE connections SET next_due_at = ? WHERE id = ? AND next_due_at = ? AND status = 'active' AND "
+          "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
+          move.to, move.connection, move.from, now);
+    }
+    return {};
   });
 }
 

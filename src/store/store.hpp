@@ -238,6 +238,13 @@ class Store {
   virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
   // Active connections with next_due_at <= now and no running lease, soonest first.
   virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
+  // Moves next_due_at of active connections in one batch. Those whose next_due_at is no longer `from`, or that are being
+  // refreshed at `now`, are left alone.
+  struct Move {
+    ConnectionId connection;
+    Time from, to;
+  };
+  virtual Task<Result<>> move_due(std::vector<Move> moves, Time now) = 0;
   // last_used_at in one batch; unknown ids are ignored.
   virtual Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) = 0;
   // Live connections that share an upstream grant (REF-22, REV-06).

@@ -125,6 +125,9 @@ class FaultyStore : public Store {
                 inner_.begin_revocation(std::move(id), tell_provider, std::move(reason), now, std::move(event)));
   }
   Task<Result<std::int64_t>> enqueue(OutboxItem item) override { return pass("enqueue", inner_.enqueue(std::move(item))); }
+  Task<Result<>> move_due(std::vector<Move> moves, Time now) override {
+    return pass("move_due", inner_.move_due(std::move(moves), now));
+  }
   Task<Result<Page<EndingGrant>>> ending(GrantEnd end, Time now, Duration within, std::string cursor, int limit) override {
     return pass("ending", inner_.ending(end, now, within, std::move(cursor), limit));
   }
@@ -272,6 +275,7 @@ class FaultyStore : public Store {
                                                                       "release_hold",
                                                                       "begin_revocation",
                                                                       "enqueue",
+                                                                      "move_due",
                                                                       "ending",
                                                                       "give_notice",
                                                                       "outbox_due",
