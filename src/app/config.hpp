@@ -35,6 +35,7 @@ struct RegistrationConfig {
   std::vector<std::string> scopes;  // empty: the profile's default_scopes
   std::vector<std::string> return_urls;
   bool keepalive = true;
+  std::optional<std::vector<Duration>> notices;  // nothing: those of [refresh]
   TomlNode settings;  // issuer, metadata_url, endpoints, client_auth, allow_loopback_http: fields of the profile, in short
   TomlNode profile;   // any field of the profile
   TomlNode origin;    // the whole table, for the places in messages
@@ -45,6 +46,7 @@ struct RefreshDefaults {
   Duration advisory_margin{0};
   Duration mandatory_margin{0};
   double max_rate_per_second = 0;
+  std::vector<Duration> notices = Registration{}.notices;
 };
 
 struct Config {

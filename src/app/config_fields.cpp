@@ -1,5 +1,8 @@
 #include "app/config_fields.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -135,6 +138,28 @@ void read_http_client(TomlTable table, Config& out) {
   table.finish();
 }
 
+constexpr Duration least_notice{std::chrono::hours{1}};  // ends shift by less than half of it, as clocks do
+
+// How long ahead of an end it is announced; longest first, each once.
+void read_notices(TomlTable& table, std::vector<Duration>& out) {
+  constexpr std::string_view name = "notices";
+  constexpr std::string_view expected = R"(expected a list of durations of at least "1h", such as ["30d", "7d", "1d"])";
+  std::vector<std::string> texts;
+  texts.reserve(out.size());
+  for (const Duration notice : out) texts.push_back(to_text(notice));
+  table.read(name, texts);
+  std::vector<Duration> notices;
+  for (const auto& text : texts) {
+    const auto notice = parse_duration(text);
+    if (!notice || *notice < least_notice) return table.problem(name, expected);
+    notices.push_back(*notice);
+  }
+  std::ranges::sort(notices, std::greater{});
+  const auto [first, last] = std::ranges::unique(notices);
+  notices.erase(first, last);
+  out = std::move(notices);
+}
+
 void read_refresh(TomlTable table, Config& out) {
   table.read("advisory_margin", out.refresh_defaults.advisory_margin);
   table.read("mandatory_margin", out.refresh_defaults.mandatory_margin);
@@ -146,6 +171,7 @@ void read_refresh(TomlTable table, Config& out) {
   table.read("mass_failure_count", out.refresh.mass_failure.least, 0, 1'000'000);
   table.read("mass_failure_share", out.refresh.mass_failure.share, 0, 1);
   table.read("mass_failure_window", out.refresh.mass_failure.window);
+  read_notices(table, out.refresh_defaults.notices);
   table.read("concurrency", out.refresh.concurrency, 1, 10000);
   read_size(table, "cache_entries", out.refresh.cache_entries, 0, 10'000'000);
   table.finish();
@@ -212,6 +238,9 @@ void read_registration(TomlTable& table, const Config& config, RegistrationConfi
   table.read("scopes", out.scopes);
   table.read("return_urls", out.return_urls);
   table.read("keepalive", out.keepalive);
+  std::vector<Duration> notices = config.refresh_defaults.notices;
+  read_notices(table, notices);
+  if (table.has("notices")) out.notices = std::move(notices);
   out.settings = read_settings(table);
   out.profile.line = out.origin.line;
   out.profile.column = out.origin.column;

@@ -119,6 +119,7 @@ Registration Maker::make(const RegistrationConfig& from) {
   to.scopes = from.scopes.empty() ? provider->authorize.default_scopes : from.scopes;
   to.return_urls = from.return_urls;
   to.keepalive = from.keepalive;
+  to.notices = from.notices.value_or(config_.refresh_defaults.notices);
   to.provider = std::move(*provider);
   return to;
 }

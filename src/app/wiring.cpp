@@ -105,6 +105,7 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_},
       janitor_{*store_, clock_, metrics_, log_, config.retention, config.sweep_every},
+      announcer_{*store_, registrations_, clock_, metrics_, log_},
       callers_{*store_, clock_, random_},
       audit_{*store_, clock_, log_},
       api_{{*store_, vault_, tokens_, connector_, revoker_, callers_, audit_, registrations_, providers_, clock_, random_,
@@ -131,6 +132,7 @@ Result<> Wiring::start() {
   run_until_stopped(tokens_.run());
   run_until_stopped(revoker_.run());
   run_until_stopped(janitor_.run());
+  run_until_stopped(announcer_.run());
   run_until_stopped(audit_.run());
   if (auto listening = server_.start(); !listening) return listening;
   serving_ = true;
@@ -144,6 +146,7 @@ void Wiring::stop() {
   const auto ended = wait_on(engine_, [](Wiring& self) -> Task<bool> {
     self.revoker_.stop();
     self.janitor_.stop();
+    self.announcer_.stop();
     self.audit_.stop();
     co_await self.tokens_.stop();
     for (const auto& ending : self.endings_) {

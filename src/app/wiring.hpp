@@ -13,6 +13,7 @@
 #include "crypto/kek.hpp"
 #include "lifecycle/connect.hpp"
 #include "lifecycle/janitor.hpp"
+#include "lifecycle/reauth_announcer.hpp"
 #include "lifecycle/revoker.hpp"
 #include "lifecycle/token_service.hpp"
 #include "net/http_client.hpp"
@@ -79,6 +80,7 @@ class Wiring {
   Connector connector_;
   Revoker revoker_;
   Janitor janitor_;
+  ReauthAnnouncer announcer_;
   Callers callers_;
   Audit audit_;
   ApiService api_;

@@ -19,12 +19,16 @@ constexpr Duration longest_pause = 15min;
 constexpr Duration longest_throttle = 60s;
 constexpr Duration ask_again = 1s;  // while a probe is under way
 
+// No wait is longer than `longest`: what lies further ahead was planned before the clock was set back.
+bool is_ahead(Time now, Time planned, Duration longest) { return now < planned && planned - now <= longest; }
+
 }  // namespace
 
 Breaker::Admission Breaker::peek(Time now) const {
-  if (now < throttled_until_) return {false, throttled_until_};
+  if (is_ahead(now, throttled_until_, longest_throttle)) return {false, throttled_until_};
   if (state_ == State::closed) return {true, now};
-  if (now < next_probe_) return {false, next_probe_};
+  const Duration longest = state_ == State::open ? longest_open : longest_pause;
+  if (is_ahead(now, next_probe_, longest + longest / 4)) return {false, next_probe_};
   if (probing_) return {false, now + ask_again};
   return {true, now};
 }
@@ -44,8 +48,10 @@ void Breaker::settle(const Verdict& verdict, Time now, Random& random) {
     case FailureClass::transient:
     case FailureClass::ambiguous: break;
   }
-  if (verdict.retry_after)
-    throttled_until_ = std::max(throttled_until_, now + std::min(*verdict.retry_after, longest_throttle));
+  if (verdict.retry_after) {
+    const Time until = now + std::min(*verdict.retry_after, longest_throttle);
+    if (!is_ahead(until, throttled_until_, longest_throttle)) throttled_until_ = until;
+  }
   ++failures_;
   if (state_ == State::paused) {
     trip(State::paused, now, first_pause, longest_pause, random);
@@ -66,7 +72,8 @@ void Breaker::close() {
 }
 
 void Breaker::trip(State state, Time now, Duration base, Duration cap, Random& random) {
-  if (state_ == state && now < next_probe_) return;  // requests that were under way when it tripped say nothing new
+  if (state_ == state && is_ahead(now, next_probe_, cap + cap / 4))
+    return;  // requests that were under way when it tripped say nothing new
   trips_ = state_ == state ? trips_ + 1 : 1;
   state_ = state;
   const Duration wait = backoff_ceiling(trips_, base, cap);

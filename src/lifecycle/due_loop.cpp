@@ -14,12 +14,13 @@ constexpr Duration recover_every = 30s;
 constexpr Duration shortest_sleep = 250ms;
 constexpr Duration after_store_error = 1s;
 constexpr Duration after_escrow_error = 5s;
+constexpr Duration long_absence = 1min;
 constexpr int attempts_at_once = 10'000;
 
 }  // namespace
 
 DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-                 SingleFlight& flights, const RefreshOptions& options)
+                 SingleFlight& flights, BacklogSpread& backlog, const RefreshOptions& options)
     : executor_{executor},
       store_{store},
       clock_{clock},
@@ -27,6 +28,7 @@ DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log,
       report_{report},
       refresher_{refresher},
       flights_{flights},
+      backlog_{backlog},
       batch_{std::max(1, options.due_batch)},
       look_every_{options.look_every} {}
 
@@ -34,7 +36,8 @@ Task<void> DueLoop::run() {
   co_await load_pauses();
   Time next_recovery = clock_.now();
   while (!stopping_) {  // ends with `stop`
-    if (clock_.now() >= next_recovery) {
+    const Duration until_recovery = next_recovery - clock_.now();
+    if (until_recovery <= 0ms || until_recovery > std::max(look_every_, recover_every)) {  // come, or the clock went back
       const Duration again = co_await recover();
       next_recovery = clock_.now() + again;
     }
@@ -144,6 +147,11 @@ Task<void> DueLoop::resolve(std::string key, Attempt attempt) {
 
 // Starts what is due; how long until there may be more.
 Task<Duration> DueLoop::start_due() {
+  if (clock_.now() - last_look_ > look_every_ + long_absence) {
+    const auto spread = co_await backlog_.spread(stopping_);
+    if (!spread) co_return after_store_error;
+  }
+  last_look_ = clock_.now();
   const int limit = batch_ + static_cast<int>(flights_.size());  // those that wait for a slot are still listed
   const auto rows = co_await store_.due(clock_.now(), limit);
   if (!rows) {

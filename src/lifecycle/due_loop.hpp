@@ -2,6 +2,7 @@
 // provider that hangs delays no other's. On the engine's executor.
 #pragma once
 
+#include "lifecycle/backlog_spread.hpp"
 #include "lifecycle/refresher.hpp"
 #include "lifecycle/single_flight.hpp"
 
@@ -10,7 +11,7 @@ namespace evergrant {
 class DueLoop {
  public:
   DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-          SingleFlight& flights, const RefreshOptions& options);
+          SingleFlight& flights, BacklogSpread& backlog, const RefreshOptions& options);
   DueLoop(const DueLoop&) = delete;
   DueLoop& operator=(const DueLoop&) = delete;
 
@@ -41,10 +42,12 @@ class DueLoop {
   RefreshReport& report_;
   Refresher& refresher_;
   SingleFlight& flights_;
+  BacklogSpread& backlog_;
   int batch_;
   Duration look_every_;
   bool stopping_ = false;
   bool look_planned_ = false;
+  Time last_look_{};  // long ago: nobody has looked, this process was stopped or asleep
   Completion<bool> wake_;
   std::optional<Time> asleep_until_;
 };

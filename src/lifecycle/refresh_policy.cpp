@@ -40,12 +40,12 @@ std::optional<Time> draw_keepalive(const Registration& registration, const Token
   const RefreshProfile& refresh = registration.provider.refresh;
   if (!registration.keepalive) return std::nullopt;
   if (refresh.keepalive_every) {
-    return now + draw_between(*refresh.keepalive_every * 8 / 10, *refresh.keepalive_every, random);
+    return now + draw_between(*refresh.keepalive_every / 2, *refresh.keepalive_every, random);
   }
   std::optional<Duration> window = refresh.idle_window;
   if (tokens.refresh_idle_expires_at) window = *tokens.refresh_idle_expires_at - now;
   if (!window || *window <= 0ms) return std::nullopt;
-  return now + draw_between(*window * 2 / 10, *window * 3 / 10, random);
+  return now + draw_between(*window * 15 / 100, *window * 3 / 10, random);
 }
 
 std::optional<Time> draw_ahead_of_expiry(const Provider& provider, const TokenSet& tokens, Time now, Random& random) {
@@ -53,7 +53,7 @@ std::optional<Time> draw_ahead_of_expiry(const Provider& provider, const TokenSe
   const Time expiry = *tokens.access_expires_at;
   const Duration life = std::max<Duration>(expiry - now, 0ms);
   const Margins margins = margins_of(provider, life);
-  Duration earliest = life / 2;
+  Duration earliest = margins.advisory + life * 2 / 5;
   if (provider.refresh.invalidates_old_access_token) earliest = margins.advisory * 2;
   if (provider.refresh.earliest_before_expiry) earliest = std::min(earliest, *provider.refresh.earliest_before_expiry);
   const Duration latest = std::min(margins.advisory, earliest);

@@ -46,9 +46,11 @@ enum class ReadAction : std::uint8_t {
                                      std::optional<Duration> lifetime, Duration min_ttl, Time now);
 
 // The next time the scheduler looks at the connection; jitter is drawn here, once. While the connection is in use
-// (`last_used_at` within two lifetimes, at least an hour): between half of the token's life and its advisory margin, so wide
-// that a million connections made in one minute do not come back in one minute. Otherwise: the keep-alive, in the third
-// tenth of the idle window. Nothing where there is no refresh token or nothing to keep alive.
+// (`last_used_at` within two lifetimes, at least an hour): in the two fifths of the token's life that end at its advisory
+// margin. Otherwise: the keep-alive, between 15 % and 30 % of the idle window, or in the second half of keepalive_every. All
+// so wide that of connections made in one instant never more than twice the mean come at once, unless the provider allows no
+// such width (earliest_before_expiry, invalidates_old_access_token: the registration's limits then pace them). Nothing where
+// there is no refresh token or nothing to keep alive.
 [[nodiscard]] std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens,
                                                 std::optional<Time> last_used_at, Time now, Random& random);
 

@@ -70,6 +70,19 @@ Event refreshed_event(const Connection& connection, const TokenSet& tokens, bool
   return event;
 }
 
+Event unexpected_rotation_event(const Connection& connection, std::string correlation, Time now) {
+  Event event =
+      event_of(connection, "unexpected_rotation",
+               "The provider changed the refresh token, which its profile says never happens. The new one is kept. "
+               "Look at what the provider says about rotation: until the profile says so too, a lost answer could "
+               "cost the grant.",
+               now);
+  event.generation = connection.generation + 1;
+  event.code = "unexpected_rotation";
+  event.correlation = std::move(correlation);
+  return event;
+}
+
 Event failed_event(const Connection& connection, const FailureDecision& decision, const Verdict& verdict, Time now) {
   std::string detail = "The refresh failed (" + what_happened(verdict) + "). ";
   detail += decision.reason.empty() ? what_follows(decision) : decision.reason;

@@ -17,6 +17,8 @@ namespace evergrant {
 [[nodiscard]] Event event_of(const Connection& connection, std::string type, std::string detail, Time now);
 [[nodiscard]] Event refreshed_event(const Connection& connection, const TokenSet& tokens, bool rotated,
                                     std::string correlation, Time now);
+// REF-21: the profile is wrong, or somebody else uses the grant.
+[[nodiscard]] Event unexpected_rotation_event(const Connection& connection, std::string correlation, Time now);
 [[nodiscard]] Event failed_event(const Connection& connection, const FailureDecision& decision, const Verdict& verdict,
                                  Time now);
 // A lost answer is asked for again: what that risks, by the provider's rotation.

@@ -78,6 +78,8 @@ Task<Result<>> Refresher::complete(const HeldGrant& held, TokenSet& tokens, Answ
     if (note.rotated && refresh.rotation == Rotation::never) {
       log_.warning("unexpected_rotation",
                    {{"connection", held.row.id.str()}, {"registration", held.row.registration.str()}});
+      const auto told = co_await store_.append_event(unexpected_rotation_event(held.row, note.correlation, clock_.now()));
+      if (!told) log_.debug("event_not_stored", {{"connection", held.row.id.str()}});
     }
     co_return Result<>{};
   }

@@ -20,7 +20,8 @@ struct TokenService::Impl {
         sealing{p.vault, p.registrations, p.clock, p.random},
         report{p.metrics, p.log},
         refresher{p, o, sealing, cache, report},
-        due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, o},
+        backlog{p.store, p.registrations, p.clock, p.random, p.log},
+        due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, backlog, o},
         reader{p, o, cache, report, flights, due_loop} {}
 
   Task<bool> schedule() {
@@ -48,6 +49,7 @@ struct TokenService::Impl {
   RefreshReport report;
   Refresher refresher;
   SingleFlight flights;
+  BacklogSpread backlog;
   DueLoop due_loop;
   TokenReader reader;
 };

@@ -27,6 +27,8 @@ struct Registration {
   std::vector<std::string> scopes;       // a caller may narrow, never widen (AUTH-13)
   std::vector<std::string> return_urls;  // allow-list: exact origin and path prefix ending in '/', or an exact URL (AUTH-12)
   bool keepalive = true;
+  // How long before a refresh token's end the customer's way back is announced, longest first; none: only the passed end.
+  std::vector<Duration> notices{std::chrono::days{30}, std::chrono::days{7}, std::chrono::days{1}};
 };
 
 // All registrations. Non-movable, so that references into it stay good.

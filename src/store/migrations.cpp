@@ -216,7 +216,26 @@ CREATE TABLE holds (
 CREATE INDEX connections_leased ON connections (lease_owner) WHERE lease_owner <> '';
 )sql";
 
-constexpr std::array<const char*, 3> steps{connections, due_in_order, holds};
+// Ends of refresh tokens, and what was announced about them. `granted_at`: the last time the customer connected, where that
+// is not when the row was made. An idle end is near when half of its time is over; keep-alive comes sooner, so that few rows
+// are ever there.
+constexpr const char* reauth_notices = R"sql(
+ALTER TABLE connections ADD COLUMN granted_at BIGINT;
+CREATE TABLE reauth_notices (
+  connection TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+  ending TEXT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  lead BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  PRIMARY KEY (connection, ending)
+);
+CREATE INDEX connections_idle_half ON connections
+  ((refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at)), id) WHERE refresh_idle_expires_at IS NOT NULL;
+CREATE INDEX connections_absolute_end ON connections (refresh_absolute_expires_at, id)
+  WHERE refresh_absolute_expires_at IS NOT NULL;
+)sql";
+
+constexpr std::array<const char*, 4> steps{connections, due_in_order, holds, reauth_notices};
 
 }  // namespace
 

@@ -35,14 +35,15 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
       "UPDATE connections SET status = 'active', reason = '', generation = generation + 1, access_token = ?, "
       "refresh_token = ?, sealed_extras = ?, access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, "
       "missing_scope = ?, extras = ?, access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, "
-      "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = "
+      "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), granted_at = ?, last_refreshed_at = "
       "?, "
+      "updated_at = ?, "
       "lease_owner = '', lease_until = NULL, lease_fence = lease_fence + 1, failure_class = 'none', failure_count = 0, "
       "failure_since = NULL, failure_code = '', failure_correlation = '' WHERE id = ?",
       u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
-      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, id);
+      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, u.at, id);
   return {};
 }
 

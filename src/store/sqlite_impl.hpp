@@ -34,9 +34,12 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;
   Task<Result<>> end_attempt(AttemptId attempt) override;
   Task<Result<std::vector<Connection>>> due(Time now, int limit) override;
+  Task<Result<>> move_due(std::vector<Move> moves, Time now) override;
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override;
   Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) override;
   Task<Result<ConnectionStats>> stats(Time now) override;
+  Task<Result<Page<EndingGrant>>> ending(GrantEnd end, Time now, Duration within, std::string cursor, int limit) override;
+  Task<Result<>> give_notice(ReauthNotice notice, std::optional<ReauthNotice> expected, Event event) override;
   Task<Result<>> change_status(ConnectionId id, Status from, Status to, std::string reason, Event event) override;
   Task<Result<std::vector<Pause>>> paused() override;
   Task<Result<>> pause(Pause pause) override;

@@ -209,4 +209,16 @@ Task<Result<std::vector<Connection>>> SqliteStore::due(Time now, int limit) {
   });
 }
 
+Task<Result<>> SqliteStore::move_due(std::vector<Move> moves, Time now) {
+  return write<>([moves = std::move(moves), now](Database& database) -> Result<> {
+    for (const Move& move : moves) {
+      database.execute(
+          "UPDATE connections SET next_due_at = ? WHERE id = ? AND next_due_at = ? AND status = 'active' AND "
+          "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
+          move.to, move.connection, move.from, now);
+    }
+    return {};
+  });
+}
+
 }  // namespace evergrant

@@ -97,6 +97,34 @@ struct ConnectionStats {
   std::optional<Time> earliest_access_expiry;  // of active connections
 };
 
+// --- ends of refresh tokens ---
+
+// Idle: the refresh token was not used for too long. Absolute: whatever is done with it.
+enum class GrantEnd : std::uint8_t { idle, absolute };
+
+// That an end was announced: at most one row for each connection and end, the last notice that was given.
+struct ReauthNotice {
+  ConnectionId connection;
+  GrantEnd end = GrantEnd::idle;
+  Time ends_at;      // as it was then; refreshes move it
+  Duration lead{0};  // how long ahead the notice was due; zero: the end had passed
+  Time at;
+  bool operator==(const ReauthNotice&) const = default;
+};
+
+// A live grant of which one end is near, and what was said about that end.
+struct EndingGrant {
+  ConnectionId connection;
+  RegistrationId registration;
+  TenantId tenant;
+  RealmId realm;
+  Generation generation = 0;
+  GrantEnd end = GrantEnd::idle;
+  Time ends_at;
+  Time since;  // idle: when the refresh token was last used; absolute: when the customer connected
+  std::optional<ReauthNotice> given;
+};
+
 // --- connect sessions ---
 
 struct ConnectSession {
@@ -210,11 +238,25 @@ class Store {
   virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
   // Active connections with next_due_at <= now and no running lease, soonest first.
   virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
+  // Moves next_due_at of active connections in one batch. Those whose next_due_at is no longer `from`, or that are being
+  // refreshed at `now`, are left alone.
+  struct Move {
+    ConnectionId connection;
+    Time from, to;
+  };
+  virtual Task<Result<>> move_due(std::vector<Move> moves, Time now) = 0;
   // last_used_at in one batch; unknown ids are ignored.
   virtual Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) = 0;
   // Live connections that share an upstream grant (REF-22, REV-06).
   virtual Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) = 0;
   virtual Task<Result<ConnectionStats>> stats(Time now) = 0;
+  // Active and quarantined connections with an end to be looked at: idle ends of which half of the time is over at `now`
+  // (`within` is not asked: keep-alive comes sooner, so these are few), absolute ends until now + within. Left out: whose
+  // passed end was announced.
+  virtual Task<Result<Page<EndingGrant>>> ending(GrantEnd end, Time now, Duration within, std::string cursor, int limit) = 0;
+  // Records notice and event in one transaction, so that each is given once. Errors: stale if the last notice about this end
+  // is not `expected`, or the connection is no longer active or quarantined.
+  virtual Task<Result<>> give_notice(ReauthNotice notice, std::optional<ReauthNotice> expected, Event event) = 0;
 
   // Operators hold (quarantined) and release (active). What is released with a refresh token counts as expired and due now:
   // nothing of it is served before the provider has confirmed it. Errors: stale if the status is not `from`, not_found.

@@ -125,6 +125,15 @@ class FaultyStore : public Store {
                 inner_.begin_revocation(std::move(id), tell_provider, std::move(reason), now, std::move(event)));
   }
   Task<Result<std::int64_t>> enqueue(OutboxItem item) override { return pass("enqueue", inner_.enqueue(std::move(item))); }
+  Task<Result<>> move_due(std::vector<Move> moves, Time now) override {
+    return pass("move_due", inner_.move_due(std::move(moves), now));
+  }
+  Task<Result<Page<EndingGrant>>> ending(GrantEnd end, Time now, Duration within, std::string cursor, int limit) override {
+    return pass("ending", inner_.ending(end, now, within, std::move(cursor), limit));
+  }
+  Task<Result<>> give_notice(ReauthNotice notice, std::optional<ReauthNotice> expected, Event event) override {
+    return pass("give_notice", inner_.give_notice(std::move(notice), std::move(expected), std::move(event)));
+  }
   Task<Result<std::vector<OutboxItem>>> outbox_due(Time now, int limit) override {
     return pass("outbox_due", inner_.outbox_due(now, limit));
   }
@@ -266,6 +275,9 @@ class FaultyStore : public Store {
                                                                       "release_hold",
                                                                       "begin_revocation",
                                                                       "enqueue",
+                                                                      "move_due",
+                                                                      "ending",
+                                                                      "give_notice",
                                                                       "outbox_due",
                                                                       "outbox_of",
                                                                       "outbox_retry",

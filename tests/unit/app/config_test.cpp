@@ -114,6 +114,8 @@ TEST(Config, a_wrong_file_is_refused_with_file_line_and_what_was_expected) {
       {base + "[server]\npublic_url = \"https://x.example?a\"", "e.toml:10:1: field 'server.public_url': found \"https://x"},
       {base + "[server]\ntls_key = \"a\"", "e.toml:10:1: field 'server.tls_key': tls_certificate and tls_key go together"},
       {base + "[refresh]\nlease = \"30s\"", "e.toml:10:1: field 'refresh.lease': must be at least twice as long"},
+      {base + "[refresh]\nnotices = [\"7d\", \"59m\"]", "e.toml:10:1: field 'refresh.notices': expected a list of dur"},
+      {base + "notices = [\"soon\"]", "e.toml:9:1: field 'registration.notices': expected a list of durations"},
       {base + "[connect]\nsession_ttl = \"0s\"", "e.toml:10:1: field 'connect.session_ttl': must be longer than 0s"},
       {base + "[retention]\naudit = \"always\"", "e.toml:10:1: field 'retention.audit': found \"always\", expected a dur"},
       {base + "return_urls = [\"http://x.example/\"]", "e.toml:9:1: field 'registration.return_urls': found \"http://x"},
@@ -157,6 +159,20 @@ TEST(Config, plain_http_off_loopback_needs_tls_or_a_trusted_proxy) {
     const std::string text = "[server]\npublic_url = \"https://x.example\"\n" + server + "\n[keys]\nkek = { env = \"K\" }\n";
     EXPECT_EQ(parse_config(text, "e.toml").has_value(), allowed) << server;
   }
+}
+
+TEST(Config, notices_are_sorted_and_a_registrations_own_go_before_the_rest) {
+  using Notices = std::vector<Duration>;
+  const std::string own = "notices = []\n";
+  const std::string all = "[refresh]\nnotices = [\"1d\", \"2w\", \"24h\"]\n";
+  const auto config = parse_config(std::string{small_config} + own + all, "e.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->refresh_defaults.notices, (Notices{std::chrono::days{14}, std::chrono::days{1}}));
+  EXPECT_EQ(config->registrations.at(0).notices, Notices{});
+  const auto plain = parse_config(small_config, "e.toml");
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->registrations.at(0).notices);
+  EXPECT_EQ(plain->refresh_defaults.notices, (Notices{std::chrono::days{30}, std::chrono::days{7}, std::chrono::days{1}}));
 }
 
 TEST(Config, the_example_file_loads_as_it_is) {

@@ -121,5 +121,16 @@ TEST_F(BreakerTest, retry_after_holds_the_registration_but_not_for_long) {
   EXPECT_TRUE(passes());
 }
 
+TEST_F(BreakerTest, a_clock_that_is_set_back_keeps_it_neither_shut_nor_open_for_all) {
+  for (int i = 0; i < 10; ++i) settle(FailureClass::transient, 30s);
+  EXPECT_FALSE(passes());
+  now -= 10min;
+  EXPECT_TRUE(passes());
+  settle(FailureClass::transient, 30s);  // the probe failed: it waits again, by the clock as it is now
+  EXPECT_FALSE(passes());
+  now += 75s;
+  EXPECT_TRUE(passes());
+}
+
 }  // namespace
 }  // namespace evergrant::test

@@ -23,6 +23,14 @@ TEST(Pace, without_a_limit_nothing_waits) {
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(pace.take(now), now);
 }
 
+TEST(Pace, a_clock_that_is_set_back_makes_nobody_wait_for_it) {
+  Pace pace{2};
+  const Time now = from_epoch_ms(10'000'000);
+  for (int i = 0; i < 4; ++i) (void)pace.take(now);
+  EXPECT_EQ(pace.next(now - 10min), now - 10min + 2s);  // what was planned is still spaced
+  EXPECT_EQ(pace.take(now - 9min), now - 9min + 2s);
+}
+
 class PacedRefresh : public RefreshBench {};
 
 TEST_F(PacedRefresh, readers_of_many_connections_share_the_registrations_rate) {
