@@ -15,8 +15,8 @@
 #define GOAL 3
 #endif
 #define NOBODY 2
-#define SLOTS  4
-#define SETS   12
+#define SLOTS  5
+#define SETS   14
 #define BIT(n)       (1 << (n))
 #define HAS(mask, n) (((mask) >> (n)) & 1)
 
@@ -80,7 +80,7 @@ bool revocation_over;
 #define FAULT      !calm && faults < FAULTS -> faults++
 #define LEASE_FREE (r_owner == NOBODY || !r_lease_runs)
 #define ANY_ATTEMPT (a_fence[0] != 0)
-#define ANY_ANSWER (a_answer[0] || a_answer[1] || a_answer[2] || a_answer[3])
+#define ANY_ANSWER (a_answer[0] || a_answer[1] || a_answer[2] || a_answer[3] || a_answer[4])
 #define MOVED_ON   (r_status == revoking || r_status == revoked)
 
 #if defined(NEVER) || defined(SOMETIMES) || defined(SELF) || defined(BREAK_AMBIGUOUS_AS_SOMETIMES)
@@ -92,7 +92,7 @@ bool revocation_over;
 #endif
 
 #ifdef BREAK_LATEST_STANDS_FOR_ALL
-#define DECIDING_RECENT ((a_fence[3] && a_recent[3]) || (!a_fence[3] && a_fence[2] && a_recent[2]) || \
+#define DECIDING_RECENT ((a_fence[4] && a_recent[4]) || (!a_fence[4] && a_fence[3] && a_recent[3]) || (!a_fence[3] && a_fence[2] && a_recent[2]) || \
                          (!a_fence[2] && a_fence[1] && a_recent[1]) || (!a_fence[1] && a_recent[0]))
 #else
 #define DECIDING_RECENT a_recent[0]
@@ -530,14 +530,20 @@ end:
   :: d_step { r_status == live && !r_aged -> r_aged = true; printf("the access token is at its end\n") }
   :: d_step { !calm && faults < FAULTS && p_accepted -> faults++; p_ended = true; p_accepted = 0; printf("the customer ends the grant at the provider\n") }
 #if defined(GRACE)
-  :: d_step { /* the window of the value that was replaced first closes; by its time of sending, the oldest attempt knows */
+  :: d_step { /* the window of the value that was replaced first closes; its attempt knows by its time of sending */
       !calm && faults < FAULTS && !request[0] && !request[1] && p_accepted & ~BIT(p_head) ->
       faults++;
       told = 1;
       do :: !HAS(p_accepted, told) -> told++ :: else -> break od;
       p_accepted = p_accepted & ~BIT(told);
       printf("the grace window of value %d closes\n", told);
-      if :: told == r_value -> a_recent[0] = false :: else fi;
+      if
+      :: told >= r_value -> /* the attempt that replaced it: the oldest whose window is still open */
+        told = 0;
+        do :: told < SLOTS - 1 && !a_recent[told] -> told++ :: else -> break od;
+        a_recent[told] = false
+      :: else
+      fi;
       told = 0
     }
 #elif defined(SOMETIMES)
