@@ -122,6 +122,29 @@ Event mass_failure_event(const Store::Hold& hold) {
   return event;
 }
 
+Event registration_paused_event(const RegistrationId& registration, const Verdict& verdict, Time now) {
+  Event event;
+  event.at = now;
+  event.type = "registration_paused";
+  event.registration = registration;
+  event.code = verdict.code;
+  event.correlation = verdict.correlation;
+  event.detail = "The provider refuses our client (" + what_happened(verdict) +
+                 "). The registration is paused and no connection is touched. Check client_id and client_secret; it resumes "
+                 "by itself once the provider accepts them.";
+  return event;
+}
+
+Event registration_resumed_event(const RegistrationId& registration, bool by_operator, Time now) {
+  Event event;
+  event.at = now;
+  event.type = "registration_resumed";
+  event.registration = registration;
+  event.detail = by_operator ? "An operator resumed the registration: its requests are sent again."
+                             : "The provider accepts our client again: the registration's requests are sent again.";
+  return event;
+}
+
 Event hold_released_event(const RegistrationId& registration, Time now) {
   Event event;
   event.at = now;

@@ -60,6 +60,7 @@ Task<Result<>> RegistrationGates::release(RegistrationId id) {
   if (found != gates_.end()) found->second->breaker.release();
   report_.gate(id, static_cast<int>(Breaker::State::closed));
   log_.info("registration_resumed", {{"registration", id.str()}, {"by", "operator"}});
+  co_await tell(registration_resumed_event(id, true, clock_.now()));
   co_return resumed;
 }
 
@@ -119,7 +120,7 @@ Task<void> RegistrationGates::settle(const Registration& registration, Verdict v
   if (after == Breaker::State::open) {
     log_.error("circuit_opened", {{"registration", registration.id.str()}, {"code", verdict.code}});
   } else if (after == Breaker::State::paused) {
-    co_await pause(registration, verdict.code, verdict.description);
+    co_await pause(registration, std::move(verdict));
   } else if (before == Breaker::State::open) {
     log_.info("circuit_closed", {{"registration", registration.id.str()}});
   }
@@ -127,16 +128,26 @@ Task<void> RegistrationGates::settle(const Registration& registration, Verdict v
 }
 
 // The pause is kept in memory whatever the store says: the stored one only spares the provider after a restart.
-Task<void> RegistrationGates::pause(const Registration& registration, std::string code, std::string detail) {
-  log_.error("registration_paused", {{"registration", registration.id.str()}, {"code", code}, {"detail", detail}});
-  const auto paused = co_await store_.pause({registration.id, std::move(code), std::move(detail), clock_.now()});
+Task<void> RegistrationGates::pause(const Registration& registration, Verdict verdict) {
+  const Time now = clock_.now();
+  log_.error("registration_paused",
+             {{"registration", registration.id.str()}, {"code", verdict.code}, {"detail", verdict.description}});
+  const auto paused = co_await store_.pause({registration.id, verdict.code, verdict.description, now});
   if (!paused) log_.warning("pause_not_stored", {{"registration", registration.id.str()}});
+  co_await tell(registration_paused_event(registration.id, verdict, now));
 }
 
 Task<void> RegistrationGates::resume(const Registration& registration) {
   log_.info("registration_resumed", {{"registration", registration.id.str()}});
   const auto resumed = co_await store_.resume(registration.id);
   if (!resumed) log_.warning("resume_not_stored", {{"registration", registration.id.str()}});
+  co_await tell(registration_resumed_event(registration.id, false, clock_.now()));
+}
+
+Task<void> RegistrationGates::tell(Event event) {
+  const std::string type = event.type;
+  const auto told = co_await store_.append_event(std::move(event));
+  if (!told) log_.debug("event_not_stored", {{"type", type}});
 }
 
 }  // namespace evergrant

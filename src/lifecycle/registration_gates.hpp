@@ -69,7 +69,8 @@ class RegistrationGates {
   Task<void> settle(const Registration& registration, Verdict verdict);
 
  private:
-  Task<void> pause(const Registration& registration, std::string code, std::string detail);
+  Task<void> pause(const Registration& registration, Verdict verdict);
+  Task<void> tell(Event event);
   Task<void> resume(const Registration& registration);
 
   Store& store_;

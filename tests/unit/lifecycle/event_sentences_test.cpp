@@ -43,5 +43,32 @@ TEST_F(EventSentences, a_rotation_that_the_profile_knows_is_no_news) {
   EXPECT_EQ(events("refreshed").size(), 1U);
 }
 
+TEST_F(EventSentences, a_pause_of_a_registration_and_its_end_are_told) {
+  options.forced_interval = 0s;
+  connect("con_1");
+  provider->answer_next(401, R"({"error":"invalid_client","error_description":"who?"})");
+  EXPECT_EQ(text(force("con_1")), "registration_paused");
+  const auto paused = events("registration_paused");
+  ASSERT_EQ(paused.size(), 1U);
+  EXPECT_EQ(paused[0].registration, RegistrationId{"books"});
+  EXPECT_EQ(paused[0].code, "invalid_client");
+  EXPECT_TRUE(paused[0].detail.starts_with("The provider refuses our client (invalid_client: who?).")) << paused[0].detail;
+  EXPECT_TRUE(events("registration_resumed").empty());
+  start_scheduler();
+  let_pass(10min);
+  EXPECT_EQ(events("registration_resumed").size(), 1U);
+  EXPECT_EQ(events("registration_paused").size(), 1U);
+}
+
+TEST_F(EventSentences, an_operators_resume_is_told) {
+  connect("con_1");
+  provider->answer_next(401, R"({"error":"invalid_client"})");
+  (void)force("con_1");
+  ASSERT_TRUE(run(node().executor, node().service.resume(RegistrationId{"books"})));
+  const auto told = events("registration_resumed");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].detail, "An operator resumed the registration: its requests are sent again.");
+}
+
 }  // namespace
 }  // namespace evergrant::test
