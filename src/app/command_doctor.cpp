@@ -6,6 +6,7 @@
 #include "app/cli.hpp"
 #include "app/config_registrations.hpp"
 #include "app/dev_setup.hpp"
+#include "app/escrow_finding.hpp"
 #include "app/wiring.hpp"
 #include "oauth/server_metadata.hpp"
 
@@ -142,11 +143,7 @@ class Doctor {
              report.in_use ? "they are stored as soon as the store takes them; see its finding"
                            : "no process has this file; the next start stores them");
       }
-      if (report.damaged > 0 || report.set_aside) {
-        bad(subject, Error{Errc::sealed_broken,
-                           "holds records that cannot be read; their bytes are kept in " + report.file.string() + ".damaged",
-                           "check the disk; the connections are recovered as their rotation allows. Then remove the file"});
-      }
+      if (auto problem = escrow_problem(report)) bad(subject, *problem);
     }
     if (waiting == 0) good("escrow", config.escrow_path().string() + ": nothing waits for the store");
   }

@@ -95,6 +95,33 @@ void check_kek(const Config& config, Strictness strictness, Problems& out) {
                      "generate`, and name its place: kek = { file = \"/etc/evergrant/kek\" }"});
 }
 
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;  // where one does not exist, the names decide
+  return fs::absolute(a, ignored).lexically_normal() == fs::absolute(b, ignored).lexically_normal() ||
+         fs::equivalent(a, b, ignored);
+}
+
+// The escrow is written without asking what is there.
+void check_escrow(const Config& config, Problems& out) {
+  std::vector<std::pair<fs::path, std::string>> taken;
+  for (const char* ending : {"", "-wal", "-shm", ".mark"}) taken.emplace_back(config.store.string() + ending, "the store's");
+  const auto secret = [&taken](const SecretReference& reference) {
+    if (reference.place == SecretPlace::file) taken.emplace_back(reference.name, "a secret's");
+  };
+  secret(config.kek);
+  std::ranges::for_each(config.previous_keks, secret);
+  for (const auto& registration : config.registrations) {
+    secret(registration.client_secret);
+    secret(registration.previous_client_secret);
+  }
+  if (!config.server.tls_key.empty()) taken.emplace_back(config.server.tls_key, "a secret's");
+  for (const auto& [path, whose] : taken) {
+    if (!is_same_file(config.escrow_path(), path)) continue;
+    out.push_back({.field = "store.escrow", .text = path.string() + " is " + whose + "; give the escrow a path of its own"});
+    return;
+  }
+}
+
 void report(TomlReading& reading, const TomlNode& root, const Problems& problems) {
   for (const auto& problem : problems) {
     const TomlNode& where = locate(root, problem.field);
@@ -164,6 +191,7 @@ std::vector<ConfigProblem> check_config(Config& config, Strictness strictness) {
   check_public_url(config, problems);
   check_periods(config, problems);
   check_kek(config, strictness, problems);
+  check_escrow(config, problems);
   return problems;
 }
 

@@ -80,6 +80,8 @@ class Refresher {
   Task<Result<>> end_superseded(const EscrowedAnswer& answer, Connection row);
   Task<Result<>> revive(Connection row, TokenSet tokens);
   Task<Result<>> drop(const EscrowedAnswer& answer, std::string_view why);
+  Task<Result<>> end_unopened(const EscrowedAnswer& answer, const Connection& row, Error error);
+  Task<Result<>> put_aside(const EscrowedAnswer& answer, std::string_view why);
 
   Store& store_;
   Vault& vault_;

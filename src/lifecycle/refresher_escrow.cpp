@@ -6,6 +6,13 @@
 
 namespace evergrant {
 
+namespace {
+
+bool is_over(const Connection& row) { return row.status == Status::revoking || row.status == Status::revoked; }
+bool is_unopened(Errc code) { return code == Errc::sealed_broken || code == Errc::key_unavailable; }
+
+}  // namespace
+
 bool Refresher::has_escrowed() const { return escrow_ != nullptr && escrow_->status().answers > 0; }
 
 Task<Result<>> Refresher::replay_escrow() {
@@ -42,14 +49,18 @@ Task<Result<>> Refresher::deliver(EscrowedAnswer answer) {
   auto row = co_await store_.connection(answer.connection);
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
   if (!row) {
-    auto dropped = co_await drop(answer, "its connection is gone");
-    co_return dropped;
+    auto aside = co_await put_aside(answer, "the store knows no such connection");
+    co_return aside;
   }
   const auto kept = co_await keep_escrowed(answer, *row);
   if (kept) {
     log_.info("escrow_delivered", {{"connection", answer.connection.str()}, {"generation", answer.generation}});
     auto removed = co_await escrow_->remove(answer.attempt);
     co_return removed;
+  }
+  if (is_unopened(kept.error().code)) {
+    auto ended = co_await end_unopened(answer, *row, kept.error());
+    co_return ended;
   }
   if (kept.error().code != Errc::stale) co_return kept;
   auto ended = co_await end_superseded(answer, std::move(*row));
@@ -61,11 +72,7 @@ Task<Result<>> Refresher::keep_escrowed(const EscrowedAnswer& answer, const Conn
   if (kept || kept.error().code != Errc::key_unavailable) co_return kept;
   const Place place = place_of(row, "answer", answer.generation);
   const auto plain = co_await vault_.open(place, answer.answer);  // its key was replaced since
-  if (!plain) {
-    log_.error("escrow_answer_not_opened",
-               {{"connection", answer.connection.str()}, {"code", to_string(plain.error().code)}});
-    co_return std::unexpected(plain.error());
-  }
+  if (!plain) co_return std::unexpected(plain.error());
   auto sealed = co_await vault_.seal(place, *plain);
   if (!sealed) co_return std::unexpected(sealed.error());
   kept = co_await store_.keep_answer(answer.attempt, answer.fence, std::move(*sealed));
@@ -82,7 +89,7 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
                         .fence = answer.fence,
                         .sent_at = answer.at,
                         .answer = answer.answer};
-  const bool over = row.status == Status::revoking || row.status == Status::revoked;
+  const bool over = is_over(row);
   const Registration* registration = registrations_.find(row.registration);
   if (!over && row.generation > answer.generation) {
     auto dropped = co_await drop(answer, "newer tokens are stored");
@@ -90,9 +97,9 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
   }
   if (registration == nullptr) co_return Result<>{};  // kept until it is configured again
   const auto kept = co_await saver_.read_kept(row, attempt);
-  if (!kept && over && kept.error().code == Errc::sealed_broken) {
-    auto dropped = co_await drop(answer, "its tenant's keys are shredded");
-    co_return dropped;
+  if (!kept && is_unopened(kept.error().code)) {
+    auto ended = co_await end_unopened(answer, row, kept.error());
+    co_return ended;
   }
   if (!kept) co_return std::unexpected(kept.error());
   if (over) {
@@ -134,6 +141,26 @@ Task<Result<>> Refresher::revive(Connection row, TokenSet tokens) {
   if (row.status != Status::active) co_return fail(Errc::quarantined, "connection " + row.id.str() + " is on hold");
   auto adopted = co_await saver_.adopt(std::move(row), 0, std::move(tokens));
   co_return adopted;
+}
+
+// Nobody reads it now. It holds its connection up only where its tokens are the newest and its key may come back.
+Task<Result<>> Refresher::end_unopened(const EscrowedAnswer& answer, const Connection& row, Error error) {
+  const bool broken = error.code == Errc::sealed_broken;
+  log_.error("escrow_answer_not_opened", {{"connection", answer.connection.str()}, {"code", to_string(error.code)}});
+  if (broken && is_over(row)) {
+    auto dropped = co_await drop(answer, "its tenant's keys are shredded");
+    co_return dropped;
+  }
+  if (!broken && !is_over(row) && row.generation <= answer.generation) co_return std::unexpected(std::move(error));
+  auto aside = co_await put_aside(answer, "it cannot be opened");
+  co_return aside;
+}
+
+Task<Result<>> Refresher::put_aside(const EscrowedAnswer& answer, std::string_view why) {
+  log_.error("escrow_answer_set_aside",
+             {{"connection", answer.connection.str()}, {"generation", answer.generation}, {"why", why}});
+  auto moved = co_await escrow_->set_aside(answer.attempt);
+  co_return moved;
 }
 
 Task<Result<>> Refresher::drop(const EscrowedAnswer& answer, std::string_view why) {

@@ -33,7 +33,7 @@ struct EscrowStatus {
   std::size_t answers = 0;       // that wait for the store
   std::int64_t bytes = 0;        // used of `capacity`
   std::int64_t capacity = 0;     // 0: unbounded
-  std::size_t damaged = 0;       // records that could not be read; their bytes are set aside
+  std::size_t damaged = 0;       // records that could not be read or delivered; they are set aside
   std::size_t reservations = 0;  // requests under way
 };
 
@@ -49,6 +49,9 @@ class Escrow {
   virtual Task<Result<>> put(EscrowedAnswer answer) = 0;
   // The store has it, or it means nothing any more. Unknown attempts are ignored. Errors: store_unavailable.
   virtual Task<Result<>> remove(AttemptId attempt) = 0;
+  // It cannot be delivered, and may be wanted all the same: out of the way, durably kept, and counted as damaged. Unknown
+  // attempts are ignored. Errors: store_unavailable.
+  virtual Task<Result<>> set_aside(AttemptId attempt) = 0;
   // Takes over what processes left that are dead for certain, and names the owners whose leases nobody holds any more. Each
   // is named until `settled` says that its leases are free. Errors: store_unavailable.
   virtual Task<Result<std::vector<std::string>>> adopt() = 0;

@@ -10,6 +10,7 @@
 
 #include "base/executor.hpp"
 #include "store/escrow_frames.hpp"
+#include "store/escrow_places.hpp"
 #include "store/private_file.hpp"
 
 namespace evergrant {
@@ -18,26 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_files = 64;  // processes on one store at once
 constexpr std::int64_t head_bytes = escrow_head_bytes;
-
-fs::path slot_path(const fs::path& path, int slot) {
-  return slot == 0 ? path : fs::path{path.string() + '.' + std::to_string(slot)};
-}
-fs::path beside(const fs::path& path, std::string_view ending) { return fs::path{path.string() + std::string{ending}}; }
-
-// Where a compaction is prepared: whole before the file itself is touched, so that a crash leaves one of the two.
-constexpr std::string_view compact_ending = ".compact";
-constexpr std::string_view damaged_ending = ".damaged";
-
-Result<> write_whole(const fs::path& path, std::string_view content) {
-  auto file = PrivateFile::open(path, PrivateFile::Mode::create);
-  if (!file) return std::unexpected(file.error());
-  if (auto cut = file->truncate(0); !cut) return cut;
-  if (auto written = file->write_at(0, content); !written) return written;
-  if (auto synced = file->sync(); !synced) return synced;
-  return sync_folder(path.parent_path());
-}
 
 std::string frames_of(const std::vector<EscrowedAnswer>& answers) {
   std::string frames;
@@ -67,13 +49,14 @@ class FileEscrow final : public Escrow {
     const auto reading = examine(file_, *content);
     if (!reading) return std::unexpected(reading.error());
     pending_ = reading->pending;
-    for (EscrowedAnswer& answer : interrupted(file_.path())) {
-      if (!knows(answer.attempt)) pending_.push_back(std::move(answer));
-    }
     if (auto headed = file_.write_at(0, escrow_head(options_.owner)); !headed) return headed;
     end_ = std::max<std::int64_t>(head_bytes, static_cast<std::int64_t>(reading->end));
-    // What is damaged, torn or done goes with this.
-    if (auto rewritten = rewrite(); !rewritten) return rewritten;
+    if (auto cut = static_cast<std::size_t>(end_) < content->size() ? file_.truncate(end_) : Result<>{}; !cut) return cut;
+    // Into the file first: the next compaction is prepared where they lie.
+    for (const EscrowedAnswer& answer : interrupted(file_.path())) {
+      if (auto stored = store(answer); !stored) return stored;
+    }
+    if (auto compacted = compact_loaded(!reading->damage.empty()); !compacted) return compacted;
     if (!fresh) return {};
     return sync_folder(file_.path().parent_path());
   }
@@ -95,6 +78,9 @@ class FileEscrow final : public Escrow {
   }
   Task<Result<>> remove(AttemptId attempt) override {
     return on_disk([this, attempt = std::move(attempt)] { return erase(attempt); });
+  }
+  Task<Result<>> set_aside(AttemptId attempt) override {
+    return on_disk([this, attempt = std::move(attempt)] { return move_aside(attempt); });
   }
   Task<Result<std::vector<std::string>>> adopt() override {
     auto adopted = co_await on_disk([this] { return adopt_all(); });
@@ -156,6 +142,17 @@ class FileEscrow final : public Escrow {
     return {};
   }
 
+  Result<> move_aside(const AttemptId& attempt) {
+    const auto answers = pending();
+    const auto found = std::ranges::find(answers, attempt, &EscrowedAnswer::attempt);
+    if (found == answers.end()) return {};
+    if (auto kept = keep_aside(file_.path(), answer_frame(*found)); !kept) return kept;
+    if (auto erased = erase(attempt); !erased) return erased;
+    const std::lock_guard lock{mutex_};
+    ++damaged_;
+    return {};
+  }
+
   [[nodiscard]] bool knows(const AttemptId& attempt) const {
     const std::lock_guard lock{mutex_};
     return std::ranges::find(pending_, attempt, &EscrowedAnswer::attempt) != pending_.end();
@@ -177,13 +174,37 @@ class FileEscrow final : public Escrow {
     end_ = end;
   }
 
+  // What is damaged, torn or done goes with this. A disk without room does not keep the process from starting: the frames
+  // are whole where they are, and the next ones go behind them.
+  Result<> compact_loaded(bool damaged) {
+    const std::string frames = frames_of(pending());
+    const auto prepared = prepare(frames);
+    if (prepared) return replace(frames);
+    if (damaged) return prepared;
+    log_.warning("escrow_not_compacted", {{"why", prepared.error().message}});
+    allocate_room();
+    return file_.sync();
+  }
+
   // The pending answers and nothing else.
   Result<> rewrite() {
     const std::string frames = frames_of(pending());
+    if (auto prepared = prepare(frames); !prepared) return prepared;
+    return replace(frames);
+  }
+
+  // Nothing of the file itself is touched. Half of it would bring back answers that are done by then.
+  Result<> prepare(const std::string& frames) {
+    if (frames.empty()) return {};
     const auto compact = beside(file_.path(), compact_ending);
-    if (!frames.empty()) {
-      if (auto kept = write_whole(compact, escrow_head({}) + frames); !kept) return kept;
-    }
+    auto kept = write_whole(compact, escrow_head({}) + frames);
+    std::error_code ignored;
+    if (!kept) fs::remove(compact, ignored);
+    return kept;
+  }
+
+  Result<> replace(const std::string& frames) {
+    const auto compact = beside(file_.path(), compact_ending);
     const auto end = head_bytes + static_cast<std::int64_t>(frames.size());
     auto done = file_.truncate(head_bytes);
     if (done) done = file_.write_at(head_bytes, frames);
@@ -192,10 +213,14 @@ class FileEscrow final : public Escrow {
     set_end(end);
     std::error_code ignored;
     fs::remove(compact, ignored);
+    allocate_room();
+    return {};
+  }
+
+  void allocate_room() {
     if (options_.capacity > 0 && !file_.allocate(options_.capacity)) {
       log_.warning("escrow_room_not_allocated", {{"file", file_.path().string()}, {"bytes", options_.capacity}});
     }
-    return {};
   }
 
   // What a compaction holds that a crash interrupted: it counts too.
@@ -226,32 +251,29 @@ class FileEscrow final : public Escrow {
       const std::lock_guard lock{mutex_};
       damaged_ += reading.damage.size();
     }
-    const auto aside = beside(file.path(), damaged_ending);
-    auto target = PrivateFile::open(aside, PrivateFile::Mode::create);
-    if (!target) return std::unexpected(target.error());
-    const auto before = target->read_all();
-    if (!before) return std::unexpected(before.error());
-    auto kept = target->write_at(static_cast<std::int64_t>(before->size()), bytes);
-    if (kept) kept = target->sync();
-    if (kept) kept = sync_folder(aside.parent_path());
-    if (!kept) return std::unexpected(kept.error());
+    if (auto kept = keep_aside(file.path(), bytes); !kept) return std::unexpected(kept.error());
     return reading;
   }
 
   // One file that cannot be read does not keep the others waiting.
   Result<> adopt_all() {
-    for (int slot = 0; slot < most_files; ++slot) {
-      const auto path = slot_path(options_.path, slot);
+    for (int slot = 0; slot < most_escrow_files; ++slot) {
+      const auto path = escrow_slot(options_.path, slot);
       if (path == file_.path()) continue;
       const auto adopted = adopt_one(path);
-      if (!adopted && adopted.error().code != Errc::not_found) {
-        log_.warning("escrow_not_adopted", {{"file", path.string()}, {"why", adopted.error().message}});
+      if (adopted || adopted.error().code == Errc::not_found) continue;
+      const std::initializer_list<LogField> what{{"file", path.string()}, {"why", adopted.error().message}};
+      if (adopted.error().code == Errc::invalid_argument) {
+        log_.error("escrow_is_foreign", what);
+      } else {
+        log_.warning("escrow_not_adopted", what);
       }
     }
     return {};
   }
 
   Result<> adopt_one(const fs::path& path) {
+    if (auto ours = refuse_foreign(path); !ours) return ours;
     auto file = PrivateFile::open(path, PrivateFile::Mode::existing);
     if (!file) return std::unexpected(file.error());
     const auto locked = file->lock();
@@ -294,8 +316,10 @@ class FileEscrow final : public Escrow {
 }  // namespace
 
 Result<std::unique_ptr<Escrow>> open_file_escrow(EscrowOptions options, const Log& log) {
-  for (int slot = 0; slot < most_files; ++slot) {
-    auto file = PrivateFile::open(slot_path(options.path, slot), PrivateFile::Mode::create);
+  for (int slot = 0; slot < most_escrow_files; ++slot) {
+    const auto path = escrow_slot(options.path, slot);
+    if (auto ours = refuse_foreign(path); !ours) return std::unexpected(ours.error());
+    auto file = PrivateFile::open(path, PrivateFile::Mode::create);
     if (!file) return std::unexpected(file.error());
     const auto locked = file->lock();
     if (!locked) return std::unexpected(locked.error());
@@ -304,19 +328,26 @@ Result<std::unique_ptr<Escrow>> open_file_escrow(EscrowOptions options, const Lo
     if (auto loaded = escrow->load(); !loaded) return std::unexpected(loaded.error());
     return escrow;
   }
-  return fail(Errc::store_unavailable, options.path.string() + ": all " + std::to_string(most_files) + " files are in use",
+  return fail(Errc::store_unavailable,
+              options.path.string() + ": all " + std::to_string(most_escrow_files) + " files are in use",
               "So many processes cannot share one escrow: give this one a path of its own ([store] escrow).");
 }
 
 std::vector<EscrowFileReport> inspect_escrow(const std::filesystem::path& path) {
   std::vector<EscrowFileReport> reports;
-  for (int slot = 0; slot < most_files; ++slot) {
-    const auto name = slot_path(path, slot);
+  for (int slot = 0; slot < most_escrow_files; ++slot) {
+    const auto name = escrow_slot(path, slot);
     auto file = PrivateFile::open(name, PrivateFile::Mode::read_only);
     if (!file) continue;
     EscrowFileReport report{.file = name};
     const auto locked = file->lock_to_look();
     report.in_use = locked && !*locked;
+    const auto front = file->read_front(escrow_head_bytes + 1);
+    if (front && !begins_an_escrow(*front)) {
+      report.foreign = true;
+      reports.push_back(std::move(report));
+      continue;
+    }
     const auto content = file->read_all();
     if (!content) continue;
     const auto reading = read_escrow(*content);

@@ -24,7 +24,8 @@ struct EscrowOptions {
   bool inline_execution = false;            // on the caller's thread: for tests
 };
 
-// Blocking: call it at start-up. Errors: store_unavailable, forbidden, each naming the file.
+// Blocking: call it at start-up. Errors: store_unavailable, forbidden, invalid_argument (a file that is no escrow, left as
+// it is), each naming the file.
 [[nodiscard]] Result<std::unique_ptr<Escrow>> open_file_escrow(EscrowOptions options, const Log& log);
 
 struct EscrowFileReport {
@@ -34,6 +35,7 @@ struct EscrowFileReport {
   std::int64_t bytes = 0;
   std::size_t damaged = 0;  // records
   bool set_aside = false;   // earlier damage lies in `file`.damaged
+  bool foreign = false;     // no escrow: nothing writes there
 };
 // What lies there, without changing anything. Blocking.
 [[nodiscard]] std::vector<EscrowFileReport> inspect_escrow(const std::filesystem::path& path);

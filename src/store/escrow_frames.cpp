@@ -145,6 +145,11 @@ std::string escrow_owner(std::string_view file) {
   return fields.text();
 }
 
+bool begins_an_escrow(std::string_view file) {
+  if (file.starts_with(head_mark) || head_mark.starts_with(file)) return true;
+  return file.size() <= escrow_head_bytes && std::ranges::all_of(file, [](char c) { return c == '\0'; });
+}
+
 std::string answer_frame(const EscrowedAnswer& answer) {
   std::string payload{answer_kind};
   put_text(payload, answer.attempt.str());

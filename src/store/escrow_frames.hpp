@@ -19,6 +19,9 @@ inline constexpr std::size_t escrow_head_bytes = 128;
 // Empty: there is no head, or it was torn.
 [[nodiscard]] std::string escrow_owner(std::string_view file);
 
+// Whether a file that begins so may be written as an escrow: it has the head's mark, or a crash cut its first write short.
+[[nodiscard]] bool begins_an_escrow(std::string_view file);
+
 [[nodiscard]] std::string answer_frame(const EscrowedAnswer& answer);
 [[nodiscard]] std::string done_frame(const AttemptId& attempt);
 

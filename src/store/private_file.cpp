@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -67,11 +69,15 @@ Result<bool> PrivateFile::take_lock(int kind) {
 Result<bool> PrivateFile::lock() { return take_lock(LOCK_EX); }
 Result<bool> PrivateFile::lock_to_look() { return take_lock(LOCK_SH); }
 
-Result<std::string> PrivateFile::read_all() const {
+Result<std::string> PrivateFile::read_all() const { return read_front(std::numeric_limits<std::size_t>::max()); }
+
+Result<std::string> PrivateFile::read_front(std::size_t most) const {
   std::string content;
   std::array<char, 65536> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the read
   for (;;) {                      // ends at the end of the file
-    const auto got = ::pread(descriptor_, piece.data(), piece.size(), static_cast<off_t>(content.size()));
+    const auto wanted = std::min(piece.size(), most - content.size());
+    if (wanted == 0) return content;
+    const auto got = ::pread(descriptor_, piece.data(), wanted, static_cast<off_t>(content.size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failure(path_, "cannot be read");
     if (got == 0) return content;

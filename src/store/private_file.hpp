@@ -28,6 +28,8 @@ class PrivateFile {
   // As `lock`, beside others who only look.
   [[nodiscard]] Result<bool> lock_to_look();
   [[nodiscard]] Result<std::string> read_all() const;
+  // Its beginning: at most so many bytes.
+  [[nodiscard]] Result<std::string> read_front(std::size_t most) const;
   [[nodiscard]] Result<> write_at(std::int64_t offset, std::string_view bytes);
   [[nodiscard]] Result<> truncate(std::int64_t size);
   [[nodiscard]] Result<> sync();

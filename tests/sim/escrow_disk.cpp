@@ -108,6 +108,13 @@ Task<Result<>> SimEscrow::remove(AttemptId attempt) {
   co_return Result<>{};
 }
 
+// Nothing in the simulation damages an answer or takes its key away.
+Task<Result<>> SimEscrow::set_aside(AttemptId attempt) {
+  if (knows(attempt)) network_.oracle.violated("lost", "the escrowed answer of " + attempt.str() + " is set aside");
+  auto removed = co_await remove(std::move(attempt));
+  co_return removed;
+}
+
 Task<Result<std::vector<std::string>>> SimEscrow::adopt() {
   for (EscrowFile& file : disk_) {
     if (file.locked || file.bytes.empty()) continue;

@@ -33,6 +33,7 @@ class SimEscrow final : public Escrow {
   void release() override { --reservations_; }
   Task<Result<>> put(EscrowedAnswer answer) override;
   Task<Result<>> remove(AttemptId attempt) override;
+  Task<Result<>> set_aside(AttemptId attempt) override;
   Task<Result<std::vector<std::string>>> adopt() override;
   void settled(const std::string& owner) override { std::erase(dead_owners_, owner); }
   [[nodiscard]] std::vector<EscrowedAnswer> pending() const override { return pending_; }

@@ -17,6 +17,7 @@ class MemoryEscrow final : public Escrow {
   int puts = 0;
   std::vector<std::string> dead;  // owners whose processes are gone
   std::vector<EscrowedAnswer> answers;
+  std::vector<EscrowedAnswer> aside;
   std::size_t reservations = 0;
 
   bool reserve() override {
@@ -38,6 +39,14 @@ class MemoryEscrow final : public Escrow {
     std::erase_if(answers, [&](const EscrowedAnswer& one) { return one.attempt == attempt; });
     co_return Result<>{};
   }
+  Task<Result<>> set_aside(AttemptId attempt) override {
+    if (refuses) co_return broken();
+    const auto found = std::ranges::find(answers, attempt, &EscrowedAnswer::attempt);
+    if (found == answers.end()) co_return Result<>{};
+    aside.push_back(std::move(*found));
+    answers.erase(found);
+    co_return Result<>{};
+  }
   Task<Result<std::vector<std::string>>> adopt() override { co_return dead; }
   void settled(const std::string& owner) override { std::erase(dead, owner); }
 
@@ -46,7 +55,7 @@ class MemoryEscrow final : public Escrow {
     return std::ranges::find(answers, connection, &EscrowedAnswer::connection) != answers.end();
   }
   [[nodiscard]] EscrowStatus status() const override {
-    return {.answers = answers.size(), .bytes = 0, .capacity = 0, .damaged = 0, .reservations = reservations};
+    return {.answers = answers.size(), .bytes = 0, .capacity = 0, .damaged = aside.size(), .reservations = reservations};
   }
 
  private:

@@ -41,6 +41,19 @@ TEST(Config, a_small_file_gives_a_whole_configuration) {
   EXPECT_TRUE(config.registrations[0].keepalive);
 }
 
+TEST(Config, the_escrow_is_never_a_file_of_the_store_or_of_a_secret) {
+  for (const std::string path : {"/data/e.db", "/data/x/../e.db", "/data/e.db-wal", "/data/e.db-shm", "/data/e.db.mark",
+                                 "/etc/evergrant/kek", "/etc/evergrant/old"}) {
+    const auto refused = complaint("[store]\npath = \"/data/e.db\"\nescrow = \"" + path +
+                                   "\"\n[keys]\nkek = { file = \"/etc/evergrant/kek\" }\n"
+                                   "previous = [{ file = \"/etc/evergrant/old\" }]\n");
+    EXPECT_NE(refused.find("store.escrow"), std::string::npos) << path << ": " << refused;
+  }
+  const auto fine =
+      complaint("[store]\npath = \"/data/e.db\"\nescrow = \"/data/e.escrow\"\n[keys]\nkek = { file = \"/k\" }\n");
+  EXPECT_EQ(fine, "");
+}
+
 TEST(Config, fields_reach_their_place) {
   const Config config = parsed_config(R"([server]
 address = "0.0.0.0"

@@ -222,6 +222,57 @@ TEST_F(EscrowTest, a_key_that_was_replaced_meanwhile_does_not_lock_an_answer_out
   EXPECT_TRUE(escrow->answers.empty());
 }
 
+TEST_F(EscrowTest, an_answer_that_does_not_open_is_set_aside_and_its_connection_is_recovered) {
+  profile(Rotation::always_with_grace);
+  connect("con_1");
+  let_pass(1h);
+  lose_the_store_while_refreshing();
+  crash();
+  ASSERT_EQ(escrow->answers.size(), 1U);
+  escrow->answers[0].answer.bytes = "broken";
+  node().store.fail_next("keep_answer", 1, Errc::key_unavailable);
+  start_scheduler();
+  let_pass(5min);
+  EXPECT_TRUE(escrow->answers.empty());
+  EXPECT_EQ(escrow->aside.size(), 1U);
+  EXPECT_EQ(row("con_1").generation, 2);
+  EXPECT_EQ(provider->token_requests, 2) << "as the profile allows";
+}
+
+TEST_F(EscrowTest, an_answer_whose_key_is_gone_does_not_hold_up_a_connection_that_has_newer_tokens) {
+  profile(Rotation::always_strict);
+  connect("con_1");
+  let_pass(1h);
+  lose_the_store_while_refreshing();
+  node().store.fail_all(false);
+  const std::vector<EscrowedAnswer> written = escrow->answers;
+  let_pass(10s);
+  ASSERT_EQ(row("con_1").generation, 2);
+  crash();
+  escrow->answers = written;
+  escrow->answers[0].answer.bytes = "broken";
+  node().store.fail_next("keep_answer", 1, Errc::key_unavailable);
+  start_scheduler();
+  let_pass(1h);
+  EXPECT_TRUE(escrow->answers.empty());
+  EXPECT_EQ(escrow->aside.size(), 1U);
+  EXPECT_EQ(text(read("con_1")), "at-con_1-3");
+}
+
+TEST_F(EscrowTest, an_answer_for_a_connection_that_the_store_does_not_know_is_not_thrown_away) {
+  profile(Rotation::always_strict);
+  connect("con_1");
+  let_pass(1h);
+  lose_the_store_while_refreshing();
+  crash();
+  escrow->answers[0].connection = ConnectionId{"con_of_another_store"};
+  start_scheduler();
+  let_pass(10s);
+  EXPECT_TRUE(escrow->answers.empty());
+  ASSERT_EQ(escrow->aside.size(), 1U);
+  EXPECT_EQ(escrow->aside[0].connection, ConnectionId{"con_of_another_store"});
+}
+
 TEST_F(EscrowTest, what_comes_in_is_sealed_though_the_tenants_key_cannot_be_read_any_more) {
   profile(Rotation::always_strict);
   connect("con_1");

@@ -169,6 +169,71 @@ TEST_F(EscrowFileTest, a_crash_in_the_middle_of_a_compaction_loses_nothing) {
   EXPECT_EQ(open("node_3")->pending(), std::vector{some_answer("a")});
 }
 
+TEST_F(EscrowFileTest, a_file_that_is_no_escrow_is_refused_and_left_as_it_is) {
+  for (const std::string& bytes :
+       {std::string{"SQLite format 3"} + std::string(5000, '\0'), std::string{"0123456789abcdef\n"}}) {
+    write(path, bytes);
+    ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+    const auto escrow = open_file_escrow({.path = path, .owner = "n", .inline_execution = true}, *log);
+    ASSERT_FALSE(escrow);
+    EXPECT_EQ(escrow.error().code, Errc::invalid_argument);
+    EXPECT_NE(escrow.error().message.find(path.string()), std::string::npos);
+    EXPECT_NE(escrow.error().hint.find("[store] escrow"), std::string::npos);
+    EXPECT_EQ(content(path), bytes);
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms{0640});
+    EXPECT_TRUE(inspect_escrow(path).at(0).foreign);
+  }
+}
+
+TEST_F(EscrowFileTest, a_first_write_that_a_crash_cut_short_is_no_foreign_file) {
+  for (const std::string& bytes :
+       {escrow_head("node_1").substr(0, 7), escrow_head("node_1").substr(0, 60), std::string(escrow_head_bytes, '\0')}) {
+    write(path, bytes);
+    ASSERT_TRUE(done(open("node_2")->put(some_answer("a"))));
+    EXPECT_EQ(open("node_3")->pending().size(), 1U);
+    fs::remove(path);
+  }
+}
+
+TEST_F(EscrowFileTest, a_foreign_file_beside_it_is_not_taken_over) {
+  const std::string other = path.string() + ".1";
+  write(other, "not an escrow");
+  write(path.string() + ".2", escrow_head("node_0") + answer_frame(some_answer("a")));
+  const auto escrow = open("node_1");
+  EXPECT_EQ(done(escrow->adopt()).value(), std::vector<std::string>{"node_0"});
+  EXPECT_EQ(escrow->pending().size(), 1U);
+  EXPECT_EQ(content(other), "not an escrow");
+  EXPECT_NE(logged.find("escrow_is_foreign"), std::string::npos);
+}
+
+TEST_F(EscrowFileTest, what_cannot_be_delivered_is_set_aside_once_and_counted) {
+  {
+    const auto escrow = open("node_1");
+    for (const std::string name : {"a", "b"}) ASSERT_TRUE(done(escrow->put(some_answer(name))));
+    ASSERT_TRUE(done(escrow->set_aside(AttemptId{"att_a"})));
+    ASSERT_TRUE(done(escrow->set_aside(AttemptId{"att_a"})));
+    EXPECT_EQ(escrow->status().damaged, 1U);
+    EXPECT_EQ(escrow->pending(), std::vector{some_answer("b")});
+  }
+  EXPECT_EQ(content(path.string() + ".damaged"), answer_frame(some_answer("a")));
+  EXPECT_EQ(open("node_2")->pending(), std::vector{some_answer("b")});
+}
+
+TEST_F(EscrowFileTest, a_start_without_room_for_a_compaction_goes_on_behind_the_last_whole_frame) {
+  write(path,
+        escrow_head("node_1") + answer_frame(some_answer("a")) + answer_frame(some_answer("torn", 5000)).substr(0, 4000));
+  fs::create_directories(path.string() + ".compact/full");  // nothing can be prepared there
+  {
+    const auto escrow = open("node_2");
+    EXPECT_NE(logged.find("escrow_not_compacted"), std::string::npos);
+    EXPECT_EQ(escrow->pending(), std::vector{some_answer("a")});
+    ASSERT_TRUE(done(escrow->put(some_answer("b"))));
+  }
+  const auto third = open("node_3");
+  EXPECT_EQ(third->pending(), (std::vector{some_answer("a"), some_answer("b")}));
+  EXPECT_EQ(third->status().damaged, 0U);
+}
+
 TEST_F(EscrowFileTest, looking_at_it_changes_nothing_and_tells_who_lives) {
   const auto escrow = open("node_1");
   ASSERT_TRUE(done(escrow->put(some_answer("a"))));

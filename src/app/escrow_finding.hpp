@@ -1,0 +1,13 @@
+// What `evergrant doctor` says is wrong with a file of the escrow. Pure.
+#pragma once
+
+#include <optional>
+
+#include "store/escrow_file.hpp"
+
+namespace evergrant {
+
+// Nothing: it is well. The error's hint says how to mend it.
+[[nodiscard]] std::optional<Error> escrow_problem(const EscrowFileReport& report);
+
+}  // namespace evergrant
