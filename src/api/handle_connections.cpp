@@ -167,4 +167,14 @@ Task<Result<Reply>> Handlers::list_events(Call& call) const {
   co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
 }
 
+Task<Result<Reply>> Handlers::list_timeline(Call& call) const {
+  auto connection = co_await visible_connection(call, 0);
+  if (!connection) co_return std::unexpected(connection.error());
+  auto limit = query_integer(call, "limit", 50, 1, 200);
+  if (!limit) co_return std::unexpected(limit.error());
+  auto page = co_await parts_.store.timeline(connection->id, query_text(call, "cursor"), static_cast<int>(*limit));
+  if (!page) co_return std::unexpected(page.error());
+  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
 }  // namespace evergrant

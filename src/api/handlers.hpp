@@ -26,6 +26,7 @@ class Handlers {
   Task<Result<Reply>> release_connection(Call& call) const;
   Task<Result<Reply>> offboard_tenant(Call& call) const;
   Task<Result<Reply>> list_events(Call& call) const;
+  Task<Result<Reply>> list_timeline(Call& call) const;
   // connect
   Task<Result<Reply>> create_connect_session(Call& call) const;
   Task<Result<Reply>> show_connect_session(Call& call) const;

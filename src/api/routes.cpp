@@ -22,6 +22,8 @@ constexpr std::array table{
           "ImportRequest", "Connection", 201, true, &Handlers::import_connection},
     Route{"GET", "/v1/connections/{id}", Verb::connection_read, "connection.show", "One connection, without tokens", "", "",
           "Connection", 200, false, &Handlers::show_connection},
+    Route{"GET", "/v1/connections/{id}/events", Verb::connection_read, "connection.events",
+          "A connection's story, newest first", page_query, "", "EventPage", 200, false, &Handlers::list_timeline},
     Route{"DELETE", "/v1/connections/{id}", Verb::revoke, "connection.revoke", "Revoke at the provider, then shred", "force",
           "", "Connection", 202, false, &Handlers::revoke_connection},
     Route{"POST", "/v1/connections/{id}/release", Verb::admin, "connection.release",

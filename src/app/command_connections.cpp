@@ -5,6 +5,7 @@
 #include "app/cli.hpp"
 #include "app/read_file.hpp"
 #include "app/table.hpp"
+#include "app/timeline.hpp"
 #include "base/encoding.hpp"
 #include "store/backup.hpp"
 
@@ -23,15 +24,10 @@ void print_connections(const json::array& items) {
                      : table({"ID", "STATUS", "REGISTRATION", "TENANT", "REALM", "ACCESS TOKEN UNTIL"}, rows));
 }
 
-void print_timeline(const json::array& events) {
+void print_timeline(const json::array& events, std::size_t most) {
   if (events.empty()) return;
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& event : events) {
-    const auto correlation = text_of(event, "correlation");
-    rows.push_back({text_of(event, "at"), text_of(event, "type"), text_of(event, "generation"),
-                    text_of(event, "detail") + (correlation.empty() ? "" : " [" + correlation + "]")});
-  }
-  print("\n" + table({"WHEN", "WHAT", "GENERATION", "DETAIL"}, rows));
+  if (events.size() == most) print("\nThe last " + std::to_string(most) + " events; more with --events N:\n");
+  print("\n" + table({"WHEN", "WHAT", "GENERATION", "DETAIL"}, timeline_rows(events)));
 }
 
 struct ListOptions {
@@ -52,11 +48,20 @@ void list(CliContext& context, const ListOptions& options) {
   print_connections(*items);
 }
 
-void show(CliContext& context, const std::string& id) {
-  auto connection = context.call("GET", "/v1/connections/" + percent_encode(id));
+struct ShowOptions {
+  std::string id;
+  std::size_t events = 50;
+};
+
+void show(CliContext& context, const ShowOptions& options) {
+  const std::string path = "/v1/connections/" + percent_encode(options.id);
+  auto connection = context.call("GET", path);
   if (!connection) return;
-  auto events = all_items(context, "/v1/events?limit=200&connection=" + percent_encode(id), 500);
+  const std::size_t page = std::min<std::size_t>(options.events, 200);
+  auto events = all_items(context, path + "/events?limit=" + std::to_string(page), options.events);
   if (!events) return;
+  if (events->size() > options.events) events->resize(options.events);
+  std::ranges::reverse(*events);
   if (context.json) {
     connection->as_object()["events"] = *events;
     return print_json(*connection);
@@ -73,7 +78,7 @@ void show(CliContext& context, const std::string& id) {
                                      text_of(failure, "count") + " times since " + text_of(failure, "since"));
   }
   print(fields(rows));
-  print_timeline(*events);
+  print_timeline(*events, options.events);
 }
 
 struct ReleaseOptions {
@@ -223,11 +228,14 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   listing->add_option("--limit", options->limit, "At most so many")->capture_default_str();
   listing->footer(example("connections list --status reauth_required"));
   listing->callback([&context, options] { list(context, *options); });
-  auto id = std::make_shared<std::string>();
   auto* showing = connections->add_subcommand("show", "Show a connection and its timeline");
-  showing->add_option("id", *id, "Connection")->required();
+  auto shown = std::make_shared<ShowOptions>();
+  showing->add_option("id", shown->id, "Connection")->required();
+  showing->add_option("--events", shown->events, "At most so many of its latest events")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
   showing->footer(example("connections show con_…"));
-  showing->callback([&context, id] { show(context, *id); });
+  showing->callback([&context, shown] { show(context, *shown); });
 
   add_release_command(*connections, context);
 

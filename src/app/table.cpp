@@ -16,7 +16,7 @@ std::size_t width(std::string_view text) {
 }
 
 std::string cell(std::string_view text) { return printable(text, widest); }
-std::string last_cell(std::string_view text) { return printable(text, 4 * widest); }  // nothing stands behind it
+std::string last_cell(std::string_view text) { return printable(text, 10 * widest); }  // nothing stands behind it
 
 std::string line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
   std::string out;

@@ -29,4 +29,22 @@ Task<Result<Page<Event>>> SqliteStore::events(ConnectionFilter filter, std::opti
   });
 }
 
+Task<Result<Page<Event>>> SqliteStore::timeline(ConnectionId connection, std::string cursor, int limit) {
+  return read<Page<Event>>([connection = std::move(connection), cursor = std::move(cursor),
+                            limit = page_limit(limit)](Database& database) -> Result<Page<Event>> {
+    const auto before = decode_sequence_cursor(cursor);
+    if (!before) return std::unexpected(before.error());
+    Conditions conditions;
+    conditions.equal("connection", connection.str());
+    if (*before) conditions.beyond("sequence", "<", **before);
+    Page<Event> page{read_all(conditions.select(database, event_columns, "events", "sequence DESC", limit + 1), read_event),
+                     {}};
+    if (page.items.size() > static_cast<std::size_t>(limit)) {
+      page.items.pop_back();
+      page.next = encode_cursor(page.items.back().sequence);
+    }
+    return page;
+  });
+}
+
 }  // namespace evergrant

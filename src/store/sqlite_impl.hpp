@@ -81,6 +81,7 @@ class SqliteStore final : public Store {
   Task<Result<Page<AuditEntry>>> audit(std::optional<ConnectionId> connection, std::optional<CallerId> caller,
                                        std::string cursor, int limit) override;
   Task<Result<>> append_event(Event event) override;
+  Task<Result<Page<Event>>> timeline(ConnectionId connection, std::string cursor, int limit) override;
   Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection, std::string cursor,
                                    int limit) override;
   Task<Result<std::optional<IdempotentAnswer>>> begin_idempotent(std::string scoped_key, std::string request_hash,

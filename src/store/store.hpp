@@ -352,6 +352,8 @@ class Store {
   // once there was an event; a page without items is the last.
   virtual Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection,
                                            std::string cursor, int limit) = 0;
+  // One connection's, newest first.
+  virtual Task<Result<Page<Event>>> timeline(ConnectionId connection, std::string cursor, int limit) = 0;
 
   // Idempotency: nothing came back means: this request is the first, go on, then finish or forget it. One that was begun
   // with the same request five minutes ago and never finished counts as forgotten (its process died). -----------------

@@ -28,6 +28,7 @@ ROUTES = [
                                  "refresh_idle_expires_at": "2040-01-01T00:00:00Z",
                                  "refresh_absolute_expires_at": "2040-01-01T00:00:00Z"}, ""),
     ("GET", "/v1/connections/{con}", None, ""),
+    ("GET", "/v1/connections/{con}/events", None, "limit cursor"),
     ("DELETE", "/v1/connections/{con}", None, "force"),
     ("POST", "/v1/connections/{con}/release", None, ""),
     ("DELETE", "/v1/tenants/acme", None, ""),

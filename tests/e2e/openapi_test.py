@@ -207,6 +207,7 @@ class WholeLife(unittest.TestCase):
         self.call(200, "GET", f"/v1/connections/{connection}")
         self.call(200, "GET", f"/v1/connections?tenant=acme&registration=sandbox&realm={REALM}&status=active&limit=10")
         self.call(200, "GET", f"/v1/events?connection={connection}&limit=5")
+        self.call(200, "GET", f"/v1/connections/{connection}/events?limit=1")
         grant = self.server.control("POST", "/grants", {"client_id": "sandbox-client", "realm": "77",
                                                         "scope": "com.intuit.quickbooks.accounting"})
         self.call(201, "POST", "/v1/connections", {

@@ -45,6 +45,7 @@ class Policy(unittest.TestCase):
             ("GET", "/v1/registrations/two/realms/two-globex/token", None, "token:read"),
             ("POST", f"/v1/connections/{con}/refresh", {"generation": 7}, "token:read"),
             ("GET", "/v1/connections", None, "connection:read"), ("GET", f"/v1/connections/{con}", None, "connection:read"),
+            ("GET", f"/v1/connections/{con}/events", None, "connection:read"),
             ("GET", "/v1/events", None, "connection:read"), ("GET", "/v1/registrations", None, "connection:read"),
             ("GET", "/v1/providers", None, "connection:read"),
             ("POST", "/v1/connections", {"registration": "two", "tenant": "globex"}, "connection:write"),
@@ -91,7 +92,7 @@ class Policy(unittest.TestCase):
             self.assertEqual(status, answer.status, f"{method} {path}: {answer}")
             return answer
         unknown = expect(404, "GET", "/v1/connections/con_nobody/token").json()
-        for method, path in (("GET", f"/v1/connections/{con}/token"), ("GET", f"/v1/connections/{con}"), ("DELETE", f"/v1/connections/{con}"),
+        for method, path in (("GET", f"/v1/connections/{con}/token"), ("GET", f"/v1/connections/{con}"), ("DELETE", f"/v1/connections/{con}"), ("GET", f"/v1/connections/{con}/events"),
                              ("DELETE", f"/v1/connections/{con}?force=true"), ("POST", f"/v1/connections/{con}/refresh")):
             problem = expect(404, method, path).json()
             self.assertEqual({**unknown, "detail": unknown["detail"].replace("con_nobody", con)}, problem, "nobody learns that it exists")

@@ -213,6 +213,9 @@ class FaultyStore : public Store {
     return pass("audit", inner_.audit(std::move(connection), std::move(caller), std::move(cursor), limit));
   }
   Task<Result<>> append_event(Event event) override { return pass("append_event", inner_.append_event(std::move(event))); }
+  Task<Result<Page<Event>>> timeline(ConnectionId connection, std::string cursor, int limit) override {
+    return pass("timeline", inner_.timeline(std::move(connection), std::move(cursor), limit));
+  }
   Task<Result<Page<Event>>> events(ConnectionFilter filter, std::optional<ConnectionId> connection, std::string cursor,
                                    int limit) override {
     return pass("events", inner_.events(std::move(filter), std::move(connection), std::move(cursor), limit));

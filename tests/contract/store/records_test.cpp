@@ -140,6 +140,24 @@ TEST_P(Records, events_are_polled_from_the_last_cursor) {
   EXPECT_EQ(code_of(store->events({}, {}, "YTE", 10)), Errc::invalid_argument);
 }
 
+TEST_P(Records, a_connections_story_is_read_from_its_end) {
+  const auto a = some_connection("con_1", "r1", "acme");
+  const auto b = some_connection("con_2", "r2", "acme");
+  for (const auto* type : {"one", "two", "three"}) {
+    ok(store->append_event(some_event(type, a)));
+    ok(store->append_event(some_event("other", b)));
+  }
+  const auto latest = get(store->timeline(a.id, {}, 2)).value();
+  ASSERT_EQ(latest.items.size(), 2U);
+  EXPECT_EQ(latest.items[0].type, "three");
+  EXPECT_EQ(latest.items[1].type, "two");
+  const auto rest = get(store->timeline(a.id, latest.next, 2)).value();
+  ASSERT_EQ(rest.items.size(), 1U);
+  EXPECT_EQ(rest.items[0].type, "one");
+  EXPECT_TRUE(rest.next.empty());
+  EXPECT_EQ(code_of(store->timeline(a.id, "YTE", 10)), Errc::invalid_argument);
+}
+
 TEST_P(Records, an_event_without_a_type_is_not_recorded) {
   ok(store->append_event({}));
   EXPECT_TRUE(event_types().empty());
