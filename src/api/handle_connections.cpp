@@ -100,7 +100,7 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
     }
   }
   auto revoked = co_await parts_.revoker.revoke(
-      {.connection = connection->id, .reason = "revoked by " + call.caller->name, .force = force == "true"});
+      {.connection = connection->id, .reason = "Revoked by " + call.caller->name + ".", .force = force == "true"});
   if (!revoked) co_return std::unexpected(revoked.error());
   co_return json_reply(202, to_json(*revoked));
 }
@@ -111,7 +111,7 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) const {
   if (connection->status != Status::quarantined) {
     co_return fail(Errc::conflict, "the connection is not quarantined but " + std::string{to_string(connection->status)});
   }
-  const std::string reason = "released by " + call.caller->name;
+  const std::string reason = "Released by " + call.caller->name + '.';
   Event event{.sequence = 0,
               .at = parts_.clock.now(),
               .type = "released",

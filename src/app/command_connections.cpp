@@ -252,7 +252,8 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
 
   auto refresh_id = std::make_shared<std::string>();
   auto generation = std::make_shared<std::int64_t>(0);
-  auto* refreshing = program.add_subcommand("refresh", "Refresh now, unless a newer generation exists");
+  auto* refreshing = program.add_subcommand(
+      "refresh", "Refresh now, unless one was forced within refresh.forced_interval (30 s): then show what it brought");
   refreshing->add_option("id", *refresh_id, "Connection")->required();
   refreshing->add_option("--generation", *generation, "The generation that the provider answered with 401");
   refreshing->footer(example("refresh con_… --generation 7"));

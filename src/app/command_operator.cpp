@@ -29,6 +29,7 @@ void list_registrations(CliContext& context) {
   if (!items) return;
   for (auto& item : *items) {
     auto& object = item.as_object();
+    object["state"] = "in use";
     if (object.at("held").is_object()) object["state"] = "held: " + text_of(object.at("held"), "failed") + " refused";
     if (object.at("paused").is_object()) object["state"] = "paused: " + text_of(object.at("paused"), "code");
   }

@@ -43,7 +43,7 @@ Task<Result<Connection>> Connector::Impl::import(ImportRequest request) {
   if (!update) co_return std::unexpected(update.error());
   apply(*update, connection);
   auto created =
-      co_await parts.store.create(connection, event_about(connection, now, "imported", "existing tokens were imported"));
+      co_await parts.store.create(connection, event_about(connection, now, "imported", "Existing tokens were imported."));
   if (!created) co_return std::unexpected(created.error());
   tokens.forget(connection.id);
   if (!request.verify) co_return connection;
@@ -64,7 +64,7 @@ Task<Result<Connection>> Connector::Impl::verify(Connection connection) {
   }
   auto undone = co_await parts.store.begin_revocation(
       connection.id, false, "the imported refresh token was refused", parts.clock.now(),
-      event_about(connection, parts.clock.now(), "revoking", "import undone"));
+      event_about(connection, parts.clock.now(), "revoking", "The import was undone."));
   tokens.forget(connection.id);
   if (!undone) co_return std::unexpected(undone.error());
   co_return fail(Errc::reauth_required, "the provider refused the imported refresh token: " + refused.message,

@@ -173,7 +173,7 @@ Task<Result<Connection>> Connector::Impl::create(const Registration& registratio
     connection.reason = "the provider gave no refresh token, so this connection ends with its access token";
     if (!registration.provider.refresh_hint.empty()) connection.reason += "; " + registration.provider.refresh_hint;
   }
-  auto event = event_about(connection, now, "connected", access_only ? connection.reason : "the customer gave consent");
+  auto event = event_about(connection, now, "connected", access_only ? connection.reason : "The customer gave consent.");
   event.correlation = correlation;
   auto created = co_await parts.store.create(connection, std::move(event));
   if (!created && created.error().code == Errc::conflict) {
@@ -231,7 +231,7 @@ Task<Result<Connection>> Connector::Impl::reconnect(const Registration& registra
   const auto replaced = revoke_old ? std::optional{replaced_item(existing, now)} : std::nullopt;
   Connection after = existing;
   ++after.generation;
-  auto event = event_about(after, now, "reconnected", "the customer gave consent again; the token set was replaced");
+  auto event = event_about(after, now, "reconnected", "The customer gave consent again; the token set was replaced.");
   event.correlation = grant.correlation;
   auto update = co_await sealed_update(existing, after.generation, session, std::move(grant));
   if (!update) co_return std::unexpected(update.error());
