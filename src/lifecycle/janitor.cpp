@@ -30,7 +30,7 @@ void add(SweepReport& total, const SweepReport& part) {
 }  // namespace
 
 Janitor::Janitor(Store& store, Clock& clock, Metrics& metrics, const Log& log, Retention retention, Duration every)
-    : store_{store}, clock_{clock}, metrics_{metrics}, log_{log}, retention_{retention}, every_{every} {}
+    : store_{store}, clock_{clock}, metrics_{metrics}, log_{log}, retention_{retention}, periodic_{every} {}
 
 Task<Result<SweepReport>> Janitor::sweep() {
   const auto cutoffs = cutoffs_at(retention_, clock_.now());
@@ -54,22 +54,12 @@ Task<Result<SweepReport>> Janitor::sweep() {
 }
 
 Task<void> Janitor::run() {
-  Executor& executor = co_await current_executor();
-  while (!stopped_) {
-    auto swept = co_await sweep();
-    if (!swept) log_.warning("sweep_failed", {{"reason", swept.error().message}});
-    if (stopped_) break;
-    stop_ = {};
-    const Completion<bool> waiting = stop_;
-    const auto timer = executor.call_after(every_, [waiting] { waiting.set(true); });
-    co_await waiting;
-    executor.cancel(timer);
-  }
+  co_await periodic_.run([this] { return sweep_once(); });
 }
 
-void Janitor::stop() {
-  stopped_ = true;
-  stop_.set(true);
+Task<void> Janitor::sweep_once() {
+  const auto swept = co_await sweep();
+  if (!swept) log_.warning("sweep_failed", {{"reason", swept.error().message}});
 }
 
 }  // namespace evergrant

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/task.hpp"
+#include "lifecycle/periodic.hpp"
 #include "store/store.hpp"
 
 namespace evergrant {
@@ -27,17 +28,17 @@ class Janitor {
   Task<Result<SweepReport>> sweep();
   // Sweeps again and again until `stop`, which is called on the same executor.
   Task<void> run();
-  void stop();
+  void stop() { periodic_.stop(); }
 
  private:
+  Task<void> sweep_once();
+
   Store& store_;
   Clock& clock_;
   Metrics& metrics_;
   const Log& log_;
   Retention retention_;
-  Duration every_;
-  bool stopped_ = false;
-  Completion<bool> stop_;
+  Periodic periodic_;
 };
 
 }  // namespace evergrant

@@ -16,7 +16,7 @@ constexpr int page_size = 200;  // short reads, so that nobody waits behind them
 
 ReauthAnnouncer::ReauthAnnouncer(Store& store, const Registrations& registrations, Clock& clock, Metrics& metrics,
                                  const Log& log, Duration every)
-    : store_{store}, registrations_{registrations}, clock_{clock}, metrics_{metrics}, log_{log}, every_{every} {
+    : store_{store}, registrations_{registrations}, clock_{clock}, metrics_{metrics}, log_{log}, periodic_{every} {
   for (const Registration& registration : registrations.all()) {
     for (const Duration lead : registration.notices) within_ = std::max(within_, lead);
   }
@@ -42,7 +42,7 @@ Task<Result<int>> ReauthAnnouncer::look_at(GrantEnd end) {
       if (*announced) ++given;
     }
     cursor = std::move(page->next);
-  } while (!cursor.empty() && !stopped_);
+  } while (!cursor.empty() && !periodic_.stopped());
   co_return given;
 }
 
@@ -70,22 +70,12 @@ Task<Result<bool>> ReauthAnnouncer::announce(EndingGrant grant) {
 }
 
 Task<void> ReauthAnnouncer::run() {
-  Executor& executor = co_await current_executor();
-  while (!stopped_) {
-    const auto looked = co_await look();
-    if (!looked) log_.warning("ends_not_read", {{"reason", looked.error().message}});
-    if (stopped_) break;
-    stop_ = {};
-    const Completion<bool> waiting = stop_;
-    const auto timer = executor.call_after(every_, [waiting] { waiting.set(true); });
-    co_await waiting;
-    executor.cancel(timer);
-  }
+  co_await periodic_.run([this] { return look_once(); });
 }
 
-void ReauthAnnouncer::stop() {
-  stopped_ = true;
-  stop_.set(true);
+Task<void> ReauthAnnouncer::look_once() {
+  const auto looked = co_await look();
+  if (!looked) log_.warning("ends_not_read", {{"reason", looked.error().message}});
 }
 
 }  // namespace evergrant

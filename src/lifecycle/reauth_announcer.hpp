@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/task.hpp"
+#include "lifecycle/periodic.hpp"
 #include "model/registration.hpp"
 #include "store/store.hpp"
 
@@ -21,9 +22,10 @@ class ReauthAnnouncer {
   Task<Result<int>> look();
   // Looks again and again until `stop`, which is called on the same executor.
   Task<void> run();
-  void stop();
+  void stop() { periodic_.stop(); }
 
  private:
+  Task<void> look_once();
   Task<Result<int>> look_at(GrantEnd end);
   Task<Result<bool>> announce(EndingGrant grant);
 
@@ -32,10 +34,8 @@ class ReauthAnnouncer {
   Clock& clock_;
   Metrics& metrics_;
   const Log& log_;
-  Duration every_;
+  Periodic periodic_;
   Duration within_{0};  // the longest lead of any registration
-  bool stopped_ = false;
-  Completion<bool> stop_;
 };
 
 }  // namespace evergrant
