@@ -12,8 +12,9 @@ constexpr Duration first_retry = 100ms;
 constexpr Duration slowest_retry = 5s;
 
 // What the row looks like once `update` is stored.
-Connection updated(Connection row, const TokenUpdate& update) {
+Connection updated(Connection row, Fence asked, const TokenUpdate& update) {
   row.generation += 1;
+  row.tokens_fence = asked;
   row.tokens = update.tokens;
   row.token_type = update.token_type;
   row.scope = update.scope;
@@ -83,17 +84,19 @@ Task<void> AnswerSaver::keep(HeldGrant& held, const RawTokenAnswer& answer) {
   if (tries > 0) report_.unsaved(--unsaved_);
 }
 
-// Nothing: it is settled.
+// Nothing: it is settled. An attempt that others have ended takes no answer; whether anything is lost by that, the row says
+// later, and until then the answer has no other place than the escrow.
 Task<std::optional<Errc>> AnswerSaver::keep_once(HeldGrant& held, std::optional<Sealed>& sealed) {
   const auto kept = co_await store_.keep_answer(*held.attempt, held.attempt_fence, *sealed);
   held.answer_kept = kept.has_value();
-  if (kept || kept.error().code == Errc::stale) co_return std::nullopt;
+  if (kept) co_return std::nullopt;
   const Errc refused = kept.error().code;
+  const std::optional<Errc> unsaved = refused == Errc::stale ? std::nullopt : std::optional{refused};
   if (refused == Errc::key_unavailable) {  // replaced meanwhile: sealed anew, by a store that answers
     sealed.reset();
     co_return refused;
   }
-  if (escrow_ == nullptr) co_return refused;
+  if (escrow_ == nullptr) co_return unsaved;
   EscrowedAnswer escrowed{.attempt = *held.attempt,
                           .fence = held.attempt_fence,
                           .connection = held.row.id,
@@ -104,7 +107,7 @@ Task<std::optional<Errc>> AnswerSaver::keep_once(HeldGrant& held, std::optional<
   report_.escrow(escrow_->status());
   if (!put) {
     log_.error("answer_not_escrowed", {{"connection", held.row.id.str()}, {"why", put.error().message}});
-    co_return refused;
+    co_return unsaved;
   }
   log_.error("answer_escrowed",
              {{"connection", held.row.id.str()}, {"generation", held.row.generation}, {"code", to_string(refused)}});
@@ -128,8 +131,12 @@ Task<Result<RawTokenAnswer>> AnswerSaver::read_kept(const Connection& row, const
 
 Task<Result<>> AnswerSaver::commit(HeldGrant& held, TokenSet tokens, AnswerNote note) {
   int sharers = 0;
-  if (!held.row.upstream_grant.empty()) sharers = co_await share(held.row, tokens, note);
-  Place place{held.row, held.row.lease.fence};
+  if (!held.row.upstream_grant.empty()) {
+    const bool outdated = co_await is_outdated(held);
+    if (outdated) co_return Result<>{};
+    sharers = co_await share(held.row, tokens, note);
+  }
+  Place place{held.row, held.row.lease.fence, held.asked};
   const Step step = co_await store_until_done(place, tokens, note);
   switch (step) {
     case Step::done:
@@ -148,7 +155,6 @@ Task<Result<>> AnswerSaver::commit(HeldGrant& held, TokenSet tokens, AnswerNote 
   co_return Result<>{};
 }
 
-// Everyone else who shares the grant, before the row that holds the lock and the attempt.
 // What is left of an attempt that no commit will end; the recovery pass ends it where this fails.
 Task<void> AnswerSaver::end_attempt(const HeldGrant& held) {
   if (!held.attempt) co_return;
@@ -156,6 +162,14 @@ Task<void> AnswerSaver::end_attempt(const HeldGrant& held) {
   if (!ended) log_.warning("attempt_not_ended", {{"connection", held.row.id.str()}});
 }
 
+// Others have stored the answer to a later request: nobody who shares the grant is to be given this one.
+Task<bool> AnswerSaver::is_outdated(const HeldGrant& held) {
+  const auto row = co_await store_.connection(held.row.id);
+  const bool outdated = row.has_value() && is_superseded({held.row, held.row.lease.fence, held.asked}, *row);
+  co_return outdated;
+}
+
+// Everyone else who shares the grant, before the row that holds the lock and the attempt.
 Task<int> AnswerSaver::share(Connection row, const TokenSet& tokens, const AnswerNote& note) {
   auto siblings = co_await store_.sharing(row.registration, row.upstream_grant);
   for (int tries = 0; !siblings;) {  // ends when the store answers
@@ -166,7 +180,7 @@ Task<int> AnswerSaver::share(Connection row, const TokenSet& tokens, const Answe
   int stored = 0;
   for (Connection& sibling : *siblings) {
     if (sibling.id == row.id || sibling.status != Status::active) continue;
-    Place place{std::move(sibling), 0};
+    Place place{std::move(sibling), 0, 0};
     const Step step = co_await store_until_done(place, tokens, note);
     if (step == Step::done || step == Step::newer) ++stored;
   }
@@ -174,8 +188,16 @@ Task<int> AnswerSaver::share(Connection row, const TokenSet& tokens, const Answe
 }
 
 Task<Result<>> AnswerSaver::adopt(Connection row, Fence fence, TokenSet tokens) {
-  Place place{std::move(row), fence};
+  Place place{std::move(row), fence, 0};
   const Step step = co_await store_until_done(place, tokens, {});
+  if (step == Step::done || step == Step::newer) co_return Result<>{};
+  co_return fail(Errc::stale, "connection " + place.row.id.str() + " changed meanwhile");
+}
+
+Task<Result<>> AnswerSaver::store_late(Connection row, Fence asked, TokenSet tokens) {
+  Place place{std::move(row), 0, asked};
+  const Step step =
+      co_await store_until_done(place, tokens, {.rotated = tokens.refresh_token.has_value(), .correlation = {}});
   if (step == Step::done || step == Step::newer) co_return Result<>{};
   co_return fail(Errc::stale, "connection " + place.row.id.str() + " changed meanwhile");
 }
@@ -191,34 +213,73 @@ Task<AnswerSaver::Step> AnswerSaver::store_until_done(Place& place, const TokenS
   co_return step;
 }
 
+// The refusal was of an older refresh token than the answer holds.
+bool AnswerSaver::revives(const Place& place) {
+  return place.fence == 0 && place.asked != 0 && place.row.status == Status::reauth_required;
+}
+
+// What is later is decided by the order of the requests: a row may have changed and still have older tokens than these.
+bool AnswerSaver::is_superseded(const Place& place, const Connection& row) {
+  return place.asked == 0 ? row.generation > place.row.generation : row.tokens_fence >= place.asked;
+}
+
+Task<Result<>> AnswerSaver::claim(Place& place) {
+  const Time now = clock_.now();
+  auto claim = co_await store_.claim(place.row.id, place.row.generation, owner_, now, now + lease_, std::nullopt);
+  if (!claim) co_return std::unexpected(claim.error());
+  place.row = std::move(claim->connection);
+  place.fence = place.row.lease.fence;
+  co_return Result<>{};
+}
+
+Task<Result<>> AnswerSaver::write(const Place& place, TokenUpdate update, Event event) {
+  const Generation expected = place.row.generation;
+  if (revives(place)) {
+    auto revived = co_await store_.revive(place.row.id, expected, place.asked, std::move(update), std::move(event));
+    co_return revived;
+  }
+  const Fence asked = place.asked == 0 ? place.fence : place.asked;
+  auto committed = co_await store_.commit(place.row.id, place.fence, expected, asked, std::move(update), std::move(event));
+  co_return committed;
+}
+
+// Others may have sent requests after the one that is answered here: then these tokens may be good for a grace window only.
+void AnswerSaver::hurry(const Place& place, TokenUpdate& update) const {
+  if (place.asked == 0 || !others_may_have_sent(place.asked, place.fence) || update.tokens.refresh_token.empty()) return;
+  const Registration* registration = registrations_.find(place.row.registration);
+  if (registration != nullptr) update.next_due_at = update.at + registration->provider.refresh.min_interval;
+}
+
 Task<AnswerSaver::Step> AnswerSaver::store_once(Place& place, const TokenSet& tokens, const AnswerNote& note) {
-  if (place.fence == 0) {  // not claimed yet, or the lease was lost
-    const Time now = clock_.now();
-    auto claim = co_await store_.claim(place.row.id, place.row.generation, owner_, now, now + lease_, std::nullopt);
-    if (!claim) {
-      const Step next = co_await look_again(place, std::nullopt, claim.error().code);
+  const bool reviving = revives(place);
+  if (place.fence == 0 && !reviving) {
+    const auto claimed = co_await claim(place);
+    if (!claimed) {
+      const Step next = co_await look_again(place, std::nullopt, claimed.error().code);
       co_return next;
     }
-    place.row = std::move(claim->connection);
-    place.fence = place.row.lease.fence;
   }
   const auto ticket = cache_.ticket(place.row.id);
+  const Time asked_at = clock_.now();
   auto update = co_await sealing_.seal_refresh(place.row, clone_of(tokens), cache_.used_at(place.row.id));
   if (!update) {
     const Step next = co_await look_again(place, std::nullopt, update.error().code);
     co_return next;
   }
-  Event event = refreshed_event(place.row, tokens, note.rotated, note.correlation, clock_.now());
-  const auto committed = co_await store_.commit(place.row.id, place.fence, place.row.generation, *update, std::move(event));
-  if (!committed) {
-    const Step next = co_await look_again(place, update->tokens, committed.error().code);
+  hurry(place, *update);
+  Event event = reviving ? revived_event(place.row, note.correlation, clock_.now())
+                         : refreshed_event(place.row, tokens, note.rotated, note.correlation, clock_.now());
+  const auto written = co_await write(place, *update, std::move(event));
+  if (!written) {
+    const Step next = co_await look_again(place, update->tokens, written.error().code);
     co_return next;
   }
+  if (reviving) place.row.status = Status::active;
   const auto stored = co_await store_.connection(place.row.id);
   // On hold since the claim, it may be: then the tokens are stored, and not served.
   if (stored) place.row.status = stored->status;
   if (place.row.status != Status::active) cache_.forget(place.row.id);
-  remember(place.row, *update, ticket);
+  remember(place, *update, asked_at, ticket);
   co_return Step::done;
 }
 
@@ -228,16 +289,18 @@ Task<AnswerSaver::Step> AnswerSaver::look_again(Place& place, const std::optiona
   const auto row = co_await store_.connection(place.row.id);
   if (!row) co_return row.error().code == Errc::not_found ? Step::revoked : Step::again;
   if (row->status == Status::revoking || row->status == Status::revoked) co_return Step::revoked;
-  if (row->generation > place.row.generation) co_return ours && row->tokens == *ours ? Step::done : Step::newer;
+  if (is_superseded(place, *row)) co_return ours && row->tokens == *ours ? Step::done : Step::newer;
   if (why == Errc::stale) place.fence = 0;
-  if (place.fence != 0 || row->status == Status::active) co_return Step::again;
-  co_return Step::quarantined;
+  if (place.fence != 0) co_return Step::again;
+  place.row = *row;  // whatever it is now, these tokens are later
+  co_return row->status == Status::active || revives(place) ? Step::again : Step::quarantined;
 }
 
-void AnswerSaver::remember(const Connection& row, const TokenUpdate& update, TokenCache::Ticket ticket) {
-  const Registration* registration = registrations_.find(row.registration);
+void AnswerSaver::remember(const Place& place, const TokenUpdate& update, Time asked_at, TokenCache::Ticket ticket) {
+  const Registration* registration = registrations_.find(place.row.registration);
   if (registration == nullptr) return;
-  cache_.put(std::make_shared<CachedToken>(updated(row, update), *registration, clock_.now()), ticket);
+  const Fence asked = place.asked == 0 ? place.fence : place.asked;
+  cache_.put(std::make_shared<CachedToken>(updated(place.row, asked, update), *registration, asked_at), ticket);
 }
 
 Task<void> AnswerSaver::enqueue_revocation(Connection row, OutboxKind kind, TokenSet tokens) {

@@ -31,8 +31,10 @@ class AnswerSaver {
   Task<Result<RawTokenAnswer>> read_kept(const Connection& row, const Attempt& attempt);
 
   // Stores the new token set for the held row, and before it for all that share the grant, so that a crash between leaves
-  // the attempt open. Comes back when it is durable (I2) or must not be stored: errors `revoked` (the new tokens wait in the
-  // outbox, I5), `quarantined` (the kept answer waits for the operator).
+  // the attempt open. Whoever lost the lease meanwhile stores it all the same, unless the answer to a later request is
+  // there; a connection that was given up for a refusal is active again by it. Comes back when it is durable (I2) or must
+  // not be stored: errors `revoked` (the new tokens wait in the outbox, I5), `quarantined` (the kept answer waits for the
+  // operator).
   Task<Result<>> commit(HeldGrant& held, TokenSet tokens, AnswerNote note);
 
   // The tokens of an escrowed answer are where they belong.
@@ -42,6 +44,9 @@ class AnswerSaver {
   Task<int> share(Connection row, const TokenSet& tokens, const AnswerNote& note);
   // Gives them to one row, under the fence that the caller holds, or under its own lease where `fence` is 0.
   Task<Result<>> adopt(Connection row, Fence fence, TokenSet tokens);
+  // As commit, for one row without a lease: the answer to the request that was sent under `asked`, found after its process
+  // is gone. Errors: stale (it may not be stored as things are).
+  Task<Result<>> store_late(Connection row, Fence asked, TokenSet tokens);
   // Tokens that must not stay alive: into the outbox, whatever it takes (I5).
   Task<void> enqueue_revocation(Connection row, OutboxKind kind, TokenSet tokens);
 
@@ -49,15 +54,22 @@ class AnswerSaver {
   enum class Step : std::uint8_t { done, again, newer, revoked, quarantined };
   struct Place {  // one row to be written, with the fence to write under
     Connection row;
-    Fence fence = 0;
+    Fence fence = 0;  // 0: it is not claimed, or the lease was lost
+    Fence asked = 0;  // of the request that the tokens answer; 0: it was another row's, and `fence` stands for it
   };
+  static bool revives(const Place& place);
+  static bool is_superseded(const Place& place, const Connection& row);
   Task<Step> store_once(Place& place, const TokenSet& tokens, const AnswerNote& note);
+  Task<Result<>> claim(Place& place);
+  Task<Result<>> write(const Place& place, TokenUpdate update, Event event);
+  void hurry(const Place& place, TokenUpdate& update) const;
+  Task<bool> is_outdated(const HeldGrant& held);
   Task<Step> look_again(Place& place, const std::optional<SealedTokens>& ours, Errc why);
   Task<Step> store_until_done(Place& place, const TokenSet& tokens, const AnswerNote& note);
   Task<void> end_attempt(const HeldGrant& held);
   Task<std::optional<Errc>> keep_once(HeldGrant& held, std::optional<Sealed>& sealed);
   Task<void> pause_before_retry(int& tries, std::string_view what, const Connection& row, Errc why);
-  void remember(const Connection& row, const TokenUpdate& update, TokenCache::Ticket ticket);
+  void remember(const Place& place, const TokenUpdate& update, Time asked_at, TokenCache::Ticket ticket);
 
   Store& store_;
   Vault& vault_;

@@ -20,6 +20,7 @@ struct HeldGrant {
   LeaseKeeper keeper;
   std::optional<AttemptId> attempt;  // what was written for this request; none where nothing can be lost
   Fence attempt_fence = 0;
+  Fence asked = 0;                // of the request whose answer is to be stored: this one, or an earlier one
   bool older_unresolved = false;  // an earlier request of the same generation still has no outcome
   bool answer_kept = false;
   Time since;                        // when it was claimed

@@ -276,4 +276,7 @@ Recovery decide_recovery(const Connection& connection, const Provider& provider,
   return hopeless ? Recovery::quarantine : Recovery::replay_once;
 }
 
+// Each claim raises the fence by one, and whoever claims next finds the answer: it sends nothing.
+bool others_may_have_sent(Fence asked, Fence held) noexcept { return held == 0 || held > asked + 1; }
+
 }  // namespace evergrant

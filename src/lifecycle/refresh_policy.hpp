@@ -89,6 +89,10 @@ enum class Recovery : std::uint8_t {
 [[nodiscard]] Recovery decide_recovery(const Connection& connection, const Provider& provider, const Attempt& attempt,
                                        Time now);
 
+// Whether others may have sent a request after the one that was sent under `asked`; `held` is the fence of the lease under
+// which its answer is stored, 0 for none.
+[[nodiscard]] bool others_may_have_sent(Fence asked, Fence held) noexcept;
+
 // Uniform in [least, most].
 [[nodiscard]] Duration draw_between(Duration least, Duration most, Random& random);
 // Exponential, capped: base, 2 base, 4 base … `cap` for the first, second, third … failure.

@@ -70,6 +70,17 @@ Event refreshed_event(const Connection& connection, const TokenSet& tokens, bool
   return event;
 }
 
+Event revived_event(const Connection& connection, std::string correlation, Time now) {
+  Event event =
+      event_of(connection, "released",
+               "An answer that came late holds newer tokens than those that the provider refused: the connection is "
+               "active again.",
+               now);
+  event.generation = connection.generation + 1;
+  event.correlation = std::move(correlation);
+  return event;
+}
+
 Event unexpected_rotation_event(const Connection& connection, std::string correlation, Time now) {
   Event event =
       event_of(connection, "unexpected_rotation",

@@ -15,6 +15,8 @@ namespace evergrant {
 
 // Events, pure.
 [[nodiscard]] Event event_of(const Connection& connection, std::string type, std::string detail, Time now);
+// An answer that came late made the connection active again.
+[[nodiscard]] Event revived_event(const Connection& connection, std::string correlation, Time now);
 [[nodiscard]] Event refreshed_event(const Connection& connection, const TokenSet& tokens, bool rotated,
                                     std::string correlation, Time now);
 // REF-21: the profile is wrong, or somebody else uses the grant.

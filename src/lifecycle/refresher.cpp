@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration look_at_others_every = 250ms;
 constexpr int stale_tries = 3;
+constexpr Duration unopened_pause = 10min;  // a key that cannot be had may come back
 
 bool is_waited_for(Cause cause) { return cause == Cause::reader || cause == Cause::forced; }
 
@@ -73,10 +74,11 @@ Task<Result<>> Refresher::refresh(RefreshWish wish) {
 
 Task<Result<Connection>> Refresher::load(ConnectionId id) {
   const auto ticket = cache_.ticket(id);
+  const Time asked_at = clock_.now();  // so old is what is read, however long this process is stopped meanwhile
   auto row = co_await store_.connection(id);
   if (!row) co_return row;
   const Registration* registration = registrations_.find(row->registration);
-  if (registration != nullptr) cache_.put(std::make_shared<CachedToken>(*row, *registration, clock_.now()), ticket);
+  if (registration != nullptr) cache_.put(std::make_shared<CachedToken>(*row, *registration, asked_at), ticket);
   co_return row;
 }
 
@@ -262,6 +264,7 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
       .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
       .attempt = attempt_id,
       .attempt_fence = fence,
+      .asked = fence,
       .older_unresolved = unresolved.has_value(),
       .answer_kept = false,
       .since = now,
@@ -295,16 +298,8 @@ Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, c
 // I6. A value: this refresh is at its end. Nothing: it is right to send now.
 Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish) {
   if (!unresolved.answer.empty()) {
-    const auto kept = co_await saver_.read_kept(held.row, unresolved);
-    if (kept) {
-      Verdict verdict = judge_token_answer(kept->response, held.registration.provider, kept->sent, clock_.now());
-      if (verdict.failure == FailureClass::none) {
-        auto outcome = co_await accept(held, std::move(verdict));
-        co_return outcome;
-      }
-    }
-    // An answer that cannot be used says no more than that the provider acted.
-    log_.warning("kept_answer_unusable", {{"connection", held.row.id.str()}, {"attempt", unresolved.id.str()}});
+    auto settled = co_await settle_kept(held, unresolved);
+    co_return settled;
   }
   const Time now = clock_.now();
   const Recovery recovery =
@@ -317,6 +312,27 @@ Task<std::optional<Result<>>> Refresher::settle_unresolved(HeldGrant& held, Atte
   }
   auto outcome = co_await hold_back(held, recovery, unresolved);
   co_return outcome;
+}
+
+Task<Result<>> Refresher::settle_kept(HeldGrant& held, const Attempt& unresolved) {
+  const auto kept = co_await saver_.read_kept(held.row, unresolved);
+  if (kept) {
+    Verdict verdict = judge_token_answer(kept->response, held.registration.provider, kept->sent, clock_.now());
+    if (verdict.failure == FailureClass::none) {
+      held.asked = unresolved.fence;
+      auto outcome = co_await accept(held, std::move(verdict));
+      co_return outcome;
+    }
+  } else if (kept.error().code == Errc::key_unavailable) {  // its key may come back, and nothing is sent until then
+    co_await set_aside(held, clock_.now() + unopened_pause);
+    co_return std::unexpected(kept.error());
+  }
+  // It says no more than that the provider acted. Taken back, it does not outweigh what the provider says next.
+  log_.warning("kept_answer_unusable", {{"connection", held.row.id.str()}, {"attempt", unresolved.id.str()}});
+  const auto taken_back = co_await store_.keep_answer(unresolved.id, unresolved.fence, Sealed{});
+  co_await release(held);
+  if (!taken_back && taken_back.error().code != Errc::stale) co_return taken_back;
+  co_return fail(Errc::stale, "connection " + held.row.id.str() + " had a kept answer that holds no tokens");
 }
 
 // The lease did not last until the request: another may hold it by now, and two requests with one refresh token can end the
@@ -336,7 +352,7 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
   if (!credential) {
     log_.error("refresh_token_not_opened",
                {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});
-    co_await set_aside(held, clock_.now() + 10min);
+    co_await set_aside(held, clock_.now() + unopened_pause);
     co_return std::unexpected(credential.error());
   }
   const bool ours = co_await held.keeper.hold_for(std::min(options_.timeout, options_.lease / 2));

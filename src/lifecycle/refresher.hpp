@@ -58,6 +58,7 @@ class Refresher {
   Task<std::optional<Result<>>> adopt_newer(HeldGrant& held, const RefreshWish& wish);
   Task<Result<TokenSet>> open_all(const Connection& source);
   Task<std::optional<Result<>>> settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish);
+  Task<Result<>> settle_kept(HeldGrant& held, const Attempt& unresolved);
   Task<Result<>> hold_back(HeldGrant& held, Recovery recovery, const Attempt& unresolved);
   Task<Result<>> leave_unsent(HeldGrant& held);
   Task<Result<>> send(HeldGrant& held, std::string url, GatePass pass);
@@ -71,14 +72,14 @@ class Refresher {
   Task<Identity> check_identity(const HeldGrant& held, const TokenSet& tokens);
   Task<Result<>> quarantine(HeldGrant& held, TokenSet tokens, AnswerNote note);
   Task<void> release(const HeldGrant& held);
-  Task<Result<>> recover_kept(Connection row, const Registration& registration, Attempt attempt);
+  Task<Result<>> recover_kept(Connection row, const Registration& registration);
   Task<Result<bool>> is_open(AttemptId id);
   Task<void> end_kept(const Attempt& attempt, Connection row);
   Task<Result<>> deliver_of(ConnectionId connection);
   Task<Result<>> deliver(EscrowedAnswer answer);
   Task<Result<>> keep_escrowed(const EscrowedAnswer& answer, const Connection& row);
   Task<Result<>> end_superseded(const EscrowedAnswer& answer, Connection row);
-  Task<Result<>> revive(Connection row, TokenSet tokens);
+  Task<Result<>> store_escrowed(Connection row, Fence asked, TokenSet tokens);
   Task<Result<>> drop(const EscrowedAnswer& answer, std::string_view why);
   Task<Result<>> end_unopened(const EscrowedAnswer& answer, const Connection& row, Error error);
   Task<Result<>> put_aside(const EscrowedAnswer& answer, std::string_view why);

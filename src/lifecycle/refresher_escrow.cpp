@@ -91,7 +91,7 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
                         .answer = answer.answer};
   const bool over = is_over(row);
   const Registration* registration = registrations_.find(row.registration);
-  if (!over && row.generation > answer.generation) {
+  if (!over && row.tokens_fence >= answer.fence) {
     auto dropped = co_await drop(answer, "newer tokens are stored");
     co_return dropped;
   }
@@ -109,8 +109,8 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
   }
   Verdict verdict = judge_token_answer(kept->response, registration->provider, kept->sent, clock_.now());
   if (verdict.failure == FailureClass::none) {
-    auto revived = co_await revive(std::move(row), std::move(*verdict.tokens));
-    if (!revived) co_return revived;
+    auto stored = co_await store_escrowed(std::move(row), answer.fence, std::move(*verdict.tokens));
+    if (!stored) co_return stored;
   }
   auto dropped =
       co_await drop(answer, verdict.failure == FailureClass::none ? "its tokens are stored" : "it holds no tokens");
@@ -119,28 +119,18 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
 
 // Another process knew only of a lost answer, asked again, and may have been told that the grant is over. It is not: here
 // are the tokens that came of it.
-Task<Result<>> Refresher::revive(Connection row, TokenSet tokens) {
+Task<Result<>> Refresher::store_escrowed(Connection row, Fence asked, TokenSet tokens) {
   if (!tokens.refresh_token && !row.tokens.refresh_token.empty()) {
     auto previous = co_await sealing_.open_refresh(row);
     if (!previous) co_return std::unexpected(previous.error());
     tokens.refresh_token = std::move(*previous);
   }
-  if (row.status == Status::reauth_required) {
-    Event event = event_of(
-        row, "released", "An answer that had waited for the store holds newer tokens than those that the provider refused.",
-        clock_.now());
-    const auto changed =
-        co_await store_.change_status(row.id, Status::reauth_required, Status::active, {}, std::move(event));
-    if (!changed) co_return changed;
-    row.status = Status::active;
-    cache_.forget(row.id);
-  }
   if (!row.lease.owner.empty() && row.lease.until && *row.lease.until > clock_.now()) {
     co_return fail(Errc::busy, "connection " + row.id.str() + " is being refreshed");
   }
-  if (row.status != Status::active) co_return fail(Errc::quarantined, "connection " + row.id.str() + " is on hold");
-  auto adopted = co_await saver_.adopt(std::move(row), 0, std::move(tokens));
-  co_return adopted;
+  if (row.status == Status::quarantined) co_return fail(Errc::quarantined, "connection " + row.id.str() + " is on hold");
+  auto stored = co_await saver_.store_late(std::move(row), asked, std::move(tokens));
+  co_return stored;
 }
 
 // Nobody reads it now. It holds its connection up only where its tokens are the newest and its key may come back.
@@ -151,7 +141,7 @@ Task<Result<>> Refresher::end_unopened(const EscrowedAnswer& answer, const Conne
     auto dropped = co_await drop(answer, "its tenant's keys are shredded");
     co_return dropped;
   }
-  if (!broken && !is_over(row) && row.generation <= answer.generation) co_return std::unexpected(std::move(error));
+  if (!broken && !is_over(row) && row.tokens_fence < answer.fence) co_return std::unexpected(std::move(error));
   auto aside = co_await put_aside(answer, "it cannot be opened");
   co_return aside;
 }

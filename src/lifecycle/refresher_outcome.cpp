@@ -181,9 +181,9 @@ Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verd
     const auto recorded =
         co_await store_.record_failure(held.row.id, held.row.lease.fence, decision.failure, decision.status, decision.reason,
                                        decision.next_due_at, keep_attempt, event);
-    is_recorded = recorded.has_value();
+    is_recorded = recorded == Recorded::failure;
     if (is_recorded) break;
-    code = recorded.error().code;
+    code = recorded ? Errc::stale : recorded.error().code;  // an answer that was kept meanwhile outweighs a refusal
     log_.warning("failure_not_recorded", {{"connection", held.row.id.str()}, {"code", to_string(code)}});
   }
   remember_failure(held, decision, is_recorded || code == Errc::store_unavailable, ticket);
@@ -246,7 +246,7 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   }
   const auto row = co_await store_.connection(attempt.connection);
   if (!row && row.error().code != Errc::not_found) co_return std::unexpected(row.error());
-  if (!row || row->status == Status::revoking || row->status == Status::revoked || row->generation > attempt.generation) {
+  if (!row || row->status == Status::revoking || row->status == Status::revoked || attempt.fence <= row->tokens_fence) {
     // Its answer may still come, and must find where to be kept: the tokens in it are revoked then (I5).
     const bool is_under_way = attempt.answer.empty() && clock_.now() - attempt.sent_at < answer_may_come;
     if (row && is_under_way) co_return Result<>{};
@@ -259,7 +259,7 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
   const Registration* registration = registrations_.find(row->registration);
   if (registration == nullptr || row->status != Status::active) co_return Result<>{};  // kept until that is mended
   if (!attempt.answer.empty()) {
-    auto settled = co_await recover_kept(*row, *registration, std::move(attempt));
+    auto settled = co_await recover_kept(*row, *registration);
     co_return settled;
   }
   const Time now = clock_.now();
@@ -278,25 +278,28 @@ Task<Result<bool>> Refresher::is_open(AttemptId id) {
 }
 
 // Nothing is sent for a kept answer, so no gate of the registration holds it up.
-Task<Result<>> Refresher::recover_kept(Connection row, const Registration& registration, Attempt attempt) {
+Task<Result<>> Refresher::recover_kept(Connection row, const Registration& registration) {
   const Time now = clock_.now();
   auto claimed = co_await store_.claim(row.id, row.generation, options_.owner, now, now + options_.lease, std::nullopt);
   if (!claimed) co_return std::unexpected(claimed.error());
   const Fence fence = claimed->connection.lease.fence;
+  const std::optional<Attempt> unresolved = std::move(claimed->unresolved);  // of several answers the latest
   HeldGrant held{.row = claimed->connection,
                  .registration = registration,
                  .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
-                 .attempt = attempt.id,
-                 .attempt_fence = attempt.fence,
+                 .attempt = unresolved ? std::optional{unresolved->id} : std::nullopt,
+                 .attempt_fence = unresolved ? unresolved->fence : 0,
+                 .asked = unresolved ? unresolved->fence : 0,
                  .older_unresolved = true,
                  .answer_kept = true,
                  .since = now,
                  .source = claimed->connection};
-  const RefreshWish wish{row.id, row.generation, Cause::recovery};
-  auto settled = co_await settle_unresolved(held, std::move(attempt), wish);
-  if (settled) co_return *settled;
-  co_await release(held);  // an unusable answer: the scheduler sends again when that is right
-  co_return Result<>{};
+  if (!unresolved || unresolved->answer.empty()) {  // others have settled it since it was listed
+    co_await release(held);
+    co_return Result<>{};
+  }
+  auto settled = co_await settle_kept(held, *unresolved);
+  co_return settled;
 }
 
 // Tokens that were minted while the connection was revoked or replaced: they must not stay alive (I5, REV-08).

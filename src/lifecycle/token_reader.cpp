@@ -134,6 +134,7 @@ Task<Result<CachedTokenPtr>> TokenReader::current(ConnectionId id, bool from_sto
   const bool fresh = cached && (options_.recheck == 0ms || clock_.now() - cached->loaded_at <= options_.recheck);
   if (fresh && !from_store) co_return cached;
   const auto ticket = cache_.ticket(id);
+  const Time asked_at = clock_.now();  // so old is what is read, however long this process is stopped meanwhile
   auto row = co_await store_.connection(id);
   if (!row) {
     if (row.error().code == Errc::not_found) cache_.forget(id);
@@ -147,7 +148,7 @@ Task<Result<CachedTokenPtr>> TokenReader::current(ConnectionId id, bool from_sto
                    "Add it again; the connection's tokens are kept.");
   }
   if (row->status != Status::active) cache_.forget(id);
-  CachedTokenPtr entry = std::make_shared<CachedToken>(std::move(*row), *registration, clock_.now());
+  CachedTokenPtr entry = std::make_shared<CachedToken>(std::move(*row), *registration, asked_at);
   cache_.put(entry, ticket);
   co_return entry;
 }

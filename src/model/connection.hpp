@@ -78,6 +78,7 @@ struct Connection {
   std::optional<Time> last_used_at;
   std::optional<Time> last_refreshed_at;
   Lease lease;
+  Fence tokens_fence = 0;  // of the request that its tokens answer: those with a higher one were sent later
   Failure failure;
   Time created_at;
   Time updated_at;

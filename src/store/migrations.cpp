@@ -235,7 +235,17 @@ CREATE INDEX connections_absolute_end ON connections (refresh_absolute_expires_a
   WHERE refresh_absolute_expires_at IS NOT NULL;
 )sql";
 
-constexpr std::array<const char*, 4> steps{connections, due_in_order, holds, reauth_notices};
+// Under which fence a row's tokens were asked for. Before, the generation told: attempts of an earlier one belong to a grant
+// that was replaced.
+constexpr const char* order_of_requests = R"sql(
+ALTER TABLE connections ADD COLUMN tokens_fence BIGINT NOT NULL DEFAULT 0;
+UPDATE connections SET tokens_fence = COALESCE(
+  (SELECT MIN(attempts.fence) - 1 FROM attempts
+   WHERE attempts.connection = connections.id AND attempts.generation = connections.generation),
+  CASE WHEN lease_owner = '' THEN lease_fence ELSE lease_fence - 1 END);
+)sql";
+
+constexpr std::array<const char*, 5> steps{connections, due_in_order, holds, reauth_notices, order_of_requests};
 
 }  // namespace
 

@@ -14,14 +14,15 @@ Result<> insert_connection(Database& database, const Connection& c) {
       "INSERT INTO connections (id, registration, tenant, realm, status, reason, generation, access_token, refresh_token, "
       "sealed_extras, access_key, refresh_key, extras_key, token_type, scope, missing_scope, extras, access_expires_at, "
       "refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, upstream_grant, next_due_at, last_used_at, "
-      "last_refreshed_at, lease_owner, lease_until, lease_fence, failure_class, failure_count, failure_since, failure_code, "
+      "last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, failure_class, failure_count, failure_since, "
+      "failure_code, "
       "failure_correlation, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
       c.id, c.registration, c.tenant, c.realm, to_string(c.status), c.reason, c.generation, c.tokens.access_token,
       c.tokens.refresh_token, c.tokens.extras, key_name(c.tokens.access_token), key_name(c.tokens.refresh_token),
       key_name(c.tokens.extras), c.token_type, to_json_text(c.scope), to_json_text(c.missing_scope), to_json_text(c.extras),
       c.access_expires_at, c.refresh_idle_expires_at, c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant,
-      c.next_due_at, c.last_used_at, c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence,
+      c.next_due_at, c.last_used_at, c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence,
       to_string(c.failure.kind), c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at,
       c.updated_at);
   if (inserted == 1) return {};
@@ -38,7 +39,8 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
       "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), granted_at = ?, last_refreshed_at = "
       "?, "
       "updated_at = ?, "
-      "lease_owner = '', lease_until = NULL, lease_fence = lease_fence + 1, failure_class = 'none', failure_count = 0, "
+      "lease_owner = '', lease_until = NULL, lease_fence = lease_fence + 1, tokens_fence = lease_fence, failure_class = "
+      "'none', failure_count = 0, "
       "failure_since = NULL, failure_code = '', failure_correlation = '' WHERE id = ?",
       u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),

@@ -26,9 +26,11 @@ class SqliteStore final : public Store {
                             std::optional<Attempt> attempt) override;
   Task<Result<>> renew(ConnectionId id, Fence fence, Time until) override;
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override;
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override;
-  Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                std::optional<Time> next_due_at, bool keep_attempt, Event event) override;
+  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                        Event event) override;
+  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override;
+  Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
+                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) override;
   Task<Result<>> release(ConnectionId id, Fence fence) override;
   Task<Result<std::int64_t>> free_leases(std::string owner) override;
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;

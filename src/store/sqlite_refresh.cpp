@@ -31,13 +31,14 @@ std::optional<Error> refusal(const Connection& c, Generation expected, Time now)
 }
 
 // The attempt whose outcome a new holder of the lease has to think about: the latest with
-// an answer; where none has one, the first that was sent, since a grace window counts from it.
-std::optional<Attempt> find_unresolved(Database& database, const ConnectionId& id, Generation generation) {
+// an answer; where none has one, the first that was sent, since a grace window counts from it. What the row's tokens answer,
+// and what was sent before, is settled, or of a grant that was replaced.
+std::optional<Attempt> find_unresolved(Database& database, const ConnectionId& id, Fence tokens_fence) {
   static const std::string sql =
       "SELECT " + std::string{attempt_columns} +
-      " FROM attempts WHERE connection = ? AND generation = ? ORDER BY "
+      " FROM attempts WHERE connection = ? AND fence > ? ORDER BY "
       "CASE WHEN LENGTH(answer) > 0 THEN 0 ELSE 1 END, CASE WHEN LENGTH(answer) > 0 THEN -fence ELSE fence END LIMIT 1";
-  Statement rows = database.query(sql, id, generation);
+  Statement rows = database.query(sql, id, tokens_fence);
   if (!rows.step()) return std::nullopt;
   return read_attempt(rows);
 }
@@ -60,7 +61,8 @@ Result<Claim> take_lease(Database& database, const ConnectionId& id, Generation 
       "= ?",
       owner, until, id, connection->lease.fence);
   connection->lease = Lease{owner, until, connection->lease.fence + 1};
-  Claim claim{std::move(*connection), find_unresolved(database, id, expected)};
+  auto unresolved = find_unresolved(database, id, connection->tokens_fence);
+  Claim claim{std::move(*connection), std::move(unresolved)};
   if (attempt) {
     attempt->fence = claim.connection.lease.fence;
     insert_attempt(database, *attempt);
@@ -75,21 +77,88 @@ std::int64_t free_lease(Database& database, const ConnectionId& id, Fence fence)
       id, fence);
 }
 
-std::int64_t store_token_set(Database& database, const ConnectionId& id, Fence fence, Generation expected,
-                             const TokenUpdate& u) {
-  return database.execute(
-      "UPDATE connections SET generation = generation + 1, access_token = ?, refresh_token = ?, sealed_extras = ?, "
-      "access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, missing_scope = ?, extras = ?, "
-      "access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, next_due_at = ?, "
-      "issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = ?, lease_owner = "
-      "'', "
-      "lease_until = NULL, failure_class = 'none', failure_count = 0, failure_since = NULL, failure_code = '', "
-      "failure_correlation = '' WHERE id = ? AND lease_fence = ? AND lease_owner <> '' AND generation = ? AND "
-      "status IN ('active', 'quarantined')",
-      u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
+// Who may store a token set: the holder of the lease, or after a refusal, when nobody holds one, whoever has the answer to a
+// later request than that of the row's tokens.
+struct TokenSetWriter {
+  const std::string& sql;
+  Fence fence = 0;  // of the lease, or of that request
+};
+
+std::string token_set_sql(const char* right) {
+  return std::string{
+             "UPDATE connections SET generation = generation + 1, access_token = ?, refresh_token = ?, sealed_extras = ?, "
+             "access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, missing_scope = ?, extras = ?, "
+             "access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, next_due_at = ?, "
+             "issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = ?, "
+             "tokens_fence = ?, lease_owner = '', lease_until = NULL, failure_class = 'none', failure_count = 0, "
+             "failure_since = NULL, failure_code = '', failure_correlation = '', "
+             "reason = CASE WHEN status = 'reauth_required' THEN '' ELSE reason END, "
+             "status = CASE WHEN status = 'reauth_required' THEN 'active' ELSE status END "
+             "WHERE id = ? AND generation = ? AND tokens_fence < ? AND "} +
+         right;
+}
+
+TokenSetWriter holder_of_lease(Fence fence) {
+  static const std::string sql =
+      token_set_sql("lease_owner <> '' AND lease_fence = ? AND status IN ('active', 'quarantined')");
+  return {sql, fence};
+}
+
+TokenSetWriter reviver(Fence asked) {
+  static const std::string sql = token_set_sql("lease_fence >= ? AND status = 'reauth_required'");
+  return {sql, asked};
+}
+
+bool store_token_set(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
+                     const TokenUpdate& u) {
+  const auto stored = database.execute(
+      by.sql, u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
-      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, id, fence, expected);
+      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, asked, id, expected, asked, by.fence);
+  return stored == 1;
+}
+
+Fence tokens_fence_of(Database& database, const ConnectionId& id) {
+  Statement rows = database.query("SELECT tokens_fence FROM connections WHERE id = ?", id);
+  return rows.step() ? rows.integer(0) : 0;
+}
+
+// The tokens, and the end of what they settle. Attempts of later requests stay open; so do those of before a reconnect,
+// since what they hold is still to be revoked.
+Result<> settle(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
+                const TokenUpdate& update, const Event& event) {
+  if (auto keys = check_keys(database, update.tokens); !keys) return keys;
+  const Fence before = tokens_fence_of(database, id);
+  if (store_token_set(database, id, by, expected, asked, update)) {
+    database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ? AND (fence <= ? OR fence = ?)", id, before,
+                     asked, by.fence);
+    insert_event(database, event);
+    return {};
+  }
+  const auto current = find_connection(database, id);
+  if (current && (current->status == Status::revoking || current->status == Status::revoked)) {
+    return fail(Errc::revoked, "Connection " + id.str() + " was revoked during the refresh.",
+                "The new tokens have to be revoked too.");
+  }
+  return stale(id);
+}
+
+// The answer to another request than that under `own`, which the row's tokens do not stand for yet.
+bool answer_waits(Database& database, const ConnectionId& id, Fence own) {
+  Statement rows = database.query(
+      "SELECT 1 FROM attempts WHERE connection = ? AND fence > ? AND fence <> ? AND LENGTH(answer) > 0 LIMIT 1", id,
+      tokens_fence_of(database, id), own);
+  return rows.step();
+}
+
+void end_own_attempt(Database& database, const ConnectionId& id, Fence fence) {
+  database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
+}
+
+// Its grant is dead: nothing is left to resolve.
+void end_open_attempts(Database& database, const ConnectionId& id) {
+  database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ?", id, tokens_fence_of(database, id));
 }
 
 }  // namespace
@@ -121,29 +190,31 @@ Task<Result<>> SqliteStore::keep_answer(AttemptId attempt, Fence fence, Sealed a
   });
 }
 
-Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) {
-  return write<>([id = std::move(id), fence, expected, update = std::move(update),
+Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                                   Event event) {
+  return write<>([id = std::move(id), fence, expected, asked, update = std::move(update),
                   event = std::move(event)](Database& database) -> Result<> {
-    if (auto keys = check_keys(database, update.tokens); !keys) return keys;
-    if (store_token_set(database, id, fence, expected, update) == 1) {
-      // Those of older generations were left behind by a reconnect: what they hold is still to be revoked.
-      database.execute("DELETE FROM attempts WHERE connection = ? AND generation = ?", id, expected);
-      insert_event(database, event);
-      return {};
-    }
-    const auto current = find_connection(database, id);
-    if (current && (current->status == Status::revoking || current->status == Status::revoked)) {
-      return fail(Errc::revoked, "Connection " + id.str() + " was revoked during the refresh.",
-                  "The new tokens have to be revoked too.");
-    }
-    return stale(id);
+    return settle(database, id, holder_of_lease(fence), expected, asked, update, event);
   });
 }
 
-Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                           std::optional<Time> next_due_at, bool keep_attempt, Event event) {
-  return write<>([id = std::move(id), fence, failure = std::move(failure), status, reason = std::move(reason), next_due_at,
-                  keep_attempt, event = std::move(event)](Database& database) -> Result<> {
+Task<Result<>> SqliteStore::revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) {
+  return write<>([id = std::move(id), expected, asked, update = std::move(update),
+                  event = std::move(event)](Database& database) -> Result<> {
+    return settle(database, id, reviver(asked), expected, asked, update, event);
+  });
+}
+
+Task<Result<Recorded>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure failure, Status status,
+                                                   std::string reason, std::optional<Time> next_due_at, bool keep_attempt,
+                                                   Event event) {
+  return write<Recorded>([id = std::move(id), fence, failure = std::move(failure), status, reason = std::move(reason),
+                          next_due_at, keep_attempt, event = std::move(event)](Database& database) -> Result<Recorded> {
+    if (status == Status::reauth_required && answer_waits(database, id, fence)) {
+      if (free_lease(database, id, fence) == 0) return stale(id);
+      end_own_attempt(database, id, fence);
+      return Recorded::answer_waits;
+    }
     const auto recorded = database.execute(
         "UPDATE connections SET failure_class = ?, failure_count = ?, failure_since = ?, failure_code = ?, "
         "failure_correlation = ?, reason = CASE WHEN status = 'quarantined' THEN reason ELSE ? END, "
@@ -154,22 +225,18 @@ Task<Result<>> SqliteStore::record_failure(ConnectionId id, Fence fence, Failure
         to_string(failure.kind), failure.count, failure.since, failure.code, failure.correlation, reason, to_string(status),
         next_due_at, event.at, event.at, id, fence);
     if (recorded == 0) return stale(id);
-    if (!keep_attempt && status == Status::active) {
-      database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
-    } else if (!keep_attempt) {
-      database.execute(
-          "DELETE FROM attempts WHERE connection = ? AND generation >= (SELECT generation FROM connections WHERE id = ?)",
-          id, id);
+    if (!keep_attempt) {
+      status == Status::active ? end_own_attempt(database, id, fence) : end_open_attempts(database, id);
     }
     insert_event(database, event);
-    return {};
+    return Recorded::failure;
   });
 }
 
 Task<Result<>> SqliteStore::release(ConnectionId id, Fence fence) {
   return write<>([id = std::move(id), fence](Database& database) -> Result<> {
     if (free_lease(database, id, fence) == 0) return stale(id);
-    database.execute("DELETE FROM attempts WHERE connection = ? AND fence = ?", id, fence);
+    end_own_attempt(database, id, fence);
     return {};
   });
 }
@@ -178,8 +245,11 @@ Task<Result<std::int64_t>> SqliteStore::free_leases(std::string owner) {
   return write<std::int64_t>([owner = std::move(owner)](Database& database) -> Result<std::int64_t> {
     if (owner.empty()) return 0;
     return database.execute(
-        "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE lease_owner = ? AND lease_owner <> '' AND NOT "
-        "EXISTS (SELECT 1 FROM attempts WHERE connection = connections.id AND fence = connections.lease_fence AND "
+        "UPDATE connections SET lease_owner = '', lease_until = NULL WHERE lease_owner = ? AND lease_owner <> '' AND EXISTS "
+        "(SELECT 1 FROM attempts WHERE connection = connections.id AND fence > connections.tokens_fence AND LENGTH(answer) "
+        "> "
+        "0) AND NOT EXISTS (SELECT 1 FROM attempts WHERE connection = connections.id AND fence = connections.lease_fence "
+        "AND "
         "LENGTH(answer) = 0)",
         owner);
   });

@@ -136,6 +136,7 @@ Connection read_connection(const Statement& from) {
   row.into(c.lease.owner);
   row.into(c.lease.until);
   row.into(c.lease.fence);
+  row.into(c.tokens_fence);
   const auto failure = failure_class_from(row.next<std::string>());
   if (!failure) unreadable("failure class");
   c.failure.kind = *failure;

@@ -41,7 +41,7 @@ std::int64_t sweep_sessions(Database& database, Time before, int limit) {
       "DELETE FROM attempts WHERE id IN (SELECT attempts.id FROM attempts JOIN connections ON connections.id = "
       "attempts.connection WHERE LENGTH(attempts.answer) = 0 AND attempts.sent_at < ? AND (connections.status = 'revoked' "
       "OR "
-      "attempts.generation < connections.generation) ORDER BY attempts.sent_at LIMIT ?)",
+      "attempts.fence <= connections.tokens_fence) ORDER BY attempts.sent_at LIMIT ?)",
       before, limit);
   return database.execute(
       "DELETE FROM connect_sessions WHERE id IN (SELECT id FROM connect_sessions WHERE expires_at < ? ORDER BY expires_at "

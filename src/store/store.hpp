@@ -63,15 +63,18 @@ struct Attempt {
   ConnectionId connection;
   RegistrationId registration;
   Generation generation = 0;  // whose refresh token was sent
-  Fence fence = 0;
+  Fence fence = 0;            // orders the requests of a connection
   Time sent_at;
   Sealed answer;  // the raw 2xx answer, sealed, before it is judged (step 4)
 };
 
 struct Claim {
   Connection connection;              // as it is under the lease
-  std::optional<Attempt> unresolved;  // an earlier attempt without an outcome, for the same generation
+  std::optional<Attempt> unresolved;  // an attempt without an outcome, sent after the request that its tokens answer
 };
+
+// What became of a failure that was to be recorded.
+enum class Recorded : std::uint8_t { failure, answer_waits };
 
 // A promise to tell a provider: kept until it is proven (REV-05).
 enum class OutboxKind : std::uint8_t { revoke_grant, revoke_replaced };
@@ -203,7 +206,7 @@ class Store {
   virtual Task<Result<>> create(Connection connection, Event event) = 0;
   // Reconnect: replaces the token set under the same id, status becomes active, the old tokens go to the outbox where
   // `replaced` is given. Expects generation `expected`; the new one is expected + 1. Clears lease and failure (a refresh in
-  // flight loses its fence). Errors: stale, not_found, revoked.
+  // flight loses its fence); all requests until then count as sent before these tokens. Errors: stale, not_found, revoked.
   virtual Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update,
                                    std::optional<OutboxItem> replaced, Event event) = 0;
 
@@ -216,25 +219,35 @@ class Store {
   // Errors: stale.
   virtual Task<Result<>> renew(ConnectionId id, Fence fence, Time until) = 0;
   // Step 4, first half. `fence` is the attempt's own. Allowed even while the connection is revoking (I5: the token must be
-  // revoked too). Errors: stale.
+  // revoked too). An empty answer takes back one that turned out to hold no tokens. Errors: stale (the attempt was ended).
   virtual Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) = 0;
-  // Step 5: new token set, generation + 1, lease and failure cleared, all attempts of that generation ended; only if fence
-  // and generation are current and the status is active (or quarantined: it stays so, but no rotated token is thrown away).
-  // Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
-  virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) = 0;
+  // Step 5: new token set, generation + 1, lease and failure cleared; only if fence and generation are current and the
+  // status is active (or quarantined: it stays so, but no rotated token is thrown away). `asked` is the fence of the request
+  // that these tokens answer, `fence` itself or an earlier one; it becomes `tokens_fence` and must be higher than that was.
+  // Ends the attempts since then up to `asked`, and that of `fence`, whose holder sent nothing; those that others sent later
+  // stay. Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
+  virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                                Event event) = 0;
+  // As commit, after a refusal was recorded: an answer came all the same, to a request that was sent after the one that the
+  // row's tokens answer. The status is reauth_required and becomes active; no lease is needed, since nobody holds one.
+  virtual Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) = 0;
   // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with
-  // reason. Errors: stale. With `keep_attempt` false and a status other than active, every attempt of the generation ends.
-  virtual Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) = 0;
+  // reason. Errors: stale. With `keep_attempt` false and a status other than active, every open attempt of the grant ends.
+  // reauth_required is not recorded where another attempt has a kept answer: then the lease is freed, the own attempt ended,
+  // and the outcome is `answer_waits`: that answer is to be committed.
+  virtual Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status,
+                                                std::string reason, std::optional<Time> next_due_at, bool keep_attempt,
+                                                Event event) = 0;
   // Frees the lease and ends the attempt without a failure (nothing was sent). Errors: stale.
   virtual Task<Result<>> release(ConnectionId id, Fence fence) = 0;
-  // Frees the leases of an owner that is dead for certain, but for those whose attempt has no answer: its request may be on
-  // its way (I1). Fences stay, so that nothing of its writes is taken any more. How many were freed.
+  // Frees the leases of an owner that is dead for certain where a kept answer is to be committed, but for those whose own
+  // attempt has none. Under all others a request may be on its way (I1): they run out, after its deadline. Fences stay, so
+  // that nothing of the owner's writes is taken any more. How many were freed.
   virtual Task<Result<std::int64_t>> free_leases(std::string owner) = 0;
-  // Oldest first. Also attempts of connections that have moved on since (revoked, or a newer generation).
+  // Oldest first. Also attempts of connections that have moved on since (revoked, or replaced by a reconnect).
   virtual Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) = 0;
-  // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has a newer generation, and what the
-  // kept answer holds is dealt with. Unknown ids are ignored.
+  // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has the tokens of a later request or
+  // grant, and what the kept answer holds is dealt with. Unknown ids are ignored.
   virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
   // Active connections with next_due_at <= now and no running lease, soonest first.
   virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;

@@ -115,18 +115,19 @@ void add(Counters& sum, const Counters& one) {
   sum.jumps += one.jumps;
   sum.faults += one.faults;
   sum.escrowed += one.escrowed;
+  sum.revived += one.revived;
   sum.lost_by_nature += one.lost_by_nature;
 }
 
 void print(const char* what, const Counters& counters) {
   std::printf(
       "%s: %lld token requests, %lld callers (%lld refused), %lld other faults, %lld deaths, %lld stops, %lld clock "
-      "jumps, %lld answers escrowed, %lld grants lost by nature\n",
+      "jumps, %lld answers escrowed, %lld connections revived, %lld grants lost by nature\n",
       what, static_cast<long long>(counters.sends), static_cast<long long>(counters.reads),
       static_cast<long long>(counters.reads_failed), static_cast<long long>(counters.faults),
       static_cast<long long>(counters.deaths), static_cast<long long>(counters.freezes),
       static_cast<long long>(counters.jumps), static_cast<long long>(counters.escrowed),
-      static_cast<long long>(counters.lost_by_nature));
+      static_cast<long long>(counters.revived), static_cast<long long>(counters.lost_by_nature));
 }
 
 int run_seeds(const Arguments& arguments) {

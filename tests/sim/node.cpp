@@ -28,6 +28,10 @@ TokenSet tokens_of(const Family& family, Time now, Duration lifetime) {
 }  // namespace
 
 Task<Result<>> NodeStore::keep_answer(AttemptId attempt, Fence fence, Sealed answer) {
+  if (network_.world.dice.chance(network_.weather.stops_with_answer)) {
+    stop_for_(network_.world.dice.between(30s, 3min));
+    co_await delay(0ms);
+  }
   auto kept = co_await FaultyStore::keep_answer(attempt, fence, std::move(answer));
   if (kept || kept.error().code != Errc::store_unavailable) co_return kept;
   network_.oracle.keep_refused(attempt);
@@ -50,7 +54,7 @@ Node::Node(const Surroundings& around, std::string name, Duration clock_offset)
       executor_{network_.world.make_executor(std::move(name))},
       clock_{network_.world},
       random_{network_.world.dice.next()},
-      store_{around.store, network_, [this] { die(); }},
+      store_{around.store, network_, [this] { die(); }, [this](Duration length) { stop_for(length); }},
       escrow_{around.escrows == nullptr
                   ? nullptr
                   : std::make_unique<SimEscrow>(network_, *around.escrows, executor_.name(), [this] { die(); })},

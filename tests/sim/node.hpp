@@ -28,16 +28,17 @@ struct Surroundings {
 };
 
 // Where the engine meets the store: the oracle hears which answer was refused. A process that is refused again may die of
-// it.
+// it; one that has an answer in its hands may be stopped, most often beyond its lease.
 class NodeStore final : public test::FaultyStore {
  public:
-  NodeStore(Store& inner, Network& network, std::function<void()> die)
-      : FaultyStore{inner}, network_{network}, die_{std::move(die)} {}
+  NodeStore(Store& inner, Network& network, std::function<void()> die, std::function<void(Duration)> stop_for)
+      : FaultyStore{inner}, network_{network}, die_{std::move(die)}, stop_for_{std::move(stop_for)} {}
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override;
 
  private:
   Network& network_;
   std::function<void()> die_;
+  std::function<void(Duration)> stop_for_;
   std::set<std::string> refused_;  // attempts
 };
 

@@ -72,8 +72,6 @@ void Oracle::check_alone(const Flight& flight) {
       flight.family->jumped = true;
       continue;
     }
-    // Where nothing rotates, the lease of the dead is free while their request may still be on its way: it harms nothing.
-    if (provider_.habits.rotation == Rotation::never && dead_.contains(other.owner)) continue;
     violated("I1", flight.owner + " sends for " + flight.family->name() + " while the request of " + other.owner + " from " +
                        text_of(flight.began - other.began) + " ago is in flight");
   }
@@ -157,6 +155,15 @@ void Oracle::fenced(std::string_view operation, const Connection& before, Fence 
   if (current && (!expected || *expected == before.generation)) return;
   violated("I3", std::string{operation} + " with fence " + std::to_string(fence) + " changed " + before.id.str() +
                      ", whose fence is " + std::to_string(before.lease.fence) + " of \"" + before.lease.owner + '"');
+}
+
+// Without a lease: nobody may be sending, and no newer tokens be overwritten.
+void Oracle::revived(const Connection& before, Generation expected, Fence asked) {
+  world_.note("store", before.id.str() + " is revived by the answer to fence " + std::to_string(asked));
+  ++counters.revived;
+  const bool right =
+      before.status == Status::reauth_required && before.generation == expected && before.tokens_fence < asked;
+  if (!right) violated("I3", "a revival with the answer to fence " + std::to_string(asked) + " changed " + before.id.str());
 }
 
 // The mint whose answer the process of this attempt has read and the store does not have.

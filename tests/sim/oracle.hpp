@@ -24,6 +24,7 @@ struct Counters {
   std::int64_t sends = 0, mints_kept = 0, reads = 0, reads_failed = 0, deaths = 0, freezes = 0, jumps = 0, faults = 0;
   std::int64_t lost_by_nature = 0;  // grants that no engine could have kept
   std::int64_t escrowed = 0;        // answers that the store refused
+  std::int64_t revived = 0;         // connections that a late answer brought back
 };
 
 class Oracle {
@@ -45,6 +46,7 @@ class Oracle {
   // The watched store tells of what took effect. `before` is the row as it was.
   void claimed(const Connection& before, const Claim& claim, const std::optional<Attempt>& attempt, Time now);
   void fenced(std::string_view operation, const Connection& before, Fence fence, std::optional<Generation> expected);
+  void revived(const Connection& before, Generation expected, Fence asked);
   void answer_kept(const AttemptId& attempt);
   // A process was told that the store refuses; it begins to escrow the answer; the answer is in the file of `owner`.
   void keep_refused(const AttemptId& attempt);
@@ -103,6 +105,8 @@ class Oracle {
   void judge_active(const Connection& row, const Family& family);
   [[nodiscard]] bool was_stopped_with(const Family& family, const Mint& mint) const;
   [[nodiscard]] bool is_lost_by_nature(const Family& family, const Mint& mint) const;
+  [[nodiscard]] bool is_known_to_nobody(const Family& family, const Mint& mint) const;
+  static bool is_kept_in_time(const Family& family, const Mint& mint);
   [[nodiscard]] bool is_answer_lost(const Family& family) const;
 
   World& world_;

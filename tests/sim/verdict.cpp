@@ -20,19 +20,28 @@ bool Oracle::was_stopped_with(const Family& family, const Mint& mint) const {
   });
 }
 
-// The new refresh token was in an answer that no process lived to keep in time, or to escrow: then nobody on our side knows
-// it. A process that the store refuses escrows the answer at once; only its death in the middle of that is an excuse.
-bool Oracle::is_lost_by_nature(const Family& family, const Mint& mint) const {
-  const bool in_time = mint.kept && (family.alive || *mint.kept <= family.ended);
-  if (in_time) return false;
-  if (was_stopped_with(family, mint)) return true;
+bool Oracle::is_kept_in_time(const Family& family, const Mint& mint) {
+  return mint.kept && (family.alive || *mint.kept <= family.ended);
+}
+
+// The new refresh token was in an answer that no process lived to keep, or to escrow: then nobody on our side knows it. A
+// process that the store refuses escrows the answer at once; only its death in the middle of that is an excuse.
+bool Oracle::is_known_to_nobody(const Family& family, const Mint& mint) const {
+  if (is_kept_in_time(family, mint)) return false;
   if (!mint.escrowed_by.empty() || (mint.keep_refused && !mint.escrow_begun)) return false;
   return mint.reader.empty() || dead_.contains(mint.reader);
 }
 
+bool Oracle::is_lost_by_nature(const Family& family, const Mint& mint) const {
+  if (is_kept_in_time(family, mint)) return false;
+  return was_stopped_with(family, mint) || is_known_to_nobody(family, mint);
+}
+
+// While the grant lives, whoever was stopped with the answer can still bring the connection back with it.
 bool Oracle::is_answer_lost(const Family& family) const {
-  return std::ranges::any_of(family.mints,
-                             [&](const Mint& mint) { return mint.rotated && is_lost_by_nature(family, mint); });
+  return std::ranges::any_of(family.mints, [&](const Mint& mint) {
+    return mint.rotated && (family.alive ? is_known_to_nobody(family, mint) : is_lost_by_nature(family, mint));
+  });
 }
 
 std::optional<std::string> Oracle::excuse(const Family& family) const {

@@ -28,15 +28,23 @@ class WatchedStore final : public test::FaultyStore {
     if (kept) oracle_.answer_kept(attempt);
     co_return kept;
   }
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override {
+  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                        Event event) override {
     const Connection before = look(id);
-    auto committed = co_await FaultyStore::commit(id, fence, expected, std::move(update), std::move(event));
+    auto committed = co_await FaultyStore::commit(id, fence, expected, asked, std::move(update), std::move(event));
     if (committed) oracle_.fenced("commit", before, fence, expected);
     oracle_.written("commit", before, {});
     co_return committed;
   }
-  Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                std::optional<Time> next_due_at, bool keep_attempt, Event event) override {
+  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
+    const Connection before = look(id);
+    auto revived = co_await FaultyStore::revive(id, expected, asked, std::move(update), std::move(event));
+    if (revived) oracle_.revived(before, expected, asked);
+    oracle_.written("revive", before, {});
+    co_return revived;
+  }
+  Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
+                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) override {
     const Connection before = look(id);
     const Time at = event.at;
     auto recorded = co_await FaultyStore::record_failure(id, fence, std::move(failure), status, std::move(reason),

@@ -24,6 +24,7 @@ Weather Weather::draw(Dice& dice) {
   weather.store_stalls = draw_rate(dice, 0.01);
   weather.dies_at_store = draw_rate(dice, 0.01);
   weather.stops_at_store = draw_rate(dice, 0.004);
+  weather.stops_with_answer = draw_rate(dice, 0.1);
   weather.refuses_connection = draw_rate(dice, 0.2);
   weather.loses_request = draw_rate(dice, 0.15);
   weather.loses_answer = draw_rate(dice, 0.15);

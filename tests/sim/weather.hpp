@@ -10,7 +10,8 @@ inline constexpr Duration longest_jump = std::chrono::minutes{10};
 
 struct Weather {
   // Chance per store operation.
-  double store_fails = 0, store_loses_answer = 0, store_waits = 0, store_stalls = 0, dies_at_store = 0, stops_at_store = 0;
+  double store_fails = 0, store_loses_answer = 0, store_waits = 0, store_stalls = 0, dies_at_store = 0, stops_at_store = 0,
+         stops_with_answer = 0;
   // Chance per request to the provider.
   double refuses_connection = 0, loses_request = 0, loses_answer = 0, server_error = 0, throttles = 0, garbles = 0,
          crawls = 0, flaps = 0, dies_at_request = 0;

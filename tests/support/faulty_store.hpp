@@ -76,11 +76,15 @@ class FaultyStore : public Store {
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override {
     return pass("keep_answer", inner_.keep_answer(std::move(attempt), fence, std::move(answer)));
   }
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override {
-    return pass("commit", inner_.commit(std::move(id), fence, expected, std::move(update), std::move(event)));
+  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                        Event event) override {
+    return pass("commit", inner_.commit(std::move(id), fence, expected, asked, std::move(update), std::move(event)));
   }
-  Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                std::optional<Time> next_due_at, bool keep_attempt, Event event) override {
+  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
+    return pass("revive", inner_.revive(std::move(id), expected, asked, std::move(update), std::move(event)));
+  }
+  Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
+                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) override {
     return pass("record_failure", inner_.record_failure(std::move(id), fence, std::move(failure), status, std::move(reason),
                                                         next_due_at, keep_attempt, std::move(event)));
   }
@@ -260,6 +264,7 @@ class FaultyStore : public Store {
                                                                       "renew",
                                                                       "keep_answer",
                                                                       "commit",
+                                                                      "revive",
                                                                       "record_failure",
                                                                       "release",
                                                                       "free_leases",

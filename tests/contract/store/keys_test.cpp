@@ -184,7 +184,7 @@ TEST_P(Keys, nothing_sealed_by_a_lost_key_is_stored) {
   EXPECT_EQ(code_of(store->reconnect(c.id, 1, some_update(), replaced, {})), Errc::key_unavailable);
   EXPECT_EQ(read().tokens, c.tokens) << "what it had written before it failed is undone";
   const auto fence = claimed("con_1", "node", some_attempt("att_1", c)).connection.lease.fence;
-  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, update, {})), Errc::key_unavailable);
+  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, fence, update, {})), Errc::key_unavailable);
   EXPECT_EQ(code_of(store->keep_answer(AttemptId{"att_1"}, fence, lost)), Errc::key_unavailable);
   EXPECT_EQ(code_of(store->reseal(c.id, 1, c.tokens, update.tokens)), Errc::key_unavailable);
   OutboxItem item;

@@ -44,7 +44,8 @@ TEST_P(RefreshSteps, the_leases_of_a_dead_owner_are_freed_and_nothing_that_it_st
   EXPECT_EQ(get(store->free_leases("node-a")).value(), 0);
   EXPECT_EQ(get(store->free_leases("")).value(), 0);
   EXPECT_EQ(read("con_2").lease.owner, "node-b");
-  EXPECT_EQ(code_of(store->commit(c.id, dead.connection.lease.fence, 1, some_update(), {})), Errc::stale);
+  EXPECT_EQ(code_of(store->commit(c.id, dead.connection.lease.fence, 1, dead.connection.lease.fence, some_update(), {})),
+            Errc::stale);
   EXPECT_EQ(code_of(store->renew(c.id, dead.connection.lease.fence, at(4000))), Errc::stale);
   const auto next = get(store->claim(c.id, 1, "node-c", at(3001), at(3061), {})).value();
   EXPECT_EQ(next.connection.lease.fence, 2);
@@ -78,7 +79,7 @@ TEST_P(RefreshSteps, a_commit_stores_the_new_token_set_and_ends_lease_and_attemp
   const auto claim = claimed("con_1", "node-a", some_attempt("att_1", c));
   auto update = some_update();
   update.subject = "sub";
-  ok(store->commit(c.id, claim.connection.lease.fence, 1, update, some_event("refreshed", c)));
+  ok(store->commit(c.id, claim.connection.lease.fence, 1, claim.connection.lease.fence, update, some_event("refreshed", c)));
   const auto now = read();
   EXPECT_EQ(now.generation, 2);
   EXPECT_EQ(now.tokens, update.tokens);
@@ -103,7 +104,7 @@ TEST_P(RefreshSteps, a_writer_with_a_stale_fence_changes_nothing) {
   const auto first = claimed("con_1", "node-a", some_attempt("att_1", c)).connection.lease.fence;
   ASSERT_TRUE(get(store->claim(c.id, 1, "node-b", at(3060), at(3120), {})));
   const auto before = read();
-  EXPECT_EQ(code_of(store->commit(c.id, first, 1, some_update(), some_event("refreshed", c))), Errc::stale);
+  EXPECT_EQ(code_of(store->commit(c.id, first, 1, first, some_update(), some_event("refreshed", c))), Errc::stale);
   EXPECT_EQ(code_of(store->renew(c.id, first, at(9999))), Errc::stale);
   EXPECT_EQ(code_of(store->release(c.id, first)), Errc::stale);
   EXPECT_EQ(code_of(store->record_failure(c.id, first, {}, Status::reauth_required, "x", {}, false, some_event("x", c))),
@@ -121,7 +122,7 @@ TEST_P(RefreshSteps, a_freed_lease_gives_no_right_even_with_its_last_fence) {
   const auto c = created();
   const auto fence = claimed().connection.lease.fence;
   ok(store->release(c.id, fence));
-  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, some_update(), {})), Errc::stale);
+  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, fence, some_update(), {})), Errc::stale);
   EXPECT_EQ(code_of(store->renew(c.id, fence, at(9999))), Errc::stale);
   EXPECT_EQ(code_of(store->release(c.id, fence)), Errc::stale);
 }
@@ -129,15 +130,15 @@ TEST_P(RefreshSteps, a_freed_lease_gives_no_right_even_with_its_last_fence) {
 TEST_P(RefreshSteps, a_commit_for_another_generation_is_stale) {
   const auto c = created();
   const auto fence = claimed().connection.lease.fence;
-  EXPECT_EQ(code_of(store->commit(c.id, fence, 2, some_update(), {})), Errc::stale);
-  EXPECT_EQ(code_of(store->commit(ConnectionId{"con_9"}, fence, 1, some_update(), {})), Errc::stale);
+  EXPECT_EQ(code_of(store->commit(c.id, fence, 2, fence, some_update(), {})), Errc::stale);
+  EXPECT_EQ(code_of(store->commit(ConnectionId{"con_9"}, fence, 1, fence, some_update(), {})), Errc::stale);
   EXPECT_EQ(read().tokens, c.tokens);
 }
 
 TEST_P(RefreshSteps, a_lease_that_ran_out_unclaimed_may_still_commit) {
   const auto c = created();
   const auto fence = claimed().connection.lease.fence;  // until 3060; the commit comes at any later time
-  ok(store->commit(c.id, fence, 1, some_update(), {}));
+  ok(store->commit(c.id, fence, 1, fence, some_update(), {}));
   EXPECT_EQ(read().generation, 2);
 }
 
@@ -162,7 +163,7 @@ TEST_P(RefreshSteps, an_answer_is_kept_even_while_the_connection_is_revoking) {
   const auto fence = claimed("con_1", "node-a", some_attempt("att_1", c)).connection.lease.fence;
   ASSERT_TRUE(get(store->begin_revocation(c.id, true, "asked", at(3001), {})));
   ok(store->keep_answer(AttemptId{"att_1"}, fence, Sealed{"raw answer"}));
-  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, some_update(), some_event("refreshed", c))), Errc::revoked);
+  EXPECT_EQ(code_of(store->commit(c.id, fence, 1, fence, some_update(), some_event("refreshed", c))), Errc::revoked);
   EXPECT_EQ(read().status, Status::revoking);
   EXPECT_EQ(read().generation, 1);
   EXPECT_EQ(get(store->unresolved_attempts(10)).value()[0].answer, Sealed{"raw answer"});
@@ -178,7 +179,7 @@ TEST_P(RefreshSteps, the_next_holder_learns_of_an_attempt_without_outcome) {
   ok(store->keep_answer(AttemptId{"att_1"}, 1, Sealed{"late answer"}));
   const auto third = get(store->claim(c.id, 1, "node-c", at(3120), at(3180), {})).value();
   EXPECT_EQ(third.unresolved->id, AttemptId{"att_1"}) << "the one with an answer matters more than the latest";
-  ok(store->commit(c.id, 3, 1, some_update(), {}));
+  ok(store->commit(c.id, 3, 1, 3, some_update(), {}));
   EXPECT_TRUE(get(store->unresolved_attempts(10)).value().empty()) << "the commit settles every attempt of the generation";
 }
 
@@ -242,7 +243,7 @@ TEST_P(RefreshSteps, a_commit_while_held_keeps_the_tokens_and_the_hold) {
   auto c = created();
   const auto fence = claimed().connection.lease.fence;
   ok(store->change_status(c.id, Status::active, Status::quarantined, "held", {}));
-  ok(store->commit(c.id, fence, 1, some_update(), {}));
+  ok(store->commit(c.id, fence, 1, fence, some_update(), {}));
   EXPECT_EQ(read().status, Status::quarantined);
   EXPECT_EQ(read().generation, 2);
 }

@@ -408,5 +408,12 @@ TEST(DecideRecovery, after_a_week_of_lost_answers_a_person_must_look) {
   EXPECT_EQ(decide_recovery(row, rotating(Rotation::never), Attempt{}, start), Recovery::replay);
 }
 
+TEST(OthersMayHaveSent, unless_the_answer_was_found_by_whoever_claimed_next) {
+  EXPECT_FALSE(others_may_have_sent(7, 7));
+  EXPECT_FALSE(others_may_have_sent(7, 8));
+  EXPECT_TRUE(others_may_have_sent(7, 9));
+  EXPECT_TRUE(others_may_have_sent(7, 0)) << "without a lease";
+}
+
 }  // namespace
 }  // namespace evergrant::test

@@ -157,6 +157,13 @@ TEST_F(RefreshRaceTest, a_process_that_was_stopped_renews_its_lease_before_it_se
   EXPECT_EQ(row("con_1").generation, 2);
 }
 
+TEST_F(RefreshRaceTest, a_row_that_is_read_while_the_process_is_stopped_is_as_old_as_the_question) {
+  node().store.after("connection", [this] { clock.advance(5min); });
+  ASSERT_TRUE(read("con_1"));
+  node().store.after("connection", nullptr);
+  EXPECT_FALSE(node().service.read_now(ConnectionId{"con_1"}, {})) << "it may have been revoked meanwhile";
+}
+
 TEST_F(RefreshRaceTest, revoking_what_another_process_has_revoked_ends_local_use_too) {
   ASSERT_TRUE(read("con_1"));
   ASSERT_TRUE(node().service.read_now(ConnectionId{"con_1"}, {}));

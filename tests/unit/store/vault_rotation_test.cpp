@@ -110,7 +110,7 @@ TEST_F(RotationTest, a_record_that_is_refreshed_during_the_rotation_keeps_its_ne
     const auto fence = run(executor, sqlite->claim(c.id, 1, "node", at(0), at(60), {})).value().connection.lease.fence;
     auto update = some_update();
     update.tokens = {sealed(place_of(c, "access_token", 2), "newer"), sealed(place_of(c, "refresh_token", 2), "newer"), {}};
-    ASSERT_TRUE(run(executor, sqlite->commit(c.id, fence, 1, update, {})));
+    ASSERT_TRUE(run(executor, sqlite->commit(c.id, fence, 1, fence, update, {})));
   });
   const auto report = get(vault->rotate_tenant_key(TenantId{"acme"}));
   ASSERT_TRUE(report) << report.error().message;
