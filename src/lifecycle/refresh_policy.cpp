@@ -271,6 +271,8 @@ Recovery decide_recovery(const Connection& connection, const Provider& provider,
       break;
     case Rotation::always_strict: break;
   }
+  // REF-16: if the provider acted, the access token is dead already, and if it did not, it takes the refresh token.
+  if (provider.refresh.invalidates_old_access_token) return hopeless ? Recovery::quarantine : Recovery::replay_once;
   const Margins margins = margins_of(provider, lifetime_of(connection));
   if (!connection.access_expires_at || *connection.access_expires_at - now > margins.mandatory) return Recovery::wait;
   return hopeless ? Recovery::quarantine : Recovery::replay_once;

@@ -81,10 +81,11 @@ struct FailureDecision {
 // I6: what to do about a refresh that was sent and has no answer.
 enum class Recovery : std::uint8_t {
   replay,       // the same refresh token again: it never rotates, may be unchanged, or the grace window is open
-  replay_once,  // strict: asking again is the only chance left, since the access token is at its end: nothing can be lost by
-                // it
-  wait,         // strict, and the access token still lives: nothing is gained by hurrying, and a reuse check could kill it
-  quarantine,   // a week of replays was ambiguous each time: a person must look
+  replay_once,  // strict: asking again is the only chance left, since the access token is at its end, or ended with the
+                // refresh if the provider acted: nothing can be lost by it
+  wait,  // strict, and the access token may live on beside the refresh: nothing is gained by hurrying, and a reuse check
+         // could kill it
+  quarantine,  // a week of replays was ambiguous each time: a person must look
 };
 [[nodiscard]] Recovery decide_recovery(const Connection& connection, const Provider& provider, const Attempt& attempt,
                                        Time now);

@@ -107,9 +107,11 @@ Event replayed_event(const Connection& connection, const RefreshProfile& refresh
                      Time now) {
   std::string detail = "The answer to the refresh of " + to_rfc3339(attempt.sent_at) + " was not read. ";
   if (recovery == Recovery::replay_once) {
-    detail +=
-        "The provider takes a refresh token once only, and the access token is at its end: asking again is the only chance "
-        "left. If the provider did act, it refuses, and the customer must connect again.";
+    detail += "The provider takes a refresh token once only, and ";
+    detail += refresh.invalidates_old_access_token
+                  ? "ends the access token before with each refresh: nothing is gained by waiting. "
+                  : "the access token is at its end: asking again is the only chance left. ";
+    detail += "If the provider did act, it refuses, and the customer must connect again.";
   } else if (refresh.rotation == Rotation::always_with_grace) {
     detail += "It is asked again while the provider still takes the former refresh token: nothing is lost by it.";
   } else {

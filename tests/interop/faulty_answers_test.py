@@ -143,34 +143,7 @@ class FaultyAnswers:
 
 
 class Strict(FaultyAnswers):
-    """No second use of a refresh token: evergrant waits with it until the access token is at its end."""
-
-    def expect_held_back(self, state, presented, fault):
-        self.assertEqual((state["status"], state["failure"]["class"]), ("active", "ambiguous"))
-        self.assertEqual(state["failure"]["code"], "malformed_answer" if fault == "shorten" else "no_answer")
-        self.assertGreater(seconds_until(state["next_due_at"]), 3000, "the next try is at the access token's end")
-        self.assertEqual([(seen.fault, seen.reused) for seen in presented], [(fault, False)])
-
-    def test_a_lost_answer_is_not_asked_for_again_while_the_access_token_lives(self):
-        for fault in BEFORE_THE_PROVIDER + AFTER_THE_PROVIDER:
-            with self.subTest(fault):
-                connection = self.connect(f"gina-{fault}")
-                asked = self.provider.refreshes()
-                state, presented = self.force_into(fault, connection)
-                self.expect_held_back(state, presented, fault)
-                answers = self.many_read(connection)
-                self.assertEqual({body["generation"] for body in answers}, {2})
-                self.assertEqual(self.api_status_of_superseded(fault), self.provider.api_status(answers[0]["access_token"]))
-                self.assertEqual(self.provider.refreshes() - asked, 2 if fault in AFTER_THE_PROVIDER else 1)
-                self.assertEqual(self.provider.complaints(), [])
-
-    def test_an_answer_that_comes_when_nobody_waits_any_more_is_a_lost_answer(self):
-        server = self.start_server(self.ports[1], 'timeout = "3s"')
-        self.addCleanup(server.close)
-        connection = self.connect("hugo", server)
-        state, presented = self.force_into("answer_late", connection, server)
-        self.expect_held_back(state, presented, "answer_late")
-        self.assertEqual(server.read(connection)["generation"], 2)
+    """No second use of a refresh token: evergrant asks again only where nothing can be lost by it."""
 
     def test_a_request_that_the_provider_never_saw_costs_nothing(self):
         for fault in BEFORE_THE_PROVIDER:
@@ -209,7 +182,38 @@ class Strict(FaultyAnswers):
         self.assertEqual(story[-1], ("reauth_required", "invalid_grant"))
 
 
-class OidcProviderFaultsTest(Strict, unittest.TestCase):
+class StrictAndPatient(Strict):
+    """A refresh leaves the access token before it alone: evergrant waits until that is at its end."""
+
+    def expect_held_back(self, state, presented, fault):
+        self.assertEqual((state["status"], state["failure"]["class"]), ("active", "ambiguous"))
+        self.assertEqual(state["failure"]["code"], "malformed_answer" if fault == "shorten" else "no_answer")
+        self.assertGreater(seconds_until(state["next_due_at"]), 3000, "the next try is at the access token's end")
+        self.assertEqual([(seen.fault, seen.reused) for seen in presented], [(fault, False)])
+
+    def test_a_lost_answer_is_not_asked_for_again_while_the_access_token_lives(self):
+        for fault in BEFORE_THE_PROVIDER + AFTER_THE_PROVIDER:
+            with self.subTest(fault):
+                connection = self.connect(f"gina-{fault}")
+                asked = self.provider.refreshes()
+                state, presented = self.force_into(fault, connection)
+                self.expect_held_back(state, presented, fault)
+                answers = self.many_read(connection)
+                self.assertEqual({body["generation"] for body in answers}, {2})
+                self.assertEqual(self.api_status_of_superseded(fault), self.provider.api_status(answers[0]["access_token"]))
+                self.assertEqual(self.provider.refreshes() - asked, 2 if fault in AFTER_THE_PROVIDER else 1)
+                self.assertEqual(self.provider.complaints(), [])
+
+    def test_an_answer_that_comes_when_nobody_waits_any_more_is_a_lost_answer(self):
+        server = self.start_server(self.ports[1], 'timeout = "3s"')
+        self.addCleanup(server.close)
+        connection = self.connect("hugo", server)
+        state, presented = self.force_into("answer_late", connection, server)
+        self.expect_held_back(state, presented, "answer_late")
+        self.assertEqual(server.read(connection)["generation"], 2)
+
+
+class OidcProviderFaultsTest(StrictAndPatient, unittest.TestCase):
     """Rotates at every refresh; a refresh token that comes twice kills the grant."""
 
     registration, secret, token_path = "basic", SECRET, "/token"
@@ -288,14 +292,40 @@ class DjangoOauthToolkitWithGraceFaultsTest(DjangoFaults, unittest.TestCase):
 
 
 class DjangoOauthToolkitWithoutGraceFaultsTest(Strict, DjangoFaults, unittest.TestCase):
-    """A superseded refresh token is refused, and no more: the new one lives on at the provider, and nobody has it."""
+    """A superseded refresh token is refused, and no more: the new one lives on at the provider, and nobody has it. A refresh
+    ends the access token before it at once, which no clock tells (REF-16): nothing is gained by waiting."""
 
     grace = 0
-    profile = 'profile.refresh.rotation = "always_strict"'
+    profile = 'profile.refresh.rotation = "always_strict"\nprofile.refresh.invalidates_old_access_token = true'
 
-    def api_status_of_superseded(self, fault):
-        """A refresh ends the access token before it at once, which no clock tells (REF-16)."""
-        return 403 if fault in AFTER_THE_PROVIDER else 200
+    def test_a_request_that_the_provider_never_saw_is_sent_again_though_the_access_token_lives(self):
+        for fault in BEFORE_THE_PROVIDER:
+            with self.subTest(fault):
+                connection = self.connect(f"gina-{fault}")
+                token = self.warm_up(connection)
+                self.arm(fault)
+                self.force(connection, status=503)
+                self.wait_until_refreshed(connection, 3)
+                self.assertEqual([(seen.fault, seen.status) for seen in self.proxy.presented(token)], [(fault, 0), ("", 200)])
+                self.expect_tokens_that_work(connection)
+        self.assertEqual(self.provider.complaints(), [])
+
+    def test_a_lost_answer_is_asked_for_once_more_and_readers_are_served_meanwhile(self):
+        for fault in AFTER_THE_PROVIDER:
+            with self.subTest(fault):
+                connection = self.connect(f"hugo-{fault}")
+                token = self.warm_up(connection)
+                self.arm(fault)
+                self.force(connection, status=503)
+                self.server.program.wait_for_line(rf"refresh_failed\b.*{re.escape(connection)}.*invalid_grant")
+                answers = self.many_read(connection)
+                self.assertEqual({body["generation"] for body in answers}, {2})
+                self.assertEqual(self.provider.api_status(answers[0]["access_token"]), 403)
+                self.assertEqual([seen.status for seen in self.proxy.presented(token)][:2], [200, 400])
+                code = "malformed_answer" if fault == "shorten" else "no_answer"
+                story = [(event["type"], event["code"]) for event in self.events(connection) if event["code"]]
+                self.assertEqual(story[:3], [("refresh_failed", code), ("refresh_replayed", "answer_lost"),
+                                             ("refresh_failed", "invalid_grant")])
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ void Oracle::check_resolution(const Flight& flight, const Connection& row, Time 
   if (rotation != Rotation::always_strict && rotation != Rotation::always_with_grace) return;
   const Duration age = flight.began - before->began;
   if (rotation == Rotation::always_with_grace && age < provider_.habits.grace) return;
+  if (provider_.habits.kills_old_access) return;  // REF-16: if the provider acted, the access token is dead already
   const auto& forced = watched_[flight.family->connection].forced;
   if (forced && flight.began - *forced < forced_counts_for) return;
   if (!row.access_expires_at || *row.access_expires_at - now > end_of_life_margin(row)) {

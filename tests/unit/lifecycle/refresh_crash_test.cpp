@@ -134,6 +134,25 @@ TEST_F(RecoveryTest, a_strict_provider_is_not_asked_again_while_the_access_token
   EXPECT_EQ(text(read("con_1")), "at-con_1-2");  // at the end of its life, asking again was the only chance, and a good one
 }
 
+TEST_F(RecoveryTest, where_a_refresh_ends_the_access_token_before_it_a_strict_provider_is_asked_again_at_once) {
+  profile(Rotation::always_strict);
+  change_profile([](Registration& registration) { registration.provider.refresh.invalidates_old_access_token = true; });
+  connect("con_1");
+  start_scheduler();
+  let_pass(1min);
+  provider->drop_next_request();
+  force("con_1");
+  EXPECT_EQ(text(read("con_1")), "at-con_1-1") << "it may live: it is served meanwhile";
+  let_pass(30s);
+  EXPECT_EQ(text(read("con_1")), "at-con_1-2");
+  EXPECT_EQ(provider->reuses, 0);
+  const auto events = run(node().executor, sqlite->events({}, ConnectionId{"con_1"}, {}, 100)).value().items;
+  const auto told = std::ranges::find(events, "refresh_replayed", &Event::type);
+  ASSERT_NE(told, events.end());
+  EXPECT_NE(told->detail.find("nothing is gained by waiting"), std::string::npos) << told->detail;
+  EXPECT_NE(told->detail.find("must connect again"), std::string::npos) << told->detail;
+}
+
 TEST_F(RecoveryTest, an_hour_of_hanging_leaves_no_strict_connection_stuck) {
   profile(Rotation::always_strict);
   connect("con_1");

@@ -375,6 +375,11 @@ TEST(DecideFailure, what_is_held_back_keeps_its_state_and_is_looked_at_ever_more
   }
 }
 
+Provider killing(Provider provider) {  // the access token before each refresh
+  provider.refresh.invalidates_old_access_token = true;
+  return provider;
+}
+
 TEST(DecideRecovery, is_told_by_the_rotation_profile) {
   struct Row {
     Provider provider;
@@ -393,6 +398,11 @@ TEST(DecideRecovery, is_told_by_the_rotation_profile) {
       {rotating(Rotation::always_strict), 2h, 1h, Recovery::replay_once},
       {Provider{}, 10min, 1s, Recovery::wait},  // an unknown rotation is taken for strict
       {Provider{}, 2h, 1s, Recovery::replay_once},
+      {killing(rotating(Rotation::always_strict)), 10min, 1s, Recovery::replay_once},
+      {killing(rotating(Rotation::always_strict)), 2h, 1s, Recovery::replay_once},
+      {killing(rotating(Rotation::always_with_grace, 10min)), 10min, 9min, Recovery::replay},
+      {killing(rotating(Rotation::always_with_grace, 10min)), 10min, 10min, Recovery::replay_once},
+      {killing(rotating(Rotation::never)), 10min, 1h, Recovery::replay},
   };
   for (const Row& row : table) {
     Attempt attempt;
@@ -406,6 +416,8 @@ TEST(DecideRecovery, after_a_week_of_lost_answers_a_person_must_look) {
   row.failure = {FailureClass::ambiguous, 900, start - std::chrono::days{8}, "no_answer", {}};
   EXPECT_EQ(decide_recovery(row, rotating(Rotation::always_strict), Attempt{}, start), Recovery::quarantine);
   EXPECT_EQ(decide_recovery(row, rotating(Rotation::never), Attempt{}, start), Recovery::replay);
+  row.access_expires_at = start + 10min;
+  EXPECT_EQ(decide_recovery(row, killing(rotating(Rotation::always_strict)), Attempt{}, start), Recovery::quarantine);
 }
 
 TEST(OthersMayHaveSent, unless_the_answer_was_found_by_whoever_claimed_next) {
