@@ -19,10 +19,8 @@ enum class Breakage : std::uint8_t {
   no_attempt,            // the store leaves the attempt out
   forgotten_attempt,     // the store does not tell of the attempt that is unresolved
   dropped_answer,        // the store says that it has kept the raw answer, and has not
-  refused_kept_answer,   // a refusal ends the answer that was kept meanwhile
   dropped_late_answer,   // the store says that it has revived the connection, and has not
   freed_at_once,         // the leases of the dead are free though their requests may be on their way
-  ended_later_attempts,  // a commit ends the attempts of later requests too
   order_by_generation,   // whatever was stored last is taken for the answer to the latest request
   no_escrow,             // the engine has none: what the store refuses is in memory only
   outage_as_refusal,     // the network turns 503 into invalid_grant
@@ -43,10 +41,8 @@ inline constexpr std::array breakages{
     BreakageName{Breakage::no_attempt, "no_attempt", "I6"},
     BreakageName{Breakage::forgotten_attempt, "forgotten_attempt", "I6"},
     BreakageName{Breakage::dropped_answer, "dropped_answer", "lost"},
-    BreakageName{Breakage::refused_kept_answer, "refused_kept_answer", "lost"},
     BreakageName{Breakage::dropped_late_answer, "dropped_late_answer", "lost"},
     BreakageName{Breakage::freed_at_once, "freed_at_once", "I1"},
-    BreakageName{Breakage::ended_later_attempts, "ended_later_attempts", "lost"},
     BreakageName{Breakage::order_by_generation, "order_by_generation", "lost"},
     BreakageName{Breakage::no_escrow, "no_escrow", "lost"},
     BreakageName{Breakage::outage_as_refusal, "outage_as_refusal", "I4"},
@@ -77,24 +73,14 @@ class BrokenStore final : public test::FaultyStore {
         expected = row->generation;
       }
     }
-    const ConnectionId committing = id;
     auto committed =
         co_await FaultyStore::commit(std::move(id), fence, expected, asked, std::move(update), std::move(event));
-    if (committed && breakage_ == Breakage::ended_later_attempts) co_await end_attempts(committing, std::nullopt);
     co_return committed;
   }
   Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
     if (breakage_ == Breakage::dropped_late_answer) co_return Result<>{};
     auto revived = co_await FaultyStore::revive(std::move(id), expected, asked, std::move(update), std::move(event));
     co_return revived;
-  }
-  Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
-                                        std::optional<Time> next_due_at, bool keep_attempt, Event event) override {
-    const bool ends = breakage_ == Breakage::refused_kept_answer && status == Status::reauth_required;
-    if (ends) co_await end_attempts(id, fence);
-    auto recorded = co_await FaultyStore::record_failure(std::move(id), fence, std::move(failure), status, std::move(reason),
-                                                         next_due_at, keep_attempt, std::move(event));
-    co_return recorded;
   }
   Task<Result<Connection>> connection(ConnectionId id) override {
     auto row = co_await FaultyStore::connection(std::move(id));
@@ -142,17 +128,6 @@ class BrokenStore final : public test::FaultyStore {
   }
 
  private:
-  // Those of one connection, but for the one under `but_for`.
-  Task<void> end_attempts(ConnectionId id, std::optional<Fence> but_for) {
-    const auto attempts = co_await inner_.unresolved_attempts(1000);
-    if (!attempts) co_return;
-    for (const Attempt& attempt : *attempts) {
-      if (attempt.connection != id || attempt.fence == but_for) continue;
-      const auto ended = co_await inner_.end_attempt(attempt.id);
-      if (!ended) co_return;
-    }
-  }
-
   Store& inner_;
   Breakage breakage_;
 };

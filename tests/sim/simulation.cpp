@@ -43,9 +43,20 @@ RefreshOptions engine_options() {
   return options;
 }
 
+// A late answer matters only where a process is slow beyond its lease with it in its hands, and the grant outlives what
+// another does meanwhile: such a seed is all about that.
+void slow_down(Habits& habits, Weather& weather, int& nodes) {
+  habits.rotation = Rotation::always_strict;
+  habits.reuse_kills = false;
+  nodes = 3;
+  weather = Weather::calm();
+  weather.stops_with_answer = 0.5;
+  weather.stops_at_store = 0.01;
+}
+
 }  // namespace
 
-Simulation::Scenario Simulation::draw(Dice& dice) {
+Simulation::Scenario Simulation::draw(Dice& dice, Breakage breakage) {
   constexpr std::array rotations{Rotation::always_strict,     Rotation::always_strict, Rotation::always_with_grace,
                                  Rotation::always_with_grace, Rotation::sometimes,     Rotation::never,
                                  Rotation::self_refresh};
@@ -64,6 +75,7 @@ Simulation::Scenario Simulation::draw(Dice& dice) {
   scenario.calm = 75min;
   scenario.weather = Weather::draw(dice);
   if (scenario.nodes > 1) scenario.weather.clock_jumps /= 4;
+  if (breakage == Breakage::dropped_late_answer) slow_down(scenario.habits, scenario.weather, scenario.nodes);
   return scenario;
 }
 
@@ -102,7 +114,7 @@ std::string Simulation::describe() const {
 Simulation::Simulation(std::uint64_t seed, const SimOptions& options)
     : options_{options},
       world_{seed, options.trace},
-      scenario_{draw(world_.dice)},
+      scenario_{draw(world_.dice, options.breakage)},
       provider_{world_, scenario_.habits},
       random_{seed},
       log_{Log::silent()},

@@ -43,7 +43,7 @@ class Simulation {
     Duration faulty{0}, calm{0};
     Weather weather;
   };
-  static Scenario draw(Dice& dice);
+  static Scenario draw(Dice& dice, Breakage breakage);
   [[nodiscard]] std::string describe() const;
   static std::vector<Registration> registrations_of(const Scenario& scenario);
 
