@@ -235,7 +235,19 @@ CREATE INDEX connections_absolute_end ON connections (refresh_absolute_expires_a
   WHERE refresh_absolute_expires_at IS NOT NULL;
 )sql";
 
-constexpr std::array<const char*, 4> steps{connections, due_in_order, holds, reauth_notices};
+// Further token pairs of a connection (bot and user): rows of their own that name their main one. A pair that consent has
+// ended does not stand in the way of a new one while its provider is being told.
+constexpr const char* token_pairs = R"sql(
+ALTER TABLE connections ADD COLUMN pair TEXT NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN main TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN pair TEXT NOT NULL DEFAULT '';
+DROP INDEX connections_live;
+CREATE UNIQUE INDEX connections_live ON connections (registration, realm, pair)
+  WHERE status <> 'revoked' AND (pair = '' OR status <> 'revoking');
+CREATE INDEX connections_of_main ON connections (main, status) WHERE main <> '';
+)sql";
+
+constexpr std::array<const char*, 5> steps{connections, due_in_order, holds, reauth_notices, token_pairs};
 
 }  // namespace
 
