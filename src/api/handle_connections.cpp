@@ -6,9 +6,20 @@ namespace {
 constexpr std::size_t longest_tenant = 200;
 constexpr std::size_t longest_realm = 500;
 constexpr std::size_t longest_id = 64;
+constexpr std::size_t longest_pair = 32;
+constexpr std::size_t most_pairs = 20;
 
 Reply json_reply(int status, const boost::json::object& body) {
   return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
+}
+
+void read_tokens(JsonBody& body, Connector::ImportedTokens& tokens) {
+  if (auto secret = body.secret("access_token")) tokens.access_token = std::move(*secret);
+  if (auto secret = body.secret("refresh_token")) tokens.refresh_token = std::move(*secret);
+  tokens.access_expires_at = body.time("access_expires_at");
+  tokens.refresh_idle_expires_at = body.time("refresh_idle_expires_at");
+  tokens.refresh_absolute_expires_at = body.time("refresh_absolute_expires_at");
+  tokens.scope = body.texts("scope");
 }
 
 // `limit`, `cursor` and the filters that the route allows.
@@ -27,11 +38,28 @@ Result<ConnectionFilter> filter_of(const Call& call) {
   return filter;
 }
 
+Result<bool> query_flag(const Call& call, std::string_view name) {
+  const auto text = query_text(call, name);
+  if (text.empty() || text == "false") return false;
+  if (text == "true") return true;
+  return fail(Errc::invalid_argument, "'" + std::string{name} + "': expected true or false");
+}
+
+Connector::ImportedPair read_pair(JsonBody& body) {
+  Connector::ImportedPair pair;
+  pair.pair = body.text("pair", longest_pair);
+  read_tokens(body, pair);
+  return pair;
+}
+
 }  // namespace
 
 Task<Result<Reply>> Handlers::list_connections(Call& call) const {
   auto filter = filter_of(call);
   if (!filter) co_return std::unexpected(filter.error());
+  const auto pairs = query_flag(call, "pairs");
+  if (!pairs) co_return std::unexpected(pairs.error());
+  filter->main_only = !*pairs;
   auto limit = query_integer(call, "limit", 50, 1, 200);
   if (!limit) co_return std::unexpected(limit.error());
   auto page = co_await parts_.store.connections(*filter, query_text(call, "cursor"), static_cast<int>(*limit));
@@ -53,6 +81,13 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) const {
     }
     body["revocation"] = boost::json::object{{"waiting", std::move(items)}};
   }
+  if (connection->main.empty()) {
+    auto pairs = co_await parts_.store.pairs_of(connection->id);
+    if (!pairs) co_return std::unexpected(pairs.error());
+    boost::json::array further;
+    for (const auto& pair : *pairs) further.push_back(to_json(pair));
+    body["pairs"] = std::move(further);
+  }
   co_return json_reply(200, body);
 }
 
@@ -63,13 +98,12 @@ Task<Result<Reply>> Handlers::import_connection(Call& call) const {
   request.registration = RegistrationId{body->text("registration", longest_id)};
   request.tenant = TenantId{body->text("tenant", longest_tenant)};
   request.realm = RealmId{body->optional_text("realm", longest_realm)};
-  if (auto secret = body->secret("access_token")) request.access_token = std::move(*secret);
-  if (auto secret = body->secret("refresh_token")) request.refresh_token = std::move(*secret);
-  request.access_expires_at = body->time("access_expires_at");
-  request.refresh_idle_expires_at = body->time("refresh_idle_expires_at");
-  request.refresh_absolute_expires_at = body->time("refresh_absolute_expires_at");
-  request.scope = body->texts("scope");
+  read_tokens(*body, request);
   request.verify = body->boolean("verify", false);
+  for (auto& pair : body->objects("pairs", most_pairs)) {
+    request.pairs.push_back(read_pair(pair));
+    if (auto read = pair.finish(); !read) co_return std::unexpected(read.error());
+  }
   if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
   if (auto allowed = allow(call, request.registration, request.tenant); !allowed) co_return std::unexpected(allowed.error());
   auto connection = co_await parts_.connector.import(std::move(request));
@@ -81,13 +115,11 @@ Task<Result<Reply>> Handlers::import_connection(Call& call) const {
 }
 
 Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
-  auto force = query_text(call, "force");
-  if (!force.empty() && force != "true" && force != "false") {
-    co_return fail(Errc::invalid_argument, "'force': expected true or false");
-  }
+  const auto force = query_flag(call, "force");
+  if (!force) co_return std::unexpected(force.error());
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
-  if (force == "true" && !connection->upstream_grant.empty()) {
+  if (*force && !connection->upstream_grant.empty()) {
     auto siblings = co_await parts_.store.sharing(connection->registration, connection->upstream_grant);
     if (!siblings) co_return std::unexpected(siblings.error());
     for (const auto& other : *siblings) {
@@ -100,13 +132,15 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
     }
   }
   auto revoked = co_await parts_.revoker.revoke(
-      {.connection = connection->id, .reason = "Revoked by " + call.caller->name + ".", .force = force == "true"});
+      {.connection = connection->id, .reason = "Revoked by " + call.caller->name + ".", .force = *force});
   if (!revoked) co_return std::unexpected(revoked.error());
   co_return json_reply(202, to_json(*revoked));
 }
 
 Task<Result<Reply>> Handlers::release_connection(Call& call) const {
-  auto connection = co_await visible_connection(call, 0);
+  auto shown = co_await visible_connection(call, 0);
+  if (!shown) co_return std::unexpected(shown.error());
+  auto connection = co_await chosen_pair(call, std::move(*shown));
   if (!connection) co_return std::unexpected(connection.error());
   if (connection->status != Status::quarantined) {
     co_return fail(Errc::conflict, "the connection is not quarantined but " + std::string{to_string(connection->status)});
@@ -126,7 +160,7 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) const {
   auto changed = co_await parts_.store.change_status(connection->id, Status::quarantined, Status::active, reason, event);
   if (!changed) co_return std::unexpected(changed.error());
   parts_.tokens.forget(connection->id);
-  if (!connection->tokens.refresh_token.empty()) {
+  if (is_renewable(*connection)) {
     // What came of it is in the connection; while the provider cannot be asked, the scheduler tries again.
     auto tried = co_await parts_.tokens.refresh(connection->id, connection->generation, std::nullopt);
     if (!tried)

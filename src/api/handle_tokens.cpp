@@ -53,11 +53,29 @@ Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t in
   co_return connection;
 }
 
+Task<Result<Connection>> Handlers::chosen_pair(Call& call, Connection main) const {
+  const std::string pair = query_text(call, "pair");
+  if (pair.empty() || pair == main.pair) co_return main;
+  auto pairs = co_await parts_.store.pairs_of(main.id);
+  if (!pairs) co_return std::unexpected(pairs.error());
+  const auto chosen = std::ranges::find(*pairs, pair, &Connection::pair);
+  if (chosen != pairs->end()) {
+    call.problem_members.emplace_back("pair", chosen->pair);
+    co_return std::move(*chosen);
+  }
+  std::string names;
+  for (const auto& row : *pairs) names += (names.empty() ? "" : ", ") + row.pair;
+  co_return fail(
+      Errc::not_found, name_of(main) + " has no token pair '" + printable(pair, 40) + "'",
+      names.empty() ? "it has the main one only: leave 'pair' out" : "it has these beside the main one: " + names);
+}
+
 Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const {
   if (!lease) return std::unexpected(lease.error());
   call.audit.connection = lease->connection;
   call.audit.fingerprint = parts_.vault.fingerprint(lease->access_token);
   call.audit.detail = "generation " + std::to_string(lease->generation);
+  if (!lease->pair.empty()) call.audit.detail += ", pair " + lease->pair;
   return Reply{
       .status = 200, .body = token_body(*lease, parts_.clock.now()), .content_type = "application/json", .headers = {}};
 }
@@ -66,7 +84,9 @@ Task<Result<Reply>> Handlers::read_token(Call& call) const {
   auto request = read_request(call);
   if (!request) co_return std::unexpected(request.error());
   const ConnectionId id{call.path.at(0)};
-  if (auto lease = parts_.tokens.read_now(id, *request)) {
+  const std::string pair = query_text(call, "pair");
+  auto lease_now = pair.empty() ? parts_.tokens.read_now(id, *request) : parts_.tokens.read_now_pair(id, pair, *request);
+  if (auto lease = std::move(lease_now)) {
     if (!allow(call, lease->registration, lease->tenant)) {
       call.audit.connection = id;
       call.audit.detail = "denied by policy";
@@ -76,7 +96,9 @@ Task<Result<Reply>> Handlers::read_token(Call& call) const {
   }
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
-  auto lease = co_await parts_.tokens.token(id, *request);
+  auto row = co_await chosen_pair(call, std::move(*connection));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await parts_.tokens.token(row->id, *request);
   co_return token_reply(call, std::move(lease));
 }
 
@@ -96,7 +118,9 @@ Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) const {
   }
   call.problem_members = {
       {"connection", connection->id.str()}, {"registration", registration.str()}, {"tenant", connection->tenant.str()}};
-  auto lease = co_await parts_.tokens.token(connection->id, *request);
+  auto row = co_await chosen_pair(call, std::move(*connection));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await parts_.tokens.token(row->id, *request);
   co_return token_reply(call, std::move(lease));
 }
 
@@ -113,7 +137,9 @@ Task<Result<Reply>> Handlers::refresh_token(Call& call) const {
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
   const std::optional<Duration> deadline = *wait < 0 ? std::nullopt : std::optional<Duration>{std::chrono::seconds{*wait}};
-  auto lease = co_await parts_.tokens.refresh(connection->id, seen, deadline);
+  auto row = co_await chosen_pair(call, std::move(*connection));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await parts_.tokens.refresh(row->id, seen, deadline);
   co_return token_reply(call, std::move(lease));
 }
 

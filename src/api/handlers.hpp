@@ -55,6 +55,8 @@ class Handlers {
   // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it,
   // so that nobody learns what exists.
   Task<Result<Connection>> visible_connection(Call& call, std::size_t index) const;
+  // The row that the query's `pair` names: a further token pair of `main`, which the caller may see; itself without one.
+  Task<Result<Connection>> chosen_pair(Call& call, Connection main) const;
   [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;

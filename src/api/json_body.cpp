@@ -57,7 +57,7 @@ const boost::json::value* JsonBody::take(std::string_view name) {
 
 void JsonBody::problem(std::string_view name, std::string_view expected) {
   if (!problem_)
-    problem_ = Error{Errc::invalid_argument, "'" + std::string{name} + "': expected " + std::string{expected}, {}};
+    problem_ = Error{Errc::invalid_argument, "'" + prefix_ + std::string{name} + "': expected " + std::string{expected}, {}};
 }
 
 std::string JsonBody::text(std::string_view name, std::size_t longest) {
@@ -137,13 +137,32 @@ std::optional<Time> JsonBody::time(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<JsonBody> JsonBody::objects(std::string_view name, std::size_t most) {
+  const auto* value = take(name);
+  if (value == nullptr) return {};
+  const auto* array = value->if_array();
+  const bool fits = array != nullptr && array->size() <= most &&
+                    std::ranges::all_of(*array, [](const boost::json::value& item) { return item.is_object(); });
+  if (!fits) {
+    problem(name, "a list of at most " + std::to_string(most) + " objects");
+    return {};
+  }
+  std::vector<JsonBody> items;
+  for (const auto& item : *array) {
+    JsonBody body{item.get_object()};
+    body.prefix_ = std::string{name} + '.' + std::to_string(items.size()) + '.';
+    items.push_back(std::move(body));
+  }
+  return items;
+}
+
 Result<> JsonBody::finish() const {
   if (problem_) return std::unexpected(*problem_);
   for (const auto& member : object_) {
     if (known_.contains(std::string_view{member.key()})) continue;
     std::string names;
     for (const auto& name : known_) names += (names.empty() ? "" : ", ") + name;
-    return fail(Errc::invalid_argument, "'" + printable(member.key(), 60) + "' is not a field of this request",
+    return fail(Errc::invalid_argument, "'" + prefix_ + printable(member.key(), 60) + "' is not a field of this request",
                 "known fields: " + names);
   }
   return {};
@@ -157,6 +176,7 @@ boost::json::object to_json(const Connection& connection) {
   boost::json::object extras;
   for (const auto& [name, value] : connection.extras) extras[name] = value;
   boost::json::object body{{"id", connection.id.str()},
+                           {"pair", connection.pair},
                            {"registration", connection.registration.str()},
                            {"tenant", connection.tenant.str()},
                            {"realm", connection.realm.str()},
@@ -169,7 +189,7 @@ boost::json::object to_json(const Connection& connection) {
                            {"access_expires_at", to_json(connection.access_expires_at)},
                            {"refresh_idle_expires_at", to_json(connection.refresh_idle_expires_at)},
                            {"refresh_absolute_expires_at", to_json(connection.refresh_absolute_expires_at)},
-                           {"access_only", connection.tokens.refresh_token.empty() && connection.status == Status::active},
+                           {"access_only", !is_renewable(connection) && connection.status == Status::active},
                            {"issuer", connection.issuer},
                            {"subject", connection.subject},
                            {"next_due_at", to_json(connection.next_due_at)},
@@ -177,6 +197,8 @@ boost::json::object to_json(const Connection& connection) {
                            {"last_refreshed_at", to_json(connection.last_refreshed_at)},
                            {"created_at", to_rfc3339(connection.created_at)},
                            {"updated_at", to_rfc3339(connection.updated_at)}};
+  body["main"] = nullptr;
+  if (!connection.main.empty()) body["main"] = connection.main.str();
   body["failure"] = nullptr;
   if (connection.failure.kind != FailureClass::none) {
     body["failure"] = boost::json::object{{"class", to_string(connection.failure.kind)},
@@ -199,7 +221,8 @@ boost::json::object to_json(const Event& event) {
           {"generation", event.generation},
           {"detail", event.detail},
           {"code", event.code},
-          {"correlation", event.correlation}};
+          {"correlation", event.correlation},
+          {"pair", event.pair}};
 }
 
 boost::json::object to_json(const AuditEntry& entry) {
@@ -269,6 +292,10 @@ std::string token_body(const TokenLease& lease, Time now) {
   append_json_string(body, lease.realm.str());
   body += R"(,"connection":)";
   append_json_string(body, lease.connection.str());
+  if (!lease.pair.empty()) {
+    body += R"(,"pair":)";
+    append_json_string(body, lease.pair);
+  }
   body += '}';
   return body;
 }

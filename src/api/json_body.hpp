@@ -36,6 +36,8 @@ class JsonBody {
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
   bool boolean(std::string_view name, bool otherwise);
   std::optional<Time> time(std::string_view name);  // RFC 3339, or a number of epoch seconds
+  // Each is read and finished on its own; [] if absent.
+  std::vector<JsonBody> objects(std::string_view name, std::size_t most);
   [[nodiscard]] Result<> finish() const;
 
  private:
@@ -45,6 +47,7 @@ class JsonBody {
   boost::json::object object_;
   std::set<std::string, std::less<>> known_;
   std::optional<Error> problem_;
+  std::string prefix_;  // of names in messages, where this is an object within another
 };
 
 [[nodiscard]] boost::json::object to_json(const Connection& connection);  // metadata, never tokens

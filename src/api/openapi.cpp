@@ -20,6 +20,8 @@ std::string_view describe(std::string_view parameter) {
   if (parameter == "limit") return "Items on a page, 1 to 200";
   if (parameter == "cursor") return "`next` of the page before";
   if (parameter == "force") return "true: revoke at the provider even if another connection shares the grant";
+  if (parameter == "pair") return "Which token pair, where the provider gives several (user); absent: the main one";
+  if (parameter == "pairs") return "true: rows of further token pairs too, each with its `main`";
   if (parameter == "status") return "active, reauth_required, revoking, revoked or quarantined";
   return "Only those of this ";
 }

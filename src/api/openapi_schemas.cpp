@@ -16,6 +16,7 @@ constexpr std::string_view schemas = R"json({
   "detail": {"type": "string"},
   "hint": {"type": "string", "description": "How to mend it"},
   "connection": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"},
+  "pair": {"type": "string", "description": "The further token pair that it is about"},
   "reconnect": {"type": "string", "description": "With code reauth_required: POST registration, tenant and connection there"}}},
 "Token": {"type": "object", "additionalProperties": false,
   "required": ["access_token", "token_type", "expires_at", "expires_in", "generation", "scope", "realm", "connection"], "properties": {
@@ -23,12 +24,17 @@ constexpr std::string_view schemas = R"json({
   "expires_at": {"type": ["string", "null"], "format": "date-time"},
   "expires_in": {"type": ["integer", "null"], "description": "Seconds; null: the provider gives no end"},
   "generation": {"type": "integer", "description": "Report it with POST …/refresh when the provider answers 401"},
-  "scope": {"type": "string"}, "realm": {"type": "string"}, "connection": {"type": "string"}}},
+  "scope": {"type": "string"}, "realm": {"type": "string"}, "connection": {"type": "string"},
+  "pair": {"type": "string", "description": "Which further token pair it is of; absent: the main one"}}},
 "RefreshRequest": {"type": "object", "additionalProperties": false, "properties": {
   "generation": {"type": "integer", "minimum": 1, "description": "The generation that was answered with 401"}}},
 "Connection": {"type": "object", "additionalProperties": false,
   "required": ["id", "registration", "tenant", "realm", "status", "reason", "generation", "scope", "created_at"], "properties": {
-  "id": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"},
+  "id": {"type": "string"}, "pair": {"type": "string", "description": "Which token pair; empty: the main one"},
+  "main": {"type": ["string", "null"], "description": "Of a further token pair: the connection that it belongs to"},
+  "pairs": {"type": "array", "items": {"$ref": "#/components/schemas/Connection"},
+    "description": "Further token pairs, each with its own status and ends; where one connection is shown"},
+  "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"},
   "status": {"type": "string", "enum": ["active", "reauth_required", "revoking", "revoked", "quarantined"]},
   "reason": {"type": "string"}, "generation": {"type": "integer"},
   "scope": {"type": "array", "items": {"type": "string"}},
@@ -36,7 +42,7 @@ constexpr std::string_view schemas = R"json({
   "extras": {"type": "object", "additionalProperties": {"type": "string"}},
   "access_expires_at": {"type": ["string", "null"]}, "refresh_idle_expires_at": {"type": ["string", "null"]},
   "refresh_absolute_expires_at": {"type": ["string", "null"]},
-  "access_only": {"type": "boolean", "description": "There is no refresh token: it ends with the access token"},
+  "access_only": {"type": "boolean", "description": "There is nothing to refresh with: it ends with the access token"},
   "issuer": {"type": "string"}, "subject": {"type": "string"},
   "next_due_at": {"type": ["string", "null"]}, "last_used_at": {"type": ["string", "null"]},
   "last_refreshed_at": {"type": ["string", "null"]}, "created_at": {"type": "string"}, "updated_at": {"type": "string"},
@@ -52,6 +58,12 @@ constexpr std::string_view schemas = R"json({
   "access_expires_at": {"type": ["string", "integer"]}, "refresh_idle_expires_at": {"type": ["string", "integer"]},
   "refresh_absolute_expires_at": {"type": ["string", "integer"]},
   "scope": {"type": "array", "items": {"type": "string"}},
+  "pairs": {"type": "array", "description": "Further token pairs that the profile names", "items": {
+    "type": "object", "additionalProperties": false, "required": ["pair"], "properties": {"pair": {"type": "string"},
+    "access_token": {"type": "string"}, "refresh_token": {"type": "string"},
+    "access_expires_at": {"type": ["string", "integer"]}, "refresh_idle_expires_at": {"type": ["string", "integer"]},
+    "refresh_absolute_expires_at": {"type": ["string", "integer"]},
+    "scope": {"type": "array", "items": {"type": "string"}}}}},
   "verify": {"type": "boolean", "description": "Refresh once before it is stored as active"}}},
 "ConnectRequest": {"type": "object", "additionalProperties": false, "required": ["registration", "tenant"], "properties": {
   "registration": {"type": "string"}, "tenant": {"type": "string", "maxLength": 200},
@@ -71,7 +83,8 @@ constexpr std::string_view schemas = R"json({
 "Event": {"type": "object", "additionalProperties": false, "required": ["sequence", "at", "type", "connection"], "properties": {
   "sequence": {"type": "integer"}, "at": {"type": "string"}, "type": {"type": "string"}, "connection": {"type": "string"},
   "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"}, "generation": {"type": "integer"},
-  "detail": {"type": "string"}, "code": {"type": "string"}, "correlation": {"type": "string"}}},
+  "detail": {"type": "string"}, "code": {"type": "string"}, "correlation": {"type": "string"},
+  "pair": {"type": "string", "description": "Which token pair; empty: the main one"}}},
 "EventPage": {"type": "object", "required": ["items", "next"], "properties": {
   "items": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}}, "next": {"type": ["string", "null"]}}},
 "RegistrationPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},

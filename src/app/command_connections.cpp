@@ -30,8 +30,25 @@ void print_timeline(const json::array& events, std::size_t most) {
   print("\n" + table({"WHEN", "WHAT", "GENERATION", "DETAIL"}, timeline_rows(events)));
 }
 
+void print_pairs(const json::value& connection) {
+  const auto* pairs = connection.as_object().if_contains("pairs");
+  if (pairs == nullptr || pairs->as_array().empty()) return;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& pair : pairs->as_array()) {
+    rows.push_back({text_of(pair, "pair"), text_of(pair, "status"), text_of(pair, "generation"),
+                    text_of(pair, "access_expires_at"), text_of(pair, "scope"), text_of(pair, "reason")});
+  }
+  print("\n" + table({"TOKEN PAIR", "STATUS", "GENERATION", "ACCESS TOKEN UNTIL", "SCOPE", "REASON"}, rows));
+}
+
+// "?pair=user", or nothing for the main one.
+std::string pair_query(const std::string& pair, char first) {
+  return pair.empty() ? "" : first + ("pair=" + percent_encode(pair));
+}
+
 struct ListOptions {
   std::string tenant, registration, realm, status;
+  bool pairs = false;
   std::size_t limit = 1000;
 };
 
@@ -41,6 +58,7 @@ void list(CliContext& context, const ListOptions& options) {
   if (!options.registration.empty()) query.emplace_back("registration", options.registration);
   if (!options.realm.empty()) query.emplace_back("realm", options.realm);
   if (!options.status.empty()) query.emplace_back("status", options.status);
+  if (options.pairs) query.emplace_back("pairs", "true");
   auto items = all_items(context, "/v1/connections?" + form_encode(query), options.limit);
   if (!items) return;
   if (items->size() > options.limit) items->resize(options.limit);
@@ -78,11 +96,12 @@ void show(CliContext& context, const ShowOptions& options) {
                                      text_of(failure, "count") + " times since " + text_of(failure, "since"));
   }
   print(fields(rows));
+  print_pairs(*connection);
   print_timeline(*events, options.events);
 }
 
 struct ReleaseOptions {
-  std::string id, registration, tenant;
+  std::string id, pair, registration, tenant;
   bool all = false;
 };
 
@@ -93,7 +112,7 @@ bool is_held_by_restore(const json::value& connection) { return text_of(connecti
 void release(CliContext& context, const ReleaseOptions& options) {
   json::array chosen;
   if (options.id.empty()) {
-    Parameters query{{"status", "quarantined"}, {"limit", "200"}};
+    Parameters query{{"status", "quarantined"}, {"pairs", "true"}, {"limit", "200"}};
     if (!options.registration.empty()) query.emplace_back("registration", options.registration);
     if (!options.tenant.empty()) query.emplace_back("tenant", options.tenant);
     auto items = all_items(context, "/v1/connections?" + form_encode(query), 10'000'000);
@@ -104,7 +123,8 @@ void release(CliContext& context, const ReleaseOptions& options) {
   }
   json::array released;
   for (const auto& item : chosen) {
-    auto after = context.call("POST", "/v1/connections/" + percent_encode(text_of(item, "id")) + "/release");
+    auto after = context.call(
+        "POST", "/v1/connections/" + percent_encode(text_of(item, "id")) + "/release" + pair_query(options.pair, '?'));
     if (after) released.push_back(std::move(*after));
   }
   if (context.json) return print_json(released);
@@ -119,7 +139,7 @@ void check_chosen(const ReleaseOptions& options) {
 }
 
 struct TokenOptions {
-  std::string id, registration, realm;
+  std::string id, registration, realm, pair;
   std::int64_t min_ttl = 0;
 };
 
@@ -143,7 +163,7 @@ void print_token(CliContext& context, const std::optional<json::value>& token) {
 }
 
 void token(CliContext& context, TokenOptions options) {
-  const std::string query = "/token?min_ttl=" + std::to_string(options.min_ttl);
+  const std::string query = "/token?min_ttl=" + std::to_string(options.min_ttl) + pair_query(options.pair, '&');
   if (!options.realm.empty()) {
     const auto path =
         "/v1/registrations/" + percent_encode(options.registration) + "/realms/" + percent_encode(options.realm);
@@ -157,10 +177,10 @@ void token(CliContext& context, TokenOptions options) {
   print_token(context, context.call("GET", "/v1/connections/" + percent_encode(options.id) + query));
 }
 
-void refresh(CliContext& context, const std::string& id, std::int64_t generation) {
+void refresh(CliContext& context, const std::string& id, const std::string& pair, std::int64_t generation) {
   std::optional<json::value> body;
   if (generation > 0) body = json::object{{"generation", generation}};
-  auto token = context.call("POST", "/v1/connections/" + percent_encode(id) + "/refresh", body);
+  auto token = context.call("POST", "/v1/connections/" + percent_encode(id) + "/refresh" + pair_query(pair, '?'), body);
   if (!token) return;
   if (context.json) return print_json(*token);
   print("Generation " + text_of(*token, "generation") + ", valid until " + text_of(*token, "expires_at") + "\n");
@@ -203,6 +223,7 @@ void add_release_command(CLI::App& connections, CliContext& context) {
   auto chosen = std::make_shared<ReleaseOptions>();
   auto* releasing = connections.add_subcommand("release", "Take connections off hold; each is tried at its provider once");
   releasing->add_option("id", chosen->id, "Connection");
+  releasing->add_option("--pair", chosen->pair, "Of the connection: this further token pair")->needs("id");
   releasing->add_flag("--all", chosen->all, "Every connection that a restore has put on hold");
   releasing->add_option("--registration", chosen->registration, "Those of this registration");
   releasing->add_option("--tenant", chosen->tenant, "Those of this tenant");
@@ -225,6 +246,7 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   listing->add_option("--registration", options->registration, "Only this registration's");
   listing->add_option("--realm", options->realm, "Only this realm's");
   listing->add_option("--status", options->status, "active, reauth_required, revoking, revoked or quarantined");
+  listing->add_flag("--pairs", options->pairs, "Rows of further token pairs too");
   listing->add_option("--limit", options->limit, "At most so many")->capture_default_str();
   listing->footer(example("connections list --status reauth_required"));
   listing->callback([&context, options] { list(context, *options); });
@@ -246,18 +268,21 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   auto* registration = tokens->add_option("--registration", token_options->registration, "The realm's registration");
   registration->needs(realm);
   realm->needs(registration)->excludes("id");
+  tokens->add_option("--pair", token_options->pair, "A further token pair of the connection, such as user");
   tokens->add_option("--min-ttl", token_options->min_ttl, "Least remaining life, in seconds")->capture_default_str();
   tokens->footer(example("token con_… --min-ttl 300"));
   tokens->callback([&context, token_options] { token(context, *token_options); });
 
   auto refresh_id = std::make_shared<std::string>();
+  auto pair = std::make_shared<std::string>();
   auto generation = std::make_shared<std::int64_t>(0);
   auto* refreshing = program.add_subcommand(
       "refresh", "Refresh now, unless one was forced within refresh.forced_interval (30 s): then show what it brought");
   refreshing->add_option("id", *refresh_id, "Connection")->required();
+  refreshing->add_option("--pair", *pair, "A further token pair of the connection, such as user");
   refreshing->add_option("--generation", *generation, "The generation that the provider answered with 401");
   refreshing->footer(example("refresh con_… --generation 7"));
-  refreshing->callback([&context, refresh_id, generation] { refresh(context, *refresh_id, *generation); });
+  refreshing->callback([&context, refresh_id, pair, generation] { refresh(context, *refresh_id, *pair, *generation); });
 
   auto revoke_id = std::make_shared<std::string>();
   auto force = std::make_shared<bool>(false);

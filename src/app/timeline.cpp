@@ -13,8 +13,10 @@ constexpr std::size_t shortest_fold = 4;  // a fold of two rows would save one l
 
 std::vector<std::string> row_of(const boost::json::value& event) {
   const auto correlation = text_of(event, "correlation");
-  return {text_of(event, "at"), text_of(event, "type"), text_of(event, "generation"),
-          text_of(event, "detail") + (correlation.empty() ? "" : " [" + correlation + "]")};
+  const auto pair = text_of(event, "pair");
+  return {
+      text_of(event, "at"), text_of(event, "type"), text_of(event, "generation"),
+      (pair.empty() ? "" : pair + ": ") + text_of(event, "detail") + (correlation.empty() ? "" : " [" + correlation + "]")};
 }
 
 }  // namespace

@@ -68,16 +68,22 @@ class Connector {
   // How a session stands, for the result page and for whoever waits for it. Errors: not_found.
   Task<Result<ConnectSession>> session(SessionId id);
   // POST /v1/connections: existing tokens; with `verify`, refreshed once before they are stored as active.
-  struct ImportRequest {
-    RegistrationId registration;
-    TenantId tenant;
-    RealmId realm;
+  struct ImportedTokens {
     Secret access_token;   // may be empty if a refresh token is there
     Secret refresh_token;  // may be empty
     std::optional<Time> access_expires_at;
     std::optional<Time> refresh_idle_expires_at;
     std::optional<Time> refresh_absolute_expires_at;
     std::vector<std::string> scope;
+  };
+  struct ImportedPair : ImportedTokens {
+    std::string pair;  // one that the profile names
+  };
+  struct ImportRequest : ImportedTokens {
+    RegistrationId registration;
+    TenantId tenant;
+    RealmId realm;
+    std::vector<ImportedPair> pairs;  // further ones (REF-23)
     bool verify = false;
   };
   Task<Result<Connection>> import(ImportRequest request);

@@ -140,7 +140,10 @@ Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registratio
   Verdict verdict =
       raw ? judge_token_answer(raw->response, provider, raw->sent, parts.clock.now()) : judge_transport_error(raw.error());
   if (!verdict.tokens) co_return std::unexpected(failure_of(verdict));
-  NewGrant grant{.tokens = std::move(*verdict.tokens), .issuer = resolved.issuer, .correlation = verdict.correlation};
+  NewGrant grant{.tokens = std::move(*verdict.tokens),
+                 .pairs = std::move(verdict.pairs),
+                 .issuer = resolved.issuer,
+                 .correlation = verdict.correlation};
   auto from_answer = host_values(provider, "token_response", grant.tokens.extras);
   if (!from_answer) co_return std::unexpected(from_answer.error());
   hosts->merge(*from_answer);

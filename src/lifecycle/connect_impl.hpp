@@ -19,11 +19,19 @@ namespace evergrant {
 // What the exchange brought, checked, before it is stored.
 struct NewGrant {
   TokenSet tokens;
+  std::vector<PairTokens> pairs;
   RealmId realm;
   std::string issuer;
   std::string subject;
   std::map<std::string, std::string> host_values;
   std::string correlation;
+};
+
+// The further token pairs of a grant (REF-23), and what of the rest of it concerns them.
+struct PairGrant {
+  std::vector<PairTokens> pairs;
+  std::map<std::string, std::string> host_values;
+  std::string shared_key;  // as the main pair's; empty: the grant is nobody else's
 };
 
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): an aggregate, made whole in one place
@@ -38,7 +46,8 @@ struct Connector::Impl {
   Task<Result<ConnectLink>> start(ConnectRequest request);
   Task<Result<BrowserStep>> open(Secret link_token, Secret cookie);
   Task<Result<BrowserStep>> arm(ConnectSession session, const Registration& registration, Secret cookie);
-  Task<Result<>> check_reconnect(const ConnectRequest& request);
+  // The connection that is meant, where a further token pair is named: all of it is connected again.
+  Task<Result<ConnectionId>> check_reconnect(const ConnectRequest& request);
   Task<Result<>> check_not_paused(RegistrationId id);
   // Errors: gone, where the tenant was off-boarded since the link was made.
   Task<Result<>> check_not_offboarded(const ConnectSession& session);
@@ -59,16 +68,33 @@ struct Connector::Impl {
   Task<Result<Connection>> reconnect(const Registration& registration, const ConnectSession& session, Connection existing,
                                      NewGrant grant);
   // The tokens of a grant that came while `existing` is being revoked are revoked too. Errors: conflict, always.
-  Task<Result<Connection>> undo(const Registration& registration, Connection existing, SealedTokens unwanted);
+  Task<Result<Connection>> undo(const Registration& registration, Connection existing, SealedTokens unwanted,
+                                std::vector<PairTokens> pairs);
   Task<bool> may_revoke_replaced(const Registration& registration, const Connection& old, const TokenSet& tokens_of_grant);
   Task<bool> is_same_token(const Connection& old, std::string_view field, Sealed sealed, const Secret& token);
-  Task<Result<std::string>> upstream_grant(const Registration& registration, const TokenSet& tokens_of_grant);
+  // Empty for an empty key. `pair` empty: of the main one.
+  Task<Result<std::string>> upstream_grant(const Registration& registration, std::string shared_key, std::string pair);
   Task<Result<TokenUpdate>> sealed_update(const Connection& connection, Generation generation, const ConnectSession& session,
                                           NewGrant grant);
 
+  // connect_pairs.cpp
+  [[nodiscard]] PairGrant take_pairs(const Registration& registration, NewGrant& grant) const;
+  Task<Result<std::vector<Connection>>> new_pairs(const Registration& registration, const Connection& main, PairGrant grant);
+  Task<Result<Connection>> new_pair(const Registration& registration, const Connection& main, const PairGrant& grant,
+                                    PairTokens given);
+  // What the new consent makes of the pairs that are there: what it has takes their place, what it lacks ends.
+  Task<Result<PairChanges>> pair_changes(const Registration& registration, const Connection& main, PairGrant grant);
+  Task<Result<Replacement>> replace_pair(const Registration& registration, Connection row, const PairGrant& grant,
+                                         PairTokens given);
+  Task<Result<TokenUpdate>> sealed_pair(const Connection& row, Generation generation, const PairGrant& grant,
+                                        TokenSet tokens_of_pair);
+
   // connect_import.cpp
   Task<Result<Connection>> import(ImportRequest request);
-  Task<Result<Connection>> verify(Connection connection);
+  Task<Result<std::vector<Connection>>> import_pairs(const Registration& registration, const Connection& main,
+                                                     std::vector<ImportedPair> pairs);
+  Task<Result<Connection>> import_row(Connection row, const Registration& registration, ImportedTokens imported);
+  Task<Result<Connection>> verify(Connection connection, std::vector<Connection> pairs);
 };
 
 [[nodiscard]] Event event_about(const Connection& connection, Time at, std::string type, std::string detail);
@@ -77,6 +103,11 @@ struct Connector::Impl {
 [[nodiscard]] Connection new_connection(Random& random, const RegistrationId& registration, const TenantId& tenant,
                                         RealmId realm, Time now);
 void apply(const TokenUpdate& update, Connection& connection);
+// A promise to tell the provider that the row's tokens are not used any more.
+[[nodiscard]] OutboxItem replaced_item(const Connection& old, Time now);
+[[nodiscard]] std::string access_only_reason(const Provider& provider);
+// What the token answer says under the profile's name for the upstream grant; empty: nothing.
+[[nodiscard]] std::string shared_key_of(const Provider& provider, const TokenSet& tokens);
 // Where a provider's hosts differ per account and are named before the flow (Shopify), the login hint names them.
 [[nodiscard]] Result<HostValues> hosts_of_hint(const Provider& provider, const std::string& login_hint);
 [[nodiscard]] std::string hash_of(std::string_view secret);

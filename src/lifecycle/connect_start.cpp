@@ -81,8 +81,9 @@ Result<HostValues> hosts_of_hint(const Provider& provider, const std::string& lo
 
 std::string hash_of(std::string_view secret) { return hex_encode(sha256(secret)); }
 
-Task<Result<>> Connector::Impl::check_reconnect(const ConnectRequest& request) {
+Task<Result<ConnectionId>> Connector::Impl::check_reconnect(const ConnectRequest& request) {
   auto connection = co_await parts.store.connection(*request.connection);
+  if (connection && !connection->main.empty()) connection = co_await parts.store.connection(connection->main);
   const bool same = connection && connection->registration == request.registration && connection->tenant == request.tenant;
   if (!connection && connection.error().code != Errc::not_found) co_return std::unexpected(connection.error());
   if (!same) {
@@ -92,7 +93,7 @@ Task<Result<>> Connector::Impl::check_reconnect(const ConnectRequest& request) {
     co_return fail(Errc::conflict, "'connection': it is " + std::string{to_string(connection->status)},
                    "leave 'connection' out to make a new one");
   }
-  co_return Result<>{};
+  co_return connection->id;
 }
 
 // What the customer consents to could not be exchanged: said before anybody is sent to the provider.
@@ -133,6 +134,7 @@ Task<Result<ConnectLink>> Connector::Impl::start(ConnectRequest request) {
   if (request.connection) {
     auto checked = co_await check_reconnect(request);
     if (!checked) co_return std::unexpected(checked.error());
+    request.connection = *checked;
   }
   const Secret token = parts.random.token();
   const Time now = parts.clock.now();

@@ -2,6 +2,7 @@
 
 #include "crypto/strict_json.hpp"
 #include "lifecycle/connect_impl.hpp"
+#include "lifecycle/refresh_policy.hpp"
 #include "oauth/json_member.hpp"
 
 namespace evergrant {
@@ -24,10 +25,12 @@ NewGrant copy_of(const NewGrant& grant) {
                 .host_values = grant.host_values,
                 .correlation = grant.correlation};
   copy.tokens = clone(grant.tokens);
+  copy.pairs = clone(grant.pairs);
   return copy;
 }
 
-// What the token answer says under the profile's name for the upstream grant; empty: nothing.
+}  // namespace
+
 std::string shared_key_of(const Provider& provider, const TokenSet& tokens) {
   const std::string& name = provider.revoke.shared_grant_key;
   if (name.empty()) return {};
@@ -53,8 +56,6 @@ OutboxItem replaced_item(const Connection& old, Time now) {
           .created_at = now,
           .last_error = {}};
 }
-
-}  // namespace
 
 Event event_about(const Connection& connection, Time at, std::string type, std::string detail) {
   return {.sequence = 0,
@@ -128,9 +129,10 @@ Task<Result<Connection>> Connector::Impl::store_once(const Registration& registr
                    "disconnect it there first, or choose another account");
   }
   if (existing->status == Status::revoking) {
+    auto pairs = std::move(grant.pairs);
     auto update = co_await sealed_update(*existing, existing->generation + 1, session, std::move(grant));
     if (!update) co_return std::unexpected(update.error());
-    co_return co_await undo(registration, std::move(*existing), std::move(update->tokens));
+    co_return co_await undo(registration, std::move(*existing), std::move(update->tokens), std::move(pairs));
   }
   co_return co_await reconnect(registration, session, std::move(*existing), std::move(grant));
 }
@@ -149,33 +151,40 @@ Task<Result<TokenUpdate>> Connector::Impl::sealed_update(const Connection& conne
   co_return update;
 }
 
-Task<Result<std::string>> Connector::Impl::upstream_grant(const Registration& registration,
-                                                          const TokenSet& tokens_of_grant) {
-  auto key = shared_key_of(registration.provider, tokens_of_grant);
-  if (key.empty()) co_return std::string{};
+Task<Result<std::string>> Connector::Impl::upstream_grant(const Registration& registration, std::string shared_key,
+                                                          std::string pair) {
+  if (shared_key.empty()) co_return std::string{};
+  std::string purpose = "upstream-grant:" + registration.id.str();
+  if (!pair.empty()) purpose += ':' + pair;
   // Without a tenant: connections of several tenants can live on one grant.
-  co_return co_await parts.vault.blind_index(TenantId{}, "upstream-grant:" + registration.id.str(), std::move(key));
+  co_return co_await parts.vault.blind_index(TenantId{}, std::move(purpose), std::move(shared_key));
+}
+
+std::string access_only_reason(const Provider& provider) {
+  std::string reason = "the provider gave no refresh token, so this connection ends with its access token";
+  if (!provider.refresh_hint.empty()) reason += "; " + provider.refresh_hint;
+  return reason;
 }
 
 Task<Result<Connection>> Connector::Impl::create(const Registration& registration, const ConnectSession& session,
                                                  NewGrant grant) {
   const Time now = parts.clock.now();
   Connection connection = new_connection(parts.random, registration.id, session.tenant, grant.realm, now);
-  auto upstream = co_await upstream_grant(registration, grant.tokens);
+  PairGrant further = take_pairs(registration, grant);
+  auto upstream = co_await upstream_grant(registration, further.shared_key, {});
   if (!upstream) co_return std::unexpected(upstream.error());
   connection.upstream_grant = std::move(*upstream);
-  const bool access_only = !grant.tokens.refresh_token;
   const auto correlation = grant.correlation;
   auto update = co_await sealed_update(connection, connection.generation, session, std::move(grant));
   if (!update) co_return std::unexpected(update.error());
   apply(*update, connection);
-  if (access_only) {
-    connection.reason = "the provider gave no refresh token, so this connection ends with its access token";
-    if (!registration.provider.refresh_hint.empty()) connection.reason += "; " + registration.provider.refresh_hint;
-  }
+  const bool access_only = !can_refresh(connection, registration.provider);
+  if (access_only) connection.reason = access_only_reason(registration.provider);
+  auto pairs = co_await new_pairs(registration, connection, std::move(further));
+  if (!pairs) co_return std::unexpected(pairs.error());
   auto event = event_about(connection, now, "connected", access_only ? connection.reason : "The customer gave consent.");
   event.correlation = correlation;
-  auto created = co_await parts.store.create(connection, std::move(event));
+  auto created = co_await parts.store.create(connection, std::move(*pairs), std::move(event));
   if (!created && created.error().code == Errc::conflict) {
     co_return fail(Errc::stale, "the account was connected by another flow at the same moment", "connect again");
   }
@@ -212,15 +221,23 @@ Task<bool> Connector::Impl::may_revoke_replaced(const Registration& registration
 
 // I5: consent that was under way when the disconnecting began does not outlive it at the provider. The connection ends when
 // this has been told too.
-Task<Result<Connection>> Connector::Impl::undo(const Registration& registration, Connection existing,
-                                               SealedTokens unwanted) {
+Task<Result<Connection>> Connector::Impl::undo(const Registration& registration, Connection existing, SealedTokens unwanted,
+                                               std::vector<PairTokens> pairs) {
   const Error refused{Errc::conflict, "this account is just being disconnected", "connect it again when that is done"};
   // Where other connections can live on the same grant it is not ours to end (REV-06).
   if (!registration.provider.revoke.shared_grant_key.empty()) co_return std::unexpected(refused);
+  std::vector<SealedTokens> all{std::move(unwanted)};
+  for (PairTokens& pair : pairs) {
+    auto sealed = co_await tokens.seal_tokens(existing, existing.generation + 1, std::move(pair.tokens));
+    if (!sealed) co_return std::unexpected(sealed.error());
+    all.push_back(std::move(sealed->tokens));
+  }
   ++existing.generation;  // the one that they were sealed for
-  existing.tokens = std::move(unwanted);
-  auto queued = co_await parts.store.enqueue(replaced_item(existing, parts.clock.now()));
-  if (!queued) co_return std::unexpected(queued.error());
+  for (SealedTokens& one : all) {
+    existing.tokens = std::move(one);
+    auto queued = co_await parts.store.enqueue(replaced_item(existing, parts.clock.now()));
+    if (!queued) co_return std::unexpected(queued.error());
+  }
   co_return std::unexpected(refused);
 }
 
@@ -228,17 +245,25 @@ Task<Result<Connection>> Connector::Impl::reconnect(const Registration& registra
                                                     Connection existing, NewGrant grant) {
   const Time now = parts.clock.now();
   const bool revoke_old = co_await may_revoke_replaced(registration, existing, grant.tokens);
-  const auto replaced = revoke_old ? std::optional{replaced_item(existing, now)} : std::nullopt;
+  Replacement main{.id = existing.id, .expected = existing.generation, .update = {}, .replaced = {}};
+  if (revoke_old) main.replaced = replaced_item(existing, now);
   Connection after = existing;
   ++after.generation;
   auto event = event_about(after, now, "reconnected", "The customer gave consent again; the token set was replaced.");
   event.correlation = grant.correlation;
+  PairGrant further = take_pairs(registration, grant);
+  auto unwanted_pairs = clone(further.pairs);
   auto update = co_await sealed_update(existing, after.generation, session, std::move(grant));
   if (!update) co_return std::unexpected(update.error());
-  auto stored = co_await parts.store.reconnect(existing.id, existing.generation, *update, replaced, std::move(event));
+  main.update = *update;
+  auto changes = co_await pair_changes(registration, existing, std::move(further));
+  if (!changes) co_return std::unexpected(changes.error());
+  auto stored = co_await parts.store.reconnect(std::move(main), *changes, std::move(event));
   tokens.forget(existing.id);
+  for (const auto& pair : changes->replaced) tokens.forget(pair.id);
+  for (const auto& pair : changes->ended) tokens.forget(pair.id);
   if (!stored && stored.error().code == Errc::revoked)
-    co_return co_await undo(registration, std::move(existing), std::move(update->tokens));
+    co_return co_await undo(registration, std::move(existing), std::move(update->tokens), std::move(unwanted_pairs));
   if (!stored) co_return std::unexpected(stored.error());  // stale: a refresh came between, its tokens are now the old ones
   co_return co_await parts.store.connection(existing.id);
 }

@@ -31,7 +31,8 @@ std::string quoted(const std::string& text) { return boost::json::serialize(boos
 
 std::string how_to_reconnect(const EndingGrant& grant) {
   return R"(To connect again: POST /v1/connect-sessions {"registration":)" + quoted(grant.registration.str()) +
-         R"(,"tenant":)" + quoted(grant.tenant.str()) + R"(,"connection":)" + quoted(grant.connection.str()) +
+         R"(,"tenant":)" + quoted(grant.tenant.str()) + R"(,"connection":)" +
+         quoted(grant.main.empty() ? grant.connection.str() : grant.main.str()) +
          "} and send the customer to the url in its answer.";
 }
 

@@ -36,6 +36,16 @@ bool used_recently(const Connection& connection, Time now) {
   return connection.last_used_at && now - *connection.last_used_at <= recent_use(lifetime_of(connection));
 }
 
+// What the next refresh is asked for with.
+bool has_credential(const Provider& provider, const TokenSet& tokens) {
+  switch (provider.refresh.mode) {
+    case RefreshMode::refresh_token: return tokens.refresh_token.has_value();
+    case RefreshMode::access_token_exchange: return !tokens.access_token.empty();
+    case RefreshMode::none: return false;
+  }
+  return false;
+}
+
 std::optional<Time> draw_keepalive(const Registration& registration, const TokenSet& tokens, Time now, Random& random) {
   const RefreshProfile& refresh = registration.provider.refresh;
   if (!registration.keepalive) return std::nullopt;
@@ -156,11 +166,16 @@ std::optional<Duration> lifetime_of(const Connection& connection) {
 }
 
 bool can_refresh(const Connection& connection, const Provider& provider) {
-  return provider.refresh.mode == RefreshMode::refresh_token && !connection.tokens.refresh_token.empty();
+  switch (provider.refresh.mode) {
+    case RefreshMode::refresh_token: return !connection.tokens.refresh_token.empty();
+    case RefreshMode::access_token_exchange: return !connection.tokens.access_token.empty();
+    case RefreshMode::none: return false;
+  }
+  return false;
 }
 
 std::optional<Error> refusal_of(const Connection& connection) {
-  const std::string name = "connection " + connection.id.str();
+  const std::string name = name_of(connection);
   switch (connection.status) {
     case Status::active: return std::nullopt;
     case Status::revoking:
@@ -203,7 +218,7 @@ ReadAction decide_read(const Connection& connection, const Provider& provider, s
 std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens, std::optional<Time> last_used_at,
                                   Time now, Random& random) {
   const Provider& provider = registration.provider;
-  if (provider.refresh.mode != RefreshMode::refresh_token || !tokens.refresh_token) return std::nullopt;
+  if (!has_credential(provider, tokens)) return std::nullopt;
   std::optional<Duration> life;
   if (tokens.access_expires_at) life = *tokens.access_expires_at - now;
   const bool in_use = last_used_at && now - *last_used_at <= recent_use(life);

@@ -20,8 +20,7 @@ constexpr Duration unopened_pause = 10min;  // a key that cannot be had may come
 bool is_waited_for(Cause cause) { return cause == Cause::reader || cause == Cause::forced; }
 
 Error nothing_to_refresh_with(const Connection& row, const Provider& provider) {
-  return {Errc::reauth_required,
-          "connection " + row.id.str() + " has no refresh token, so its access token cannot be renewed",
+  return {Errc::reauth_required, name_of(row) + " has no refresh token, so its access token cannot be renewed",
           provider.refresh_hint.empty() ? "Send the customer through a connect session." : provider.refresh_hint};
 }
 
@@ -348,7 +347,9 @@ Task<Result<>> Refresher::leave_unsent(HeldGrant& held) {
 }
 
 Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) {
-  auto credential = co_await sealing_.open_refresh(held.source);
+  const bool exchanges = held.registration.provider.refresh.mode == RefreshMode::access_token_exchange;
+  auto opening = exchanges ? sealing_.open_access(held.source) : sealing_.open_refresh(held.source);
+  auto credential = co_await std::move(opening);
   if (!credential) {
     log_.error("refresh_token_not_opened",
                {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});
@@ -361,7 +362,7 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
     co_return left;
   }
   const auto answer = co_await endpoint_.refresh(held.registration, std::move(url), std::move(*credential),
-                                                 held.source.scope, options_.timeout);
+                                                 held.source.scope, options_.timeout, held.row.pair);
   Verdict verdict;
   if (answer) {
     const bool holds_tokens = answer->response.status >= 200 && answer->response.status < 300;

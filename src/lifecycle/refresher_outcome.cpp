@@ -72,6 +72,10 @@ Task<Result<>> Refresher::accept(HeldGrant& held, Verdict verdict) {
 // REF-03: an answer without a refresh token leaves the old one good, unless the profile says that it does not.
 Task<Result<>> Refresher::complete(const HeldGrant& held, TokenSet& tokens, AnswerNote& note) {
   const RefreshProfile& refresh = held.registration.provider.refresh;
+  if (refresh.mode == RefreshMode::access_token_exchange) {  // the access token is all there is
+    note.rotated = true;
+    co_return Result<>{};
+  }
   auto previous = co_await sealing_.open_refresh(held.source);
   if (tokens.refresh_token) {
     note.rotated = !previous || *previous != *tokens.refresh_token;

@@ -100,6 +100,10 @@ struct Revoker::Impl {
 
   Task<Result<Connection>> revoke(RevokeRequest request) {
     auto connection = co_await parts.store.connection(request.connection);
+    if (connection && !connection->main.empty()) {  // a token pair ends with its connection (REF-23)
+      request.connection = connection->main;
+      connection = co_await parts.store.connection(request.connection);
+    }
     if (connection && connection->status == Status::revoked) tokens.forget(request.connection);  // another process did it
     if (!connection || connection->status == Status::revoked) co_return connection;
     auto shared = co_await is_shared(*connection);
@@ -108,9 +112,12 @@ struct Revoker::Impl {
     const auto now = parts.clock.now();
     auto reason = request.reason;
     if (!tell) reason += "; the provider keeps the grant, since another connection lives on it";
+    auto pairs = co_await parts.store.pairs_of(request.connection);
+    if (!pairs) co_return std::unexpected(pairs.error());
     auto begun = co_await parts.store.begin_revocation(request.connection, tell, reason, now,
                                                        event_of(*connection, now, "revoking", reason));
     tokens.forget(request.connection);
+    for (const auto& pair : *pairs) tokens.forget(pair.id);
     if (!begun && begun.error().code == Errc::revoked) co_return co_await parts.store.connection(request.connection);
     wake();
     co_return begun;
@@ -122,6 +129,7 @@ struct Revoker::Impl {
     while (true) {
       ConnectionFilter filter;
       filter.tenant = tenant;
+      filter.main_only = true;
       auto page = co_await parts.store.connections(filter, cursor, batch);
       if (!page) co_return std::unexpected(page.error());
       for (const auto& connection : page->items) {

@@ -21,7 +21,7 @@ struct OffboardReport {
   TenantId tenant;
   std::int64_t connections = 0;  // revocations begun now
   std::int64_t already_revoked = 0;
-  std::int64_t waiting = 0;    // provider not told yet: the outbox goes on
+  std::int64_t waiting = 0;    // provider not told yet: the outbox goes on; further token pairs count as well
   bool keys_shredded = false;  // true once nothing waits: older backups open until the KEK is replaced
   Time at;
 };

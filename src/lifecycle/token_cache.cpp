@@ -8,8 +8,8 @@ namespace evergrant {
 
 namespace {
 
-std::string realm_key(const RegistrationId& registration, const RealmId& realm) {
-  return registration.str() + '\n' + realm.str();
+std::string realm_key(const RegistrationId& registration, const RealmId& realm, const std::string& pair) {
+  return registration.str() + '\n' + pair + '\n' + realm.str();
 }
 
 Connection without_extras(Connection row) {
@@ -46,8 +46,9 @@ CachedTokenPtr TokenCache::find(const ConnectionId& id) const {
   return slot.entry;
 }
 
-std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registration, const RealmId& realm) const {
-  const std::string key = realm_key(registration, realm);
+std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registration, const RealmId& realm,
+                                                   const std::string& pair) const {
+  const std::string key = realm_key(registration, realm, pair);
   const RealmShard& shard = realm_shard(key);
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.ids.find(key);
@@ -125,14 +126,14 @@ void TokenCache::forget(const ConnectionId& id) {
 }
 
 void TokenCache::index_realm(const CachedToken& entry) {
-  const std::string key = realm_key(entry.connection.registration, entry.connection.realm);
+  const std::string key = realm_key(entry.connection.registration, entry.connection.realm, entry.connection.pair);
   RealmShard& shard = realm_shard(key);
   const std::lock_guard lock{shard.mutex};
   shard.ids[key] = entry.connection.id;
 }
 
 void TokenCache::unindex_realm(const CachedToken& entry) {
-  const std::string key = realm_key(entry.connection.registration, entry.connection.realm);
+  const std::string key = realm_key(entry.connection.registration, entry.connection.realm, entry.connection.pair);
   RealmShard& shard = realm_shard(key);
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.ids.find(key);

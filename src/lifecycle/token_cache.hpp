@@ -50,7 +50,9 @@ class TokenCache {
   TokenCache& operator=(const TokenCache&) = delete;
 
   [[nodiscard]] CachedTokenPtr find(const ConnectionId& id) const;
-  [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm) const;
+  // The row of one token pair; `pair` empty: the main one.
+  [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm,
+                                                       const std::string& pair = {}) const;
   [[nodiscard]] Ticket ticket(const ConnectionId& id) const;
   // False if the entry was not taken: not active, older than what is there, or forgotten since the ticket.
   bool put(const CachedTokenPtr& entry, Ticket ticket);

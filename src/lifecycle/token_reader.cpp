@@ -23,8 +23,8 @@ bool ends_use(Errc code) {
 
 TokenLease lease_of(const CachedToken& entry, Secret access_token) {
   const Connection& row = entry.connection;
-  return {row.id,    row.registration,      row.tenant,    row.realm, std::move(access_token), row.token_type,
-          row.scope, row.access_expires_at, row.generation};
+  return {public_id(row), row.registration,      row.tenant,     row.realm, std::move(access_token), row.token_type,
+          row.scope,      row.access_expires_at, row.generation, row.pair};
 }
 
 Error forced_too_often(const ConnectionId& id, Time last) {

@@ -10,6 +10,7 @@ namespace {
 // Ends that the provider states win over the profile's windows.
 std::optional<Time> idle_end(const TokenSet& tokens, const RefreshProfile& refresh, Time at) {
   if (tokens.refresh_idle_expires_at) return tokens.refresh_idle_expires_at;
+  if (refresh.mode == RefreshMode::access_token_exchange) return tokens.access_expires_at;  // the grant ends with it
   if (tokens.refresh_token && refresh.idle_window) return at + *refresh.idle_window;
   return std::nullopt;
 }

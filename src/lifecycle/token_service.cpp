@@ -71,6 +71,17 @@ std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& regist
   return lease;
 }
 
+std::optional<TokenLease> TokenService::read_now_pair(const ConnectionId& main, const std::string& pair,
+                                                      const ReadRequest& request) {
+  const CachedTokenPtr entry = impl_->cache.find(main);
+  if (!entry) return std::nullopt;
+  const auto id = impl_->cache.find_realm(entry->connection.registration, entry->connection.realm, pair);
+  if (!id) return std::nullopt;
+  auto lease = impl_->reader.read_now(*id, request);
+  if (lease && (lease->connection != main || lease->pair != pair)) return std::nullopt;
+  return lease;
+}
+
 Task<Result<TokenLease>> TokenService::token(ConnectionId id, ReadRequest request) {
   if (auto lease = read_now(id, request)) co_return std::move(*lease);
   auto lease = co_await run_on(impl_->parts.engine, impl_->reader.read(std::move(id), request));

@@ -78,6 +78,8 @@ class TokenService {
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
+  // As read_now, of a further token pair of the connection (REF-23).
+  std::optional<TokenLease> read_now_pair(const ConnectionId& main, const std::string& pair, const ReadRequest& request);
 
   // Errors: not_found, revoked, reauth_required, quarantined, registration_paused, provider_unavailable, deadline_exceeded …
   Task<Result<TokenLease>> token(ConnectionId id, ReadRequest request);

@@ -40,4 +40,18 @@ std::optional<FailureClass> failure_class_from(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+const ConnectionId& public_id(const Connection& connection) noexcept {
+  return connection.main.empty() ? connection.id : connection.main;
+}
+
+std::string name_of(const Connection& connection) {
+  const std::string name = "connection " + public_id(connection).str();
+  return connection.pair.empty() ? name : "token pair '" + connection.pair + "' of " + name;
+}
+
+bool is_renewable(const Connection& connection) noexcept {
+  if (!connection.tokens.refresh_token.empty()) return true;
+  return !connection.tokens.access_token.empty() && connection.refresh_idle_expires_at.has_value();
+}
+
 }  // namespace evergrant

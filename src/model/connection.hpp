@@ -55,8 +55,12 @@ struct SealedTokens {
   bool operator==(const SealedTokens&) const = default;
 };
 
+// A row is one pair of tokens with its own lock, generation and ends. Most connections are one row; a further pair (bot and
+// user, REF-23) is a row of the same registration, tenant and realm that names its main one.
 struct Connection {
   ConnectionId id;
+  std::string pair;   // the profile's name of a further pair; empty: the main one
+  ConnectionId main;  // of a further pair; empty: this is the main one
   RegistrationId registration;
   TenantId tenant;
   RealmId realm;
@@ -83,5 +87,13 @@ struct Connection {
   Time created_at;
   Time updated_at;
 };
+
+// What applications know the row by: the main one's id.
+[[nodiscard]] const ConnectionId& public_id(const Connection& connection) noexcept;
+// For messages: "connection con_1", "token pair 'user' of connection con_1".
+[[nodiscard]] std::string name_of(const Connection& connection);
+// Something is there that new tokens can be had with: a refresh token, or an access token of which the end is also the end
+// of the grant, because it is exchanged for the next one.
+[[nodiscard]] bool is_renewable(const Connection& connection) noexcept;
 
 }  // namespace evergrant

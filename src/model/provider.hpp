@@ -25,6 +25,8 @@ enum class IssParameter : std::uint8_t { enforce, if_present };  // RFC 9207
 enum class BodyFormat : std::uint8_t { form, json };
 enum class ResponseFormat : std::uint8_t { json, form, automatic };
 enum class Rotation : std::uint8_t { never, always_with_grace, sometimes, always_strict, self_refresh };
+// What is sent for new tokens. access_token_exchange: the access token itself, while it is good (Meta); the answer replaces
+// it.
 enum class RefreshMode : std::uint8_t { refresh_token, access_token_exchange, none };
 enum class ZeroExpiry : std::uint8_t { never, expired };
 enum class RevokeStyle : std::uint8_t { rfc7009, json, delete_path, query, self_bearer, none };
@@ -68,6 +70,21 @@ struct AuthorizeProfile {
   std::vector<std::string> default_scopes;
 };
 
+// A further pair of tokens in the answer to a code, beside the main one: its own access token, refresh token and end
+// (REF-23). Members are relative to `path` there; a refresh of the pair may answer with them at `path` or, as its main
+// answer, at the top.
+struct PairProfile {
+  std::string name;  // what applications ask for it by: [a-z0-9_-]{1,32}
+  std::string path;  // dotted path of the object that holds it: authed_user (Slack)
+  std::string access_token_member = "access_token";
+  std::string refresh_token_member = "refresh_token";
+  std::string expires_in_member = "expires_in";
+  std::string scope_member = "scope";
+  std::vector<std::string> token_types;   // accepted; empty: those of the main pair
+  std::vector<std::string> kept_members;  // shown to the application
+  bool operator==(const PairProfile&) const = default;
+};
+
 struct TokenProfile {
   ClientAuth client_auth = ClientAuth::basic;
   BasicEncoding basic_encoding = BasicEncoding::rfc;
@@ -87,6 +104,7 @@ struct TokenProfile {
   std::string scope_separators = " ";              // any of these characters separates granted scopes
   std::string default_token_type;                  // used where the answer has none; empty: refuse
   std::vector<std::string> token_types{"bearer"};  // accepted, compared without case
+  std::vector<PairProfile> pairs;                  // beside the main one (REF-23)
   std::vector<std::string> kept_members;           // extras shown to the application: instance_url, api_domain …
   std::vector<std::string> correlation_headers;    // intuit_tid, x-request-id …
   bool code_redemption_is_idempotent = false;      // TOK-04
@@ -98,25 +116,28 @@ struct ExpiryProfile {
   ZeroExpiry zero_means = ZeroExpiry::expired;
   std::optional<Duration> default_lifetime;  // where the answer does not say; nothing: the token does not expire
   std::string refresh_soft_member = "refresh_token_expires_in";  // x_refresh_token_expires_in (Intuit)
-  std::string refresh_hard_member;                               // x_refresh_token_hard_expires_in (Intuit)
+  std::string refresh_instant_member;  // the same end as an instant: refresh_token_expiration (Clover)
+  std::string refresh_hard_member;     // x_refresh_token_hard_expires_in (Intuit)
 };
 
 struct RefreshProfile {
   RefreshMode mode = RefreshMode::refresh_token;
-  Rotation rotation = Rotation::always_strict;     // unknown is treated as strict
-  Duration grace{0};                               // how long a superseded refresh token still works
-  bool keeps_refresh_token = true;                 // an answer without one leaves the old one good (REF-03)
-  bool invalidates_old_access_token = false;       // Wise, Figma, GitLab (REF-16)
-  std::optional<Duration> earliest_before_expiry;  // Exact Online: 30 s
-  Duration advisory_margin{0};                     // 0: max(60 s, 10 % of life)
-  Duration mandatory_margin{0};                    // 0: min(30 s, advisory)
-  std::optional<Duration> idle_window;             // 100 d (Intuit)
-  std::optional<Duration> absolute_window;         // 5 y (Intuit)
-  std::optional<Duration> keepalive_every;         // 0.3 of the idle window where not given
-  Duration min_interval{0};                        // between two refreshes of one connection
-  int confirm_invalid_grant = 2;                   // REF-11: spaced confirmations while the access token is valid
-  int max_concurrency = 0;                         // per registration; 0: the engine's own cap
-  double max_rate_per_second = 0;                  // per registration; 0: none
+  std::string grant_type = "refresh_token";            // fb_exchange_token (Meta)
+  std::string credential_parameter = "refresh_token";  // what the token that is sent is called: fb_exchange_token (Meta)
+  Rotation rotation = Rotation::always_strict;         // unknown is treated as strict
+  Duration grace{0};                                   // how long a superseded refresh token still works
+  bool keeps_refresh_token = true;                     // an answer without one leaves the old one good (REF-03)
+  bool invalidates_old_access_token = false;           // Wise, Figma, GitLab (REF-16)
+  std::optional<Duration> earliest_before_expiry;      // Exact Online: 30 s
+  Duration advisory_margin{0};                         // 0: max(60 s, 10 % of life)
+  Duration mandatory_margin{0};                        // 0: min(30 s, advisory)
+  std::optional<Duration> idle_window;                 // 100 d (Intuit)
+  std::optional<Duration> absolute_window;             // 5 y (Intuit)
+  std::optional<Duration> keepalive_every;             // 0.3 of the idle window where not given
+  Duration min_interval{0};                            // between two refreshes of one connection
+  int confirm_invalid_grant = 2;                       // REF-11: spaced confirmations while the access token is valid
+  int max_concurrency = 0;                             // per registration; 0: the engine's own cap
+  double max_rate_per_second = 0;                      // per registration; 0: none
 };
 
 struct ErrorProfile {
@@ -135,6 +156,7 @@ struct RevokeProfile {
   RevokeStyle style = RevokeStyle::rfc7009;
   RevokeOrder order = RevokeOrder::refresh_first;
   Cascade cascade = Cascade::all;
+  std::string method = "POST";                          // of style self_bearer: or DELETE (Meta)
   std::string token_parameter = "token";                // its name in the body or query: access_token (GitHub, Square)
   std::map<std::string, std::string> extra_parameters;  // beside it; {client_id} is replaced (Square)
   std::string authorization;  // own Authorization header, {client_secret} is replaced (Square); empty: as for tokens

@@ -22,4 +22,11 @@ TokenSet clone(const TokenSet& tokens) {
           .raw_extras = tokens.raw_extras.clone()};
 }
 
+std::vector<PairTokens> clone(const std::vector<PairTokens>& pairs) {
+  std::vector<PairTokens> copies;
+  copies.reserve(pairs.size());
+  for (const auto& one : pairs) copies.push_back({.pair = one.pair, .tokens = clone(one.tokens)});
+  return copies;
+}
+
 }  // namespace evergrant

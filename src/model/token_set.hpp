@@ -25,12 +25,19 @@ struct TokenSet {
   Secret raw_extras;                          // all further members as JSON, kept sealed (TOK-11)
 };
 
+// A further pair of the same answer (REF-23).
+struct PairTokens {
+  std::string pair;
+  TokenSet tokens;
+};
+
 // A second owner of the same tokens, asked for by name so that copies can be found.
 [[nodiscard]] TokenSet clone(const TokenSet& tokens);
+[[nodiscard]] std::vector<PairTokens> clone(const std::vector<PairTokens>& pairs);
 
 // A working access token, as handed to a caller. Move-only.
 struct TokenLease {
-  ConnectionId connection;
+  ConnectionId connection;  // the main one's, of a further pair too
   RegistrationId registration;
   TenantId tenant;
   RealmId realm;
@@ -39,6 +46,7 @@ struct TokenLease {
   std::vector<std::string> scope;
   std::optional<Time> expires_at;
   Generation generation = 0;
+  std::string pair = {};  // empty: the main one
 };
 
 }  // namespace evergrant

@@ -33,6 +33,7 @@ class Checker {
     authorize();
     authorize_parameters();
     token();
+    pairs();
     expiry();
     refresh();
     refresh_windows();
@@ -59,6 +60,7 @@ class Checker {
   void authorize();
   void authorize_parameters();
   void token();
+  void pairs();
   void expiry();
   void refresh();
   void refresh_windows();
@@ -246,6 +248,19 @@ void Checker::token() {
   }
 }
 
+void Checker::pairs() {
+  std::vector<std::string> names;
+  for (const PairProfile& pair : p_.token.pairs) {
+    const bool named = !pair.name.empty() && pair.name.size() <= 32 &&
+                       pair.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
+    require(named, "token.pair", quoted(pair.name) + ", expected a name of 1 to 32 of a-z, 0-9, _ and -");
+    require(std::ranges::find(names, pair.name) == names.end(), "token.pair", quoted(pair.name) + " is named twice");
+    require(!pair.path.empty() && !pair.access_token_member.empty(), "token.pair",
+            quoted(pair.name) + ": path and access_token_member must not be empty");
+    names.push_back(pair.name);
+  }
+}
+
 void Checker::expiry() {
   require(p_.expiry.unit_ms == 1 || p_.expiry.unit_ms == 1000, "expiry.unit_ms",
           "expected 1000 (seconds) or 1 (milliseconds)");
@@ -259,6 +274,10 @@ void Checker::refresh() {
   require(!graceful || r.grace > Duration{0}, "refresh.grace", R"(missing; required by rotation = "always_with_grace")");
   require((r.rotation == Rotation::self_refresh) == (r.mode == RefreshMode::access_token_exchange), "refresh.rotation",
           R"("self_refresh" and mode = "access_token_exchange" belong together)");
+  static constexpr std::array<std::string_view, 5> reserved{"grant_type", "client_id", "client_secret", "scope", ""};
+  require(!r.grant_type.empty(), "refresh.grant_type", "must not be empty");
+  require(!contains(reserved, r.credential_parameter), "refresh.credential_parameter",
+          quoted(r.credential_parameter) + " is set by evergrant itself, or empty");
   require(r.mandatory_margin == Duration{0} || r.advisory_margin == Duration{0} || r.mandatory_margin <= r.advisory_margin,
           "refresh.mandatory_margin", "must not be longer than advisory_margin");
 }
@@ -286,6 +305,8 @@ void Checker::revoke() {
     require(!p_.endpoints.revoke.contains("{token}"), "endpoints.revoke", R"({token} needs revoke.style = "delete_path")");
   }
   require(!r.token_parameter.empty(), "revoke.token_parameter", "must not be empty");
+  require(r.method == "POST" || (r.method == "DELETE" && r.style == RevokeStyle::self_bearer), "revoke.method",
+          R"(expected "POST", or "DELETE" with style = "self_bearer")");
   names_in("revoke.authorization", r.authorization, {"client_secret", "client_id"});
   require(is_header_value(r.authorization), "revoke.authorization", "holds control characters");
   for (const auto& [name, value] : r.extra_parameters) names_in("revoke.extra_parameters", value, {"client_id"});

@@ -120,6 +120,20 @@ void read_members(TomlTable& table, TokenProfile& out) {
   table.read("kept_members", out.kept_members);
 }
 
+void read(TomlTable& table, PairProfile& out) {
+  table.require("name", "what applications ask for it by");
+  table.require("path", "the member that holds it");
+  table.read("name", out.name);
+  table.read("path", out.path);
+  table.read("access_token_member", out.access_token_member);
+  table.read("refresh_token_member", out.refresh_token_member);
+  table.read("expires_in_member", out.expires_in_member);
+  table.read("scope_member", out.scope_member);
+  table.read("token_types", out.token_types);
+  table.read("kept_members", out.kept_members);
+  table.finish();
+}
+
 void read(TomlTable table, TokenProfile& out) {
   table.read("client_auth", out.client_auth, client_auths);
   table.read("basic_encoding", out.basic_encoding, basic_encodings);
@@ -132,6 +146,9 @@ void read(TomlTable table, TokenProfile& out) {
   table.read("success_statuses", out.success_statuses, 200, 299);
   table.read("failure_members", out.failure_members);
   read_members(table, out);
+  auto pairs = table.tables("pair");
+  if (!pairs.empty()) out.pairs.clear();
+  for (auto& pair : pairs) read(pair, out.pairs.emplace_back());
   table.read("correlation_headers", out.correlation_headers);
   table.read("code_redemption_is_idempotent", out.code_redemption_is_idempotent);
   table.finish();
@@ -143,12 +160,15 @@ void read(TomlTable table, ExpiryProfile& out) {
   table.read("zero_means", out.zero_means, zero_expiries);
   table.read("default_lifetime", out.default_lifetime);
   table.read("refresh_soft_member", out.refresh_soft_member);
+  table.read("refresh_instant_member", out.refresh_instant_member);
   table.read("refresh_hard_member", out.refresh_hard_member);
   table.finish();
 }
 
 void read(TomlTable table, RefreshProfile& out) {
   table.read("mode", out.mode, refresh_modes);
+  table.read("grant_type", out.grant_type);
+  table.read("credential_parameter", out.credential_parameter);
   table.read("rotation", out.rotation, rotations);
   table.read("grace", out.grace);
   table.read("keeps_refresh_token", out.keeps_refresh_token);
@@ -181,6 +201,7 @@ void read(TomlTable table, RevokeProfile& out) {
   table.read("style", out.style, revoke_styles);
   table.read("order", out.order, revoke_orders);
   table.read("cascade", out.cascade, cascades);
+  table.read("method", out.method);
   table.read("token_parameter", out.token_parameter);
   table.read("extra_parameters", out.extra_parameters);
   table.read("authorization", out.authorization);

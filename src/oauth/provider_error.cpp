@@ -13,11 +13,12 @@ namespace {
 namespace json = boost::json;
 
 // RFC 6749 5.2; Meta {error:{code}}; Fitbit {errors:[{errorType}]}; others put objects or texts into the array.
-constexpr std::array<std::string_view, 8> declared_paths{
-    "error", "error.code", "error.type", "error.error", "errors.0.errorType", "errors.0.code", "errors.0.error", "errors.0"};
-// Okta errorCode; Intuit's API faults; HubSpot {status: "BAD_REFRESH_TOKEN"}.
-constexpr std::array<std::string_view, 7> further_paths{"error_code", "errorCode",          "code",  "fault.error.0.code",
-                                                        "fault.code", "Fault.Error.0.code", "status"};
+constexpr std::array<std::string_view, 12> declared_paths{
+    "error",       "error.code",         "error.type",    "error.error",    "error.0.code", "error.0",
+    "errors.code", "errors.0.errorType", "errors.0.code", "errors.0.error", "errors.0",     "errors"};
+// Okta errorCode; Intuit's API faults; Coinbase {errors:[{id}]}; HubSpot {status: "BAD_REFRESH_TOKEN"}.
+constexpr std::array<std::string_view, 8> further_paths{
+    "error_code", "errorCode", "code", "fault.error.0.code", "fault.code", "Fault.Error.0.code", "errors.0.id", "status"};
 constexpr std::array<std::string_view, 8> description_paths{
     "error_description", "error.message", "errors.0.message", "error_message",
     "message",           "errorSummary",  "detail",           "fault.error.0.detail"};

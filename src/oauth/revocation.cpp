@@ -85,6 +85,7 @@ Result<> write_self_bearer(const Registration& registration, const Secret& token
   if (kind == TokenKind::refresh) {
     return fail(Errc::unsupported, where(registration) + "this provider revokes by the access token only");
   }
+  request.method = registration.provider.revoke.method;
   std::string value = "Bearer " + std::string{token.reveal()};
   request.headers.set("Authorization", value);
   wipe(value);

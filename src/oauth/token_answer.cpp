@@ -26,12 +26,22 @@ void set_unreadable(Verdict& verdict, std::string code, std::string description)
   set_failure(verdict, FailureClass::ambiguous, std::move(code), std::move(description));
 }
 
-void judge_success(Result<WipedJson> body, const Provider& provider, const SentTokenRequest& sent, Verdict& verdict) {
-  if (!body) return set_unreadable(verdict, "malformed_answer", body.error().message);
-  const bool failed = says_failure(body->get(), provider.token.failure_members);
+void take_tokens(WipedJson body, const Provider& provider, const SentTokenRequest& sent, Verdict& verdict) {
+  auto pairs = take_pairs(body, provider, sent);
+  if (!pairs) return set_unreadable(verdict, std::string{pairs.error()}, "a further token pair of the answer is not usable");
+  auto tokens = read_token_set(std::move(body), provider, sent);
+  if (!tokens) return set_unreadable(verdict, std::string{tokens.error()}, "the answer holds no usable token");
+  verdict.tokens = std::move(*tokens);
+  verdict.pairs = std::move(*pairs);
+}
+
+void judge_success(Result<WipedJson> answer, const Provider& provider, const SentTokenRequest& sent, Verdict& verdict) {
+  if (!answer) return set_unreadable(verdict, "malformed_answer", answer.error().message);
+  const bool failed = says_failure(answer->get(), provider.token.failure_members);
   const auto shapes = failed ? ErrorShapes::any : ErrorShapes::declared;
-  if (failed || !has_access_token(body->get(), provider.token)) {
-    auto error = read_provider_error(body->get(), provider.errors, shapes);
+  const PairReading pair = reading_of(sent.pair, answer->get(), provider);
+  if (failed || !pair.has_tokens) {
+    auto error = read_provider_error(answer->get(), provider.errors, shapes);
     if (!error && failed) error = ProviderError{.code = "unnamed_error", .description = {}};
     if (error) return set_failure(verdict, class_of_error(error->code, provider.errors), error->code, error->description);
   }
@@ -39,9 +49,9 @@ void judge_success(Result<WipedJson> body, const Provider& provider, const SentT
   if (std::ranges::find(expected, verdict.status) == expected.end()) {
     return set_unreadable(verdict, status_code(verdict.status), "a success status that this provider does not use");
   }
-  auto tokens = read_token_set(std::move(*body), provider, sent);
-  if (!tokens) return set_unreadable(verdict, std::string{tokens.error()}, "the answer holds no usable token");
-  verdict.tokens = std::move(*tokens);
+  const Provider& reading = pair.provider ? *pair.provider : provider;
+  if (pair.path.empty()) return take_tokens(std::move(*answer), reading, sent, verdict);
+  take_tokens(WipedJson{*member_at(answer->get(), pair.path)}, reading, sent, verdict);
 }
 
 void judge_failure(const Result<WipedJson>& body, const Provider& provider, Verdict& verdict) {

@@ -17,14 +17,16 @@ namespace evergrant {
 struct SentTokenRequest {
   Time sent_at;
   std::vector<std::string> scope;  // requested, or granted before: what an answer without scope means
+  std::string pair = {};           // the further token pair that is refreshed; empty: the main one
 };
 
 struct Verdict {
   FailureClass failure = FailureClass::none;  // none: `tokens` is there
   bool sent = true;                           // false: the request never left, so the provider cannot have acted
   std::optional<TokenSet> tokens;
-  std::string code;         // the provider's error code, or ours: http_503, malformed_answer, timeout …
-  std::string description;  // printable
+  std::vector<PairTokens> pairs;  // further ones beside the main one, in the order of the profile (REF-23)
+  std::string code;               // the provider's error code, or ours: http_503, malformed_answer, timeout …
+  std::string description;        // printable
   std::optional<Duration> retry_after;
   std::string correlation;  // the provider's correlation id (TOK-18)
   int status = 0;           // of the HTTP answer; 0: there was none

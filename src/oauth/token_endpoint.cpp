@@ -71,15 +71,16 @@ Task<Result<RawTokenAnswer>> TokenEndpoint::exchange_code(const Registration& re
 }
 
 Task<Result<RawTokenAnswer>> TokenEndpoint::refresh(const Registration& registration, std::string token_url,
-                                                    Secret refresh_token, std::vector<std::string> granted_scope,
-                                                    Duration timeout) {
-  if (registration.provider.refresh.mode != RefreshMode::refresh_token) {
-    co_return fail(Errc::unsupported, where(registration) + "this provider has no refresh by refresh token",
+                                                    Secret credential, std::vector<std::string> granted_scope,
+                                                    Duration timeout, std::string pair) {
+  const RefreshProfile& profile = registration.provider.refresh;
+  if (profile.mode == RefreshMode::none) {
+    co_return fail(Errc::unsupported, where(registration) + "this provider has no way to refresh",
                    "let the customer connect again when the access token ends");
   }
-  Parameters parameters{{"grant_type", "refresh_token"}};
-  parameters.emplace_back("refresh_token", std::string{refresh_token.reveal()});
-  SentTokenRequest sent{.sent_at = clock_.now(), .scope = std::move(granted_scope)};
+  Parameters parameters{{"grant_type", profile.grant_type}};
+  parameters.emplace_back(profile.credential_parameter, std::string{credential.reveal()});
+  SentTokenRequest sent{.sent_at = clock_.now(), .scope = std::move(granted_scope), .pair = std::move(pair)};
   co_return co_await post(registration, std::move(token_url), std::move(parameters), std::move(sent), timeout);
 }
 

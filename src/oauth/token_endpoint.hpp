@@ -34,8 +34,10 @@ class TokenEndpoint {
   // proves that the provider did not act.
   Task<Result<RawTokenAnswer>> exchange_code(const Registration& registration, std::string token_url, Secret code,
                                              Secret verifier, std::vector<std::string> scope, Duration timeout);
-  Task<Result<RawTokenAnswer>> refresh(const Registration& registration, std::string token_url, Secret refresh_token,
-                                       std::vector<std::string> granted_scope, Duration timeout);
+  // `credential`: the refresh token, or the access token where the profile says that it is exchanged. `pair`: whose, where
+  // it is not the main one's. Errors, besides: unsupported, where the profile has no way.
+  Task<Result<RawTokenAnswer>> refresh(const Registration& registration, std::string token_url, Secret credential,
+                                       std::vector<std::string> granted_scope, Duration timeout, std::string pair = {});
 
  private:
   Task<Result<RawTokenAnswer>> post(const Registration& registration, std::string url, Parameters parameters,

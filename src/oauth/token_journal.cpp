@@ -58,6 +58,7 @@ Secret to_journal(const RawTokenAnswer& answer) {
   json::array scope;
   for (const auto& one : answer.sent.scope) scope.emplace_back(base64_encode(one));
   object["scope"] = std::move(scope);
+  if (!answer.sent.pair.empty()) object["pair"] = answer.sent.pair;
   object["status"] = answer.response.status;
   object["headers"] = encode_headers(answer.response.headers);
   std::string body = base64_encode(answer.response.body);
@@ -79,6 +80,7 @@ Result<RawTokenAnswer> from_journal(const Secret& journal) {
   if (!numbers || !body) return unreadable();
   RawTokenAnswer answer;
   answer.sent.sent_at = from_epoch_ms(sent_at->get_int64());
+  if (const auto* pair = member_at(entry.get(), "pair")) answer.sent.pair = text_of(*pair).value_or("");
   answer.response.status = static_cast<int>(status->get_int64());
   answer.response.body = std::move(*body);
   if (!decode_headers(member_at(entry.get(), "headers"), answer.response.headers) ||

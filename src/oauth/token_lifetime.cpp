@@ -69,6 +69,11 @@ std::optional<Time> access_expiry(const json::value& body, const Provider& provi
 
 std::optional<Time> refresh_idle_expiry(const json::value& body, const Provider& provider, Time sent_at) {
   if (const auto end = after_if_positive(body, provider.expiry.refresh_soft_member, provider.expiry, sent_at)) return end;
+  if (const auto instant = instant_at(body, provider.expiry.refresh_instant_member)) {
+    const double ms = *instant - static_cast<double>(to_epoch_ms(sent_at));
+    if (ms > 0) return after(sent_at, ms, max_refresh_ms);
+  }
+  if (provider.refresh.mode == RefreshMode::access_token_exchange) return access_expiry(body, provider, sent_at);
   if (provider.refresh.idle_window) return sent_at + *provider.refresh.idle_window;
   return std::nullopt;
 }

@@ -12,8 +12,9 @@ namespace evergrant {
 
 // Nothing: it does not end, as far as anybody says. At most ten years ahead.
 [[nodiscard]] std::optional<Time> access_expiry(const boost::json::value& body, const Provider& provider, Time sent_at);
-// The member where there is one; else the profile's idle window, since the refresh token was used or made just now. Zero
-// and silence never mean "ended now". Nothing: no idle end is known.
+// The member where there is one; else, where the access token itself is what is exchanged, its end; else the profile's idle
+// window, since the refresh token was used or made just now. Zero and silence never mean "ended now". Nothing: no idle end
+// is known.
 [[nodiscard]] std::optional<Time> refresh_idle_expiry(const boost::json::value& body, const Provider& provider,
                                                       Time sent_at);
 // Only where the answer says so; the profile's absolute window counts from the first grant, which is not known here.

@@ -86,7 +86,57 @@ Secret remaining_members(json::value& body, const TokenProfile& profile, std::st
   return serialize_secret(body);
 }
 
+Provider provider_of(const PairProfile& pair, Provider provider) {
+  TokenProfile& token = provider.token;
+  token.access_token_member = pair.access_token_member;
+  token.refresh_token_member = pair.refresh_token_member;
+  token.expires_in_member = pair.expires_in_member;
+  token.scope_member = pair.scope_member;
+  token.kept_members = pair.kept_members;
+  if (!pair.token_types.empty()) token.token_types = pair.token_types;
+  token.pairs.clear();
+  return provider;
+}
+
+// A registration of ours may ask for the nested tokens alone (a Slack app without a bot): then they are the main ones.
+bool is_main(const PairProfile& pair, const TokenProfile& profile) {
+  return profile.access_token_member.starts_with(pair.path + '.');
+}
+
 }  // namespace
+
+PairReading reading_of(std::string_view name, const json::value& answer, const Provider& provider) {
+  const auto& pairs = provider.token.pairs;
+  const auto pair = name.empty() ? pairs.end() : std::ranges::find(pairs, name, &PairProfile::name);
+  PairReading reading;
+  if (pair != pairs.end()) {
+    reading.provider = provider_of(*pair, provider);
+    const auto* object = member_at(answer, pair->path);
+    if (object != nullptr && has_access_token(*object, reading.provider->token)) reading.path = pair->path;
+  }
+  const TokenProfile& profile = reading.provider ? reading.provider->token : provider.token;
+  reading.has_tokens = !reading.path.empty() || has_access_token(answer, profile);
+  return reading;
+}
+
+std::expected<std::vector<PairTokens>, std::string_view> take_pairs(WipedJson& answer, const Provider& provider,
+                                                                    const SentTokenRequest& sent) {
+  std::vector<PairTokens> taken;
+  for (const PairProfile& pair : provider.token.pairs) {
+    const Provider reading = provider_of(pair, provider);
+    const auto* object = is_main(pair, provider.token) ? nullptr : member_at(answer.get(), pair.path);
+    if (object == nullptr || !has_access_token(*object, reading.token)) continue;
+    // What was asked for is the main pair's scope; silence about this one's says nothing.
+    auto tokens = read_token_set(WipedJson{*object}, reading, {.sent_at = sent.sent_at, .scope = {}});
+    if (!tokens) return std::unexpected(tokens.error());
+    tokens->id_token.reset();  // about the customer, who is identified by the main answer
+    for (const auto& member : {pair.access_token_member, pair.refresh_token_member, std::string{"id_token"}}) {
+      erase_at(answer.get(), pair.path + '.' + member);
+    }
+    taken.push_back({.pair = pair.name, .tokens = std::move(*tokens)});
+  }
+  return taken;
+}
 
 bool has_access_token(const json::value& body, const TokenProfile& profile) {
   return string_at(body, profile.access_token_member).has_value();

@@ -245,7 +245,19 @@ UPDATE connections SET tokens_fence = COALESCE(
   CASE WHEN lease_owner = '' THEN lease_fence ELSE lease_fence - 1 END);
 )sql";
 
-constexpr std::array<const char*, 5> steps{connections, due_in_order, holds, reauth_notices, order_of_requests};
+// Further token pairs of a connection (bot and user): rows of their own that name their main one. A pair that consent has
+// ended does not stand in the way of a new one while its provider is being told.
+constexpr const char* token_pairs = R"sql(
+ALTER TABLE connections ADD COLUMN pair TEXT NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN main TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN pair TEXT NOT NULL DEFAULT '';
+DROP INDEX connections_live;
+CREATE UNIQUE INDEX connections_live ON connections (registration, realm, pair)
+  WHERE status <> 'revoked' AND (pair = '' OR status <> 'revoking');
+CREATE INDEX connections_of_main ON connections (main, status) WHERE main <> '';
+)sql";
+
+constexpr std::array<const char*, 6> steps{connections, due_in_order, holds, reauth_notices, order_of_requests, token_pairs};
 
 }  // namespace
 

@@ -11,20 +11,20 @@ namespace {
 
 Result<> insert_connection(Database& database, const Connection& c) {
   const auto inserted = database.execute(
-      "INSERT INTO connections (id, registration, tenant, realm, status, reason, generation, access_token, refresh_token, "
-      "sealed_extras, access_key, refresh_key, extras_key, token_type, scope, missing_scope, extras, access_expires_at, "
-      "refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, upstream_grant, next_due_at, last_used_at, "
-      "last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, failure_class, failure_count, failure_since, "
-      "failure_code, "
-      "failure_correlation, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      c.id, c.registration, c.tenant, c.realm, to_string(c.status), c.reason, c.generation, c.tokens.access_token,
-      c.tokens.refresh_token, c.tokens.extras, key_name(c.tokens.access_token), key_name(c.tokens.refresh_token),
-      key_name(c.tokens.extras), c.token_type, to_json_text(c.scope), to_json_text(c.missing_scope), to_json_text(c.extras),
-      c.access_expires_at, c.refresh_idle_expires_at, c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant,
-      c.next_due_at, c.last_used_at, c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence,
-      to_string(c.failure.kind), c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at,
-      c.updated_at);
+      "INSERT INTO connections (id, pair, main, registration, tenant, realm, status, reason, generation, access_token, "
+      "refresh_token, sealed_extras, access_key, refresh_key, extras_key, token_type, scope, missing_scope, extras, "
+      "access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, upstream_grant, "
+      "next_due_at, last_used_at, last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, failure_class, "
+      "failure_count, failure_since, failure_code, failure_correlation, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+      "NOTHING",
+      c.id, c.pair, c.main, c.registration, c.tenant, c.realm, to_string(c.status), c.reason, c.generation,
+      c.tokens.access_token, c.tokens.refresh_token, c.tokens.extras, key_name(c.tokens.access_token),
+      key_name(c.tokens.refresh_token), key_name(c.tokens.extras), c.token_type, to_json_text(c.scope),
+      to_json_text(c.missing_scope), to_json_text(c.extras), c.access_expires_at, c.refresh_idle_expires_at,
+      c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant, c.next_due_at, c.last_used_at,
+      c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence, to_string(c.failure.kind),
+      c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at, c.updated_at);
   if (inserted == 1) return {};
   return fail(Errc::conflict, "This realm of " + c.registration.str() + " has a live connection already.",
               "Reconnect that one, or revoke it first.");
@@ -49,11 +49,61 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
   return {};
 }
 
+// The main row before its pairs, so that a conflict is about it.
+Result<> insert_all(Database& database, const Connection& main, const std::vector<Connection>& pairs) {
+  if (auto keys = check_keys(database, main.tokens); !keys) return keys;
+  if (auto inserted = insert_connection(database, main); !inserted) return inserted;
+  for (const Connection& pair : pairs) {
+    if (auto keys = check_keys(database, pair.tokens); !keys) return keys;
+    if (auto inserted = insert_connection(database, pair); !inserted) return inserted;
+  }
+  return {};
+}
+
+// A row's token set by another, where it still is what the caller has seen.
+Result<> replace(Database& database, const Replacement& replacement) {
+  const auto current = find_connection(database, replacement.id);
+  if (!current) return std::unexpected(current.error());
+  if (current->status == Status::revoking || current->status == Status::revoked) {
+    return fail(Errc::revoked, "Connection " + replacement.id.str() + " is revoked.", "Connect the account anew.");
+  }
+  if (current->generation != replacement.expected) {
+    return fail(Errc::stale, "Connection " + replacement.id.str() + " has another generation by now.", "Read it again.");
+  }
+  if (auto done = replace_token_set(database, replacement.id, replacement.update); !done) return done;
+  if (!replacement.replaced) return {};
+  if (auto keys = check_keys(database, replacement.replaced->tokens); !keys) return keys;
+  insert_outbox_item(database, *replacement.replaced);
+  return {};
+}
+
+// A pair that others have changed since the caller looked: it must look again. Errors: stale.
+Result<> change_pairs(Database& database, const PairChanges& changes, Time now) {
+  const auto changed_meanwhile = [] { return fail(Errc::stale, "A token pair was changed meanwhile.", "Read it again."); };
+  for (const EndedPair& ended : changes.ended) {
+    const auto pair = find_connection(database, ended.id);
+    if (!pair) return changed_meanwhile();
+    if (pair->status == Status::revoking || pair->status == Status::revoked) continue;
+    end_row(database, *pair, ended.tell_provider, changes.reason, now);
+  }
+  for (const Replacement& replacement : changes.replaced) {
+    auto done = replace(database, replacement);
+    if (!done && done.error().code != Errc::key_unavailable) return changed_meanwhile();
+    if (!done) return done;
+  }
+  for (const Connection& made : changes.made) {
+    if (auto keys = check_keys(database, made.tokens); !keys) return keys;
+    if (!insert_connection(database, made)) return changed_meanwhile();
+  }
+  return {};
+}
+
 Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter, const std::optional<AgeCursor>& after,
                               int limit) {
   Conditions conditions;
   conditions.add(filter);
   if (filter.status) conditions.equal("status", std::string{to_string(*filter.status)});
+  if (filter.main_only) conditions.equal("pair", "");
   if (after) conditions.after(*after);
   Statement rows = conditions.select(database, connection_columns, "connections", "created_at, id", limit + 1);
   Page<Connection> page{read_all(std::move(rows), read_connection), {}};
@@ -62,6 +112,23 @@ Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter
     page.next = encode_cursor(AgeCursor{page.items.back().created_at, page.items.back().id.str()});
   }
   return page;
+}
+
+// Connections, not rows: further token pairs are few and have an index of their own.
+std::vector<std::pair<Status, std::int64_t>> count_by_status(Database& database) {
+  std::vector<std::pair<Status, std::int64_t>> counts;
+  Statement rows = database.query("SELECT status, COUNT(*) FROM connections GROUP BY status ORDER BY status");
+  while (rows.step()) {
+    if (const auto status = status_from(rows.text(0))) counts.emplace_back(*status, rows.integer(1));
+  }
+  Statement pairs = database.query("SELECT status, COUNT(*) FROM connections WHERE main <> '' GROUP BY status");
+  while (pairs.step()) {
+    const auto status = status_from(pairs.text(0));
+    for (auto& [counted, count] : counts) {
+      if (status == counted) count -= pairs.integer(1);
+    }
+  }
+  return counts;
 }
 
 }  // namespace
@@ -74,7 +141,8 @@ Task<Result<Connection>> SqliteStore::connection_of(RegistrationId registration,
   return read<Connection>(
       [registration = std::move(registration), realm = std::move(realm)](Database& database) -> Result<Connection> {
         static const std::string sql = "SELECT " + std::string{connection_columns} +
-                                       " FROM connections WHERE registration = ? AND realm = ? AND status <> 'revoked'";
+                                       " FROM connections WHERE registration = ? AND realm = ? AND pair = '' AND "
+                                       "status <> 'revoked'";
         Statement rows = database.query(sql, registration, realm);
         if (rows.step()) return read_connection(rows);
         return fail(Errc::not_found, "This realm of " + registration.str() + " has no live connection.",
@@ -91,35 +159,29 @@ Task<Result<Page<Connection>>> SqliteStore::connections(ConnectionFilter filter,
   });
 }
 
-Task<Result<>> SqliteStore::create(Connection connection, Event event) {
-  return write<>([connection = std::move(connection), event = std::move(event)](Database& database) -> Result<> {
-    if (auto keys = check_keys(database, connection.tokens); !keys) return keys;
-    if (auto inserted = insert_connection(database, connection); !inserted) return inserted;
+Task<Result<std::vector<Connection>>> SqliteStore::pairs_of(ConnectionId main) {
+  return read<std::vector<Connection>>([main = std::move(main)](Database& database) -> Result<std::vector<Connection>> {
+    return find_pairs(database, main);
+  });
+}
+
+Task<Result<>> SqliteStore::create(Connection connection, std::vector<Connection> pairs, Event event) {
+  return write<>([connection = std::move(connection), pairs = std::move(pairs),
+                  event = std::move(event)](Database& database) -> Result<> {
+    if (auto inserted = insert_all(database, connection, pairs); !inserted) return inserted;
     insert_event(database, event);
     return {};
   });
 }
 
-Task<Result<>> SqliteStore::reconnect(ConnectionId id, Generation expected, TokenUpdate update,
-                                      std::optional<OutboxItem> replaced, Event event) {
-  return write<>([id = std::move(id), expected, update = std::move(update), replaced = std::move(replaced),
-                  event = std::move(event)](Database& database) -> Result<> {
-    const auto current = find_connection(database, id);
-    if (!current) return std::unexpected(current.error());
-    if (current->status == Status::revoking || current->status == Status::revoked) {
-      return fail(Errc::revoked, "Connection " + id.str() + " is revoked.", "Connect the account anew.");
-    }
-    if (current->generation != expected) {
-      return fail(Errc::stale, "Connection " + id.str() + " has another generation by now.", "Read it again.");
-    }
-    if (auto done = replace_token_set(database, id, update); !done) return done;
-    if (replaced) {
-      if (auto keys = check_keys(database, replaced->tokens); !keys) return keys;
-      insert_outbox_item(database, *replaced);
-    }
-    insert_event(database, event);
-    return {};
-  });
+Task<Result<>> SqliteStore::reconnect(Replacement main, PairChanges pairs, Event event) {
+  return write<>(
+      [main = std::move(main), pairs = std::move(pairs), event = std::move(event)](Database& database) -> Result<> {
+        if (auto done = replace(database, main); !done) return done;
+        if (auto done = change_pairs(database, pairs, main.update.at); !done) return done;
+        insert_event(database, event);
+        return {};
+      });
 }
 
 Task<Result<>> SqliteStore::touch(std::vector<std::pair<ConnectionId, Time>> used) {
@@ -149,11 +211,7 @@ Task<Result<ConnectionStats>> SqliteStore::stats(Time now) {
       return Row{rows}.next<std::int64_t>();
     };
     ConnectionStats stats;
-    Statement counts = database.query("SELECT status, COUNT(*) FROM connections GROUP BY status ORDER BY status");
-    while (counts.step()) {
-      const auto status = status_from(counts.text(0));
-      if (status) stats.by_status.emplace_back(*status, counts.integer(1));
-    }
+    stats.by_status = count_by_status(database);
     stats.due =
         number(database.query("SELECT COUNT(*) FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND "
                               "next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
@@ -175,8 +233,9 @@ Task<Result<>> SqliteStore::change_status(ConnectionId id, Status from, Status t
         to_string(to), reason, event.at, event.at, id, to_string(from));
     if (changed == 1 && to == Status::active) {
       database.execute(
-          "UPDATE connections SET access_expires_at = ?, next_due_at = ?, failure_class = 'none', failure_count = 0, "
-          "failure_since = NULL WHERE id = ? AND LENGTH(refresh_token) > 0",
+          "UPDATE connections SET access_expires_at = CASE WHEN LENGTH(refresh_token) > 0 THEN ? ELSE access_expires_at "
+          "END, next_due_at = ?, failure_class = 'none', failure_count = 0, failure_since = NULL WHERE id = ? AND "
+          "(LENGTH(refresh_token) > 0 OR refresh_idle_expires_at IS NOT NULL)",
           event.at, event.at, id);
     }
     if (changed == 1) {

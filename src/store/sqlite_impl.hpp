@@ -19,9 +19,9 @@ class SqliteStore final : public Store {
   Task<Result<Connection>> connection(ConnectionId id) override;
   Task<Result<Connection>> connection_of(RegistrationId registration, RealmId realm) override;
   Task<Result<Page<Connection>>> connections(ConnectionFilter filter, std::string cursor, int limit) override;
-  Task<Result<>> create(Connection connection, Event event) override;
-  Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update, std::optional<OutboxItem> replaced,
-                           Event event) override;
+  Task<Result<std::vector<Connection>>> pairs_of(ConnectionId main) override;
+  Task<Result<>> create(Connection connection, std::vector<Connection> pairs, Event event) override;
+  Task<Result<>> reconnect(Replacement main, PairChanges pairs, Event event) override;
   Task<Result<Claim>> claim(ConnectionId id, Generation expected, std::string owner, Time now, Time until,
                             std::optional<Attempt> attempt) override;
   Task<Result<>> renew(ConnectionId id, Fence fence, Time until) override;

@@ -35,8 +35,8 @@ const EndColumns& columns_of(GrantEnd end) {
 }
 
 std::string select_ending(const EndColumns& columns) {
-  return "SELECT " + columns.order + ", c.id, c.registration, c.tenant, c.realm, c.generation, " + columns.ends_at + ", " +
-         columns.since +
+  return "SELECT " + columns.order + ", c.id, c.main, c.registration, c.tenant, c.realm, c.generation, " + columns.ends_at +
+         ", " + columns.since +
          ", n.ends_at, n.lead, n.at FROM connections AS c LEFT JOIN reauth_notices AS n ON n.connection = c.id AND "
          "n.ending = ? WHERE " +
          columns.ends_at + " IS NOT NULL AND " + columns.order + " <= ? AND " + columns.order + " >= ? AND (" +
@@ -52,6 +52,7 @@ EndingGrant read_ending(const Statement& from, GrantEnd end, std::int64_t& order
   EndingGrant grant;
   grant.end = end;
   row.into(grant.connection);
+  row.into(grant.main);
   row.into(grant.registration);
   row.into(grant.tenant);
   row.into(grant.realm);

@@ -40,6 +40,16 @@ void mark_revoking(Database& database, const ConnectionId& id, const std::string
       reason, now, id);
 }
 
+}  // namespace
+
+void end_row(Database& database, const Connection& row, bool tell_provider, const std::string& reason, Time now) {
+  mark_revoking(database, row.id, reason, now);
+  if (tell_provider) insert_outbox_item(database, item_of(row, now));
+  end_if_told(database, row.id, {});
+}
+
+namespace {
+
 Result<Connection> revoke(Database& database, const ConnectionId& id, bool tell_provider, const std::string& reason,
                           Time now, const Event& event) {
   auto connection = find_connection(database, id);
@@ -48,10 +58,11 @@ Result<Connection> revoke(Database& database, const ConnectionId& id, bool tell_
   if (connection->status == Status::revoked) {
     return fail(Errc::revoked, "Connection " + id.str() + " is revoked already.", "Nothing is left to do.");
   }
-  mark_revoking(database, id, reason, now);
-  if (tell_provider) insert_outbox_item(database, item_of(*connection, now));
+  end_row(database, *connection, tell_provider, reason, now);
+  for (const auto& pair : find_pairs(database, id)) {
+    if (pair.status != Status::revoking) end_row(database, pair, tell_provider, reason, now);
+  }
   insert_event(database, event);
-  end_if_told(database, id, {});
   return find_connection(database, id);
 }
 

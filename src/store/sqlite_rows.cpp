@@ -109,6 +109,8 @@ Connection read_connection(const Statement& from) {
   Row row{from};
   Connection c;
   row.into(c.id);
+  row.into(c.pair);
+  row.into(c.main);
   row.into(c.registration);
   row.into(c.tenant);
   row.into(c.realm);
@@ -271,6 +273,7 @@ Event read_event(const Statement& from) {
   row.into(event.detail);
   row.into(event.code);
   row.into(event.correlation);
+  row.into(event.pair);
   return event;
 }
 

@@ -41,7 +41,8 @@ template <class I>
 
 // Each reads the columns that the constant beside it lists. SqliteError where a row does not make sense.
 inline constexpr std::string_view connection_columns =
-    "id, registration, tenant, realm, status, reason, generation, access_token, refresh_token, sealed_extras, token_type, "
+    "id, pair, main, registration, tenant, realm, status, reason, generation, access_token, refresh_token, sealed_extras, "
+    "token_type, "
     "scope, missing_scope, extras, access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, "
     "subject, "
     "upstream_grant, next_due_at, last_used_at, last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, "
@@ -73,7 +74,7 @@ inline constexpr std::string_view audit_columns =
 [[nodiscard]] AuditEntry read_audit_entry(const Statement& from);
 
 inline constexpr std::string_view event_columns =
-    "sequence, at, type, connection, registration, tenant, realm, generation, detail, code, correlation";
+    "sequence, at, type, connection, registration, tenant, realm, generation, detail, code, correlation, pair";
 [[nodiscard]] Event read_event(const Statement& from);
 
 // All rows of a statement.
@@ -88,9 +89,14 @@ template <class T>
 
 // Errors: not_found.
 [[nodiscard]] Result<Connection> find_connection(Database& database, const ConnectionId& id);
+// Rows of its further token pairs that are not revoked; as Store::pairs_of.
+[[nodiscard]] std::vector<Connection> find_pairs(Database& database, const ConnectionId& main);
 // Does nothing for an event without a type.
 void insert_event(Database& database, const Event& event);
 std::int64_t insert_outbox_item(Database& database, const OutboxItem& item);
+// Local use of one row ends: revoking, the lease loses its fence, the outbox gets its tokens with `tell_provider`; without
+// anything to tell, it is revoked at once.
+void end_row(Database& database, const Connection& row, bool tell_provider, const std::string& reason, Time now);
 // Refuses sealed values whose key is no longer there: whoever sealed them has not noticed a rotation or a shredding yet.
 // Errors: key_unavailable.
 [[nodiscard]] Result<> check_keys(Database& database, std::initializer_list<const Sealed*> values);

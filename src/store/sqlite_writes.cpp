@@ -16,13 +16,22 @@ Result<Connection> find_connection(Database& database, const ConnectionId& id) {
   return *found;
 }
 
+std::vector<Connection> find_pairs(Database& database, const ConnectionId& main) {
+  static const std::string sql = "SELECT " + std::string{connection_columns} +
+                                 " FROM connections WHERE main = ? AND main <> '' AND status <> 'revoked' ORDER BY pair, "
+                                 "CASE WHEN status = 'revoking' THEN 1 ELSE 0 END, id";
+  return read_all(database.query(sql, main), read_connection);
+}
+
 void insert_event(Database& database, const Event& event) {
   if (event.type.empty()) return;
+  // To the outside a further token pair is part of its connection (REF-23).
   database.execute(
-      "INSERT INTO events (at, type, connection, registration, tenant, realm, generation, detail, code, correlation) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      event.at, event.type, event.connection, event.registration, event.tenant, event.realm, event.generation, event.detail,
-      event.code, event.correlation);
+      "INSERT INTO events (at, type, connection, pair, registration, tenant, realm, generation, detail, code, correlation) "
+      "VALUES (?, ?, COALESCE((SELECT main FROM connections WHERE id = ? AND main <> ''), ?), "
+      "COALESCE((SELECT pair FROM connections WHERE id = ?), ''), ?, ?, ?, ?, ?, ?, ?)",
+      event.at, event.type, event.connection, event.connection, event.connection, event.registration, event.tenant,
+      event.realm, event.generation, event.detail, event.code, event.correlation);
 }
 
 std::int64_t insert_outbox_item(Database& database, const OutboxItem& item) {

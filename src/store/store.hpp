@@ -36,6 +36,7 @@ struct ConnectionFilter {
   std::optional<RegistrationId> registration;
   std::optional<RealmId> realm;
   std::optional<Status> status;
+  bool main_only = false;  // without the rows of further token pairs (REF-23)
   // What the caller may see; nothing: everything. Applied inside the query so that pages are full.
   std::optional<std::vector<TenantId>> visible_tenants;
   std::optional<std::vector<RegistrationId>> visible_registrations;
@@ -93,6 +94,25 @@ struct OutboxItem {
   std::string last_error;
 };
 
+// A token set put in the place of another, in an existing row.
+struct Replacement {
+  ConnectionId id;
+  Generation expected = 0;  // of the row now; the new one is expected + 1
+  TokenUpdate update;
+  std::optional<OutboxItem> replaced;  // the old tokens, where the provider is to be told
+};
+struct EndedPair {
+  ConnectionId id;
+  bool tell_provider = true;
+};
+// What new consent does to a connection's further token pairs (REF-23).
+struct PairChanges {
+  std::vector<Connection> made;
+  std::vector<Replacement> replaced;
+  std::vector<EndedPair> ended;
+  std::string reason;  // of the ended
+};
+
 struct ConnectionStats {
   std::vector<std::pair<Status, std::int64_t>> by_status;
   std::int64_t due = 0;
@@ -118,6 +138,7 @@ struct ReauthNotice {
 // A live grant of which one end is near, and what was said about that end.
 struct EndingGrant {
   ConnectionId connection;
+  ConnectionId main;  // of a further token pair, whose row `connection` is
   RegistrationId registration;
   TenantId tenant;
   RealmId realm;
@@ -199,16 +220,24 @@ class Store {
   // Connections ------------------------------------------------------------------------------------------------
   // Errors: not_found.
   virtual Task<Result<Connection>> connection(ConnectionId id) = 0;
-  // The live (not revoked) connection of a realm. Errors: not_found.
+  // The live (not revoked) connection of a realm: its main row. Errors: not_found.
   virtual Task<Result<Connection>> connection_of(RegistrationId registration, RealmId realm) = 0;
   virtual Task<Result<Page<Connection>>> connections(ConnectionFilter filter, std::string cursor, int limit) = 0;
-  // Errors: conflict if (registration, realm) has a live connection already.
-  virtual Task<Result<>> create(Connection connection, Event event) = 0;
+  // The rows of a connection's further token pairs that are not revoked, by name; one that is being revoked comes after the
+  // one that took its place.
+  virtual Task<Result<std::vector<Connection>>> pairs_of(ConnectionId main) = 0;
+  // Errors: conflict if (registration, realm) has a live connection already. `pairs` belong to it.
+  virtual Task<Result<>> create(Connection connection, std::vector<Connection> pairs, Event event) = 0;
+  Task<Result<>> create(Connection connection, Event event) { return create(std::move(connection), {}, std::move(event)); }
   // Reconnect: replaces the token set under the same id, status becomes active, the old tokens go to the outbox where
   // `replaced` is given. Expects generation `expected`; the new one is expected + 1. Clears lease and failure (a refresh in
-  // flight loses its fence); all requests until then count as sent before these tokens. Errors: stale, not_found, revoked.
-  virtual Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update,
-                                   std::optional<OutboxItem> replaced, Event event) = 0;
+  // flight loses its fence); all requests until then count as sent before these tokens. The changes of further pairs are
+  // made in the same transaction: all or none. Errors: stale, not_found, revoked.
+  virtual Task<Result<>> reconnect(Replacement main, PairChanges pairs, Event event) = 0;
+  Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update, std::optional<OutboxItem> replaced,
+                           Event event) {
+    return reconnect({std::move(id), expected, std::move(update), std::move(replaced)}, {}, std::move(event));
+  }
 
   // Refresh, design section 5 -----------------------------------------------------------------------------------
   // Step 2. Takes the lease if it is free or ran out at `now`, status is active and the generation is `expected`; raises the
@@ -299,6 +328,7 @@ class Store {
 
   // Revocation --------------------------------------------------------------------------------------------------
   // Status becomes revoking and the outbox gets the connection's tokens, in one transaction; the lease loses its fence.
+  // Its further token pairs go with it.
   // A repeated call changes nothing. `tell_provider` false (a shared grant, REV-06): no item is written, and unless others
   // are open the connection is revoked and its tokens erased at once. Returns the connection as it is then. Errors:
   // not_found, revoked.

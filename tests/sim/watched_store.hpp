@@ -66,18 +66,19 @@ class WatchedStore final : public test::FaultyStore {
     oracle_.written("change_status", before, at);
     co_return changed;
   }
-  Task<Result<>> create(Connection connection, Event event) override {
+  using FaultyStore::create;
+  Task<Result<>> create(Connection connection, std::vector<Connection> pairs, Event event) override {
     Connection before;
     before.id = connection.id;
     before.generation = 0;
-    auto created = co_await FaultyStore::create(std::move(connection), std::move(event));
+    auto created = co_await FaultyStore::create(std::move(connection), std::move(pairs), std::move(event));
     oracle_.written("create", before, {});
     co_return created;
   }
-  Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update, std::optional<OutboxItem> replaced,
-                           Event event) override {
-    const Connection before = look(id);
-    auto stored = co_await FaultyStore::reconnect(id, expected, std::move(update), std::move(replaced), std::move(event));
+  using FaultyStore::reconnect;
+  Task<Result<>> reconnect(Replacement main, PairChanges pairs, Event event) override {
+    const Connection before = look(main.id);
+    auto stored = co_await FaultyStore::reconnect(std::move(main), std::move(pairs), std::move(event));
     oracle_.written("reconnect", before, {});
     co_return stored;
   }

@@ -60,7 +60,7 @@ class FakeProvider final : public HttpTransport {
   std::pair<std::string, std::string> grant(const std::string& name) {
     Grant& grant = grants_[name];
     grant.alive = true;
-    return mint(name, grant, true);
+    return mint(name, grant, rotation != Rotation::self_refresh);
   }
   void kill(const std::string& name) { grants_.at(name).alive = false; }
   [[nodiscard]] bool alive(const std::string& name) const { return grants_.at(name).alive; }
@@ -161,7 +161,7 @@ class FakeProvider final : public HttpTransport {
 
   [[nodiscard]] bool is_inside_grace(const Grant& grant, const std::string& sent) const {
     if (rotation == Rotation::always_strict) return false;
-    if (rotation == Rotation::sometimes) return true;
+    if (rotation == Rotation::sometimes || rotation == Rotation::self_refresh) return true;
     return clock_.now() - grant.superseded.at(sent) < grace;
   }
 
@@ -172,13 +172,17 @@ class FakeProvider final : public HttpTransport {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(lifetime).count();
     std::string answer =
         R"({"token_type":"bearer","access_token":")" + access + R"(","expires_in":)" + std::to_string(seconds);
-    if (rotation != Rotation::never) answer += R"(,"refresh_token":")" + refresh + '"';
+    if (rotation != Rotation::never && rotation != Rotation::self_refresh) answer += R"(,"refresh_token":")" + refresh + '"';
     return json(200, answer + more_members + '}');
   }
 
   std::pair<std::string, std::string> mint(const std::string& name, Grant& grant, bool rotate) {
     ++grant.minted;
     grant.access = "at-" + name + '-' + std::to_string(grant.minted);
+    if (rotation == Rotation::self_refresh) {  // the access token is what is sent for the next one
+      if (!grant.refresh.empty()) grant.superseded[grant.refresh] = clock_.now();
+      grant.refresh = grant.access;
+    }
     if (rotate) {
       if (!grant.refresh.empty()) grant.superseded[grant.refresh] = clock_.now();
       grant.refresh = "rt-" + name + '-' + std::to_string(grant.minted);

@@ -58,13 +58,16 @@ class FaultyStore : public Store {
   Task<Result<Page<Connection>>> connections(ConnectionFilter filter, std::string cursor, int limit) override {
     return pass("connections", inner_.connections(std::move(filter), std::move(cursor), limit));
   }
-  Task<Result<>> create(Connection connection, Event event) override {
-    return pass("create", inner_.create(std::move(connection), std::move(event)));
+  Task<Result<std::vector<Connection>>> pairs_of(ConnectionId main) override {
+    return pass("pairs_of", inner_.pairs_of(std::move(main)));
   }
-  Task<Result<>> reconnect(ConnectionId id, Generation expected, TokenUpdate update, std::optional<OutboxItem> replaced,
-                           Event event) override {
-    return pass("reconnect",
-                inner_.reconnect(std::move(id), expected, std::move(update), std::move(replaced), std::move(event)));
+  using Store::create;
+  Task<Result<>> create(Connection connection, std::vector<Connection> pairs, Event event) override {
+    return pass("create", inner_.create(std::move(connection), std::move(pairs), std::move(event)));
+  }
+  using Store::reconnect;
+  Task<Result<>> reconnect(Replacement main, PairChanges pairs, Event event) override {
+    return pass("reconnect", inner_.reconnect(std::move(main), std::move(pairs), std::move(event)));
   }
   Task<Result<Claim>> claim(ConnectionId id, Generation expected, std::string owner, Time now, Time until,
                             std::optional<Attempt> attempt) override {
@@ -258,6 +261,7 @@ class FaultyStore : public Store {
   static constexpr auto operations = std::to_array<std::string_view>({"connection",
                                                                       "connection_of",
                                                                       "connections",
+                                                                      "pairs_of",
                                                                       "create",
                                                                       "reconnect",
                                                                       "claim",

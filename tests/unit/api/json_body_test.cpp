@@ -95,6 +95,22 @@ TEST(JsonBody, lists_are_bounded_and_hold_texts) {
   }
 }
 
+TEST(JsonBody, objects_within_are_read_each_on_its_own_and_named_by_their_place) {
+  auto body = body_of(R"({"pairs":[{"pair":"user"},{"pair":""}]})");
+  auto items = body.objects("pairs", 2);
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].text("pair", 10), "user");
+  EXPECT_TRUE(items[0].finish());
+  items[1].text("pair", 10);
+  EXPECT_TRUE(items[1].finish().error().message.starts_with("'pairs.1.pair': expected"));
+  EXPECT_TRUE(body.finish());
+  for (const auto* text : {R"({"pairs":{}})", R"({"pairs":[1]})", R"({"pairs":[{},{},{}]})"}) {
+    EXPECT_EQ(problem_of(text, [](JsonBody& of) { of.objects("pairs", 2); }),
+              "'pairs': expected a list of at most 2 objects");
+  }
+  EXPECT_TRUE(body_of("{}").objects("pairs", 2).empty());
+}
+
 TEST(JsonBody, numbers_are_whole_and_in_their_range) {
   auto body = body_of(R"({"a":5,"b":5.0,"c":true,"d":false})");
   EXPECT_EQ(body.integer("a", 1, 10), 5);
@@ -158,6 +174,24 @@ TEST(ToJson, a_connection_shows_no_token_and_no_seal) {
   EXPECT_FALSE(body.at("access_only").as_bool());
   connection.tokens.refresh_token = {};
   EXPECT_TRUE(to_json(connection).at("access_only").as_bool());
+}
+
+TEST(ToJson, a_token_that_is_exchanged_for_the_next_does_not_end_with_itself) {
+  Connection connection;
+  connection.tokens.access_token = Sealed{"sealed"};
+  EXPECT_TRUE(to_json(connection).at("access_only").as_bool());
+  connection.refresh_idle_expires_at = from_epoch_ms(1);
+  EXPECT_FALSE(to_json(connection).at("access_only").as_bool());
+}
+
+TEST(ToJson, a_pair_names_its_main_one) {
+  Connection connection;
+  EXPECT_TRUE(to_json(connection).at("main").is_null());
+  EXPECT_EQ(to_json(connection).at("pair"), "");
+  connection.pair = "user";
+  connection.main = ConnectionId{"con_1"};
+  EXPECT_EQ(to_json(connection).at("main"), "con_1");
+  EXPECT_EQ(to_json(connection).at("pair"), "user");
 }
 
 TEST(ToJson, a_caller_shows_neither_key_nor_hash_and_a_key_not_its_wrapping) {

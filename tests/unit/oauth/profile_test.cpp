@@ -56,9 +56,9 @@ ProviderCatalogue shipped_catalogue() {
 TEST(Profile, every_shipped_profile_loads) {
   const auto catalogue = shipped_catalogue();
   EXPECT_EQ(catalogue.ids(),
-            (std::vector<std::string>{"atlassian", "box",       "docusign", "dropbox", "github", "gitlab",     "google",
-                                      "hubspot",   "microsoft", "notion",   "oauth2",  "oidc",   "quickbooks", "salesforce",
-                                      "sandbox",   "shopify",   "slack",    "square",  "xero",   "zoho"}));
+            (std::vector<std::string>{"atlassian",  "box",     "docusign",  "dropbox", "facebook", "github", "gitlab",
+                                      "google",     "hubspot", "microsoft", "notion",  "oauth2",   "oidc",   "quickbooks",
+                                      "salesforce", "sandbox", "shopify",   "slack",   "square",   "xero",   "zoho"}));
   for (const auto& provider : catalogue.all()) {
     EXPECT_FALSE(provider.display_name.empty()) << provider.id.str();
     EXPECT_FALSE(provider.documentation.empty()) << provider.id.str();
