@@ -104,7 +104,9 @@ class Doctor {
     const auto stats = wait_on(loop, (*store)->stats(clock_.now()));
     const auto paused = wait_on(loop, (*store)->paused());
     const auto holds = wait_on(loop, (*store)->holds());
+    const auto id = wait_on(loop, (*store)->meta("store_id"));
     loop.stop();
+    if (id) store_id_ = id->value_or("");
     if (!probed) return bad("store", probed.error());
     good("store", config.store.string() + " is sound and can be written");
     if (keys) examine_root_keys(config, *keys);
@@ -134,7 +136,7 @@ class Doctor {
 
   void examine_escrow(const Config& config) {
     std::size_t waiting = 0;
-    for (const auto& report : inspect_escrow(config.escrow_path())) {
+    for (const auto& report : inspect_escrow(config.escrow_path(), store_id_)) {
       const auto subject = "escrow " + report.file.string();
       waiting += report.answers;
       if (report.answers > 0) {
@@ -143,7 +145,7 @@ class Doctor {
              report.in_use ? "they are stored as soon as the store takes them; see its finding"
                            : "no process has this file; the next start stores them");
       }
-      if (auto problem = escrow_problem(report)) bad(subject, *problem);
+      if (auto problem = escrow_problem(report, config.escrow_bytes)) bad(subject, *problem);
     }
     if (waiting == 0) good("escrow", config.escrow_path().string() + ": nothing waits for the store");
   }
@@ -238,6 +240,7 @@ class Doctor {
 
   CliContext& context_;
   SystemClock clock_;
+  std::string store_id_;  // empty: it could not be read
   std::vector<Finding> findings_;
 };
 

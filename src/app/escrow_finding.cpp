@@ -4,11 +4,14 @@
 
 namespace evergrant {
 
-std::optional<Error> escrow_problem(const EscrowFileReport& report) {
+std::optional<Error> escrow_problem(const EscrowFileReport& report, std::int64_t capacity) {
   const std::string aside = report.file.string() + ".damaged";
-  if (report.foreign) {
-    return Error{Errc::invalid_argument, "is not an escrow; the server leaves it as it is and does not start with it",
-                 "give [store] escrow a path that is the escrow's alone; if this was the escrow, move it away and keep it"};
+  if (report.foreign) return report.foreign;
+  if (report.in_use && report.room < capacity) {
+    return Error{Errc::store_unavailable,
+                 "has " + std::to_string(report.room) + " bytes of its " + std::to_string(capacity) +
+                     " on the disk; refreshes whose answers would not fit are not sent",
+                 "make room on its disk; the server notices by itself"};
   }
   if (report.damaged > 0) {
     return Error{

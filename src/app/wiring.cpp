@@ -1,6 +1,7 @@
 #include "app/wiring.hpp"
 
 #include <filesystem>
+#include <thread>
 
 #include "app/config_secret.hpp"
 #include "net/address_guard.hpp"
@@ -73,6 +74,21 @@ Result<ProviderCatalogue> load_catalogue(const Config& config) {
               "set EVERGRANT_PROVIDERS_DIR to the folder providers/ of the source");
 }
 
+namespace {
+
+// Made when the store was opened (store/high_water.hpp); a backup keeps it.
+Result<std::string> id_of(Store& store) {
+  RunLoop loop;
+  const std::jthread thread{[&loop] { loop.run(); }};
+  auto id = wait_on(loop, store.meta("store_id"));
+  loop.stop();
+  if (!id) return std::unexpected(id.error());
+  if (!*id) return fail(Errc::internal, "the store has no id", "Report it: the store gets one when it is opened.");
+  return std::move(**id);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const ProviderCatalogue& catalogue,
                                              std::vector<Registration> registrations, const Log& log) {
   if (!config.server.tls_key.empty()) {
@@ -83,8 +99,11 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const Provide
   auto store = open_sqlite_store(
       {.path = config.store.string(), .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
   if (!store) return std::unexpected(store.error());
+  auto store_id = id_of(**store);
+  if (!store_id) return std::unexpected(store_id.error());
   std::string owner = keks->random->id("node_");  // unique per start: a lease of an earlier life is a stranger's
-  auto escrow = open_file_escrow({.path = config.escrow_path(), .owner = owner, .capacity = config.escrow_bytes}, log);
+  auto escrow = open_file_escrow(
+      {.path = config.escrow_path(), .store = *store_id, .owner = owner, .capacity = config.escrow_bytes}, log);
   if (!escrow) return std::unexpected(escrow.error());
   return std::unique_ptr<Wiring>{new Wiring{config, catalogue, std::move(registrations), std::move(*keks), std::move(*store),
                                             std::move(*escrow), std::move(owner), log}};

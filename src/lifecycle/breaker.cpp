@@ -65,6 +65,8 @@ void Breaker::restore_pause(Time now) {
   next_probe_ = now;
 }
 
+void Breaker::follow_pause(Time now, Random& random) { trip(State::paused, now, first_pause, longest_pause, random); }
+
 void Breaker::close() {
   state_ = State::closed;
   failures_ = 0;

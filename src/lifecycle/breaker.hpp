@@ -30,7 +30,9 @@ class Breaker {
 
   // An operator fault is known from before the start: probe at once.
   void restore_pause(Time now);
-  // An operator says that the fault is mended.
+  // Another process was refused as a client just now: as if this one had been.
+  void follow_pause(Time now, Random& random);
+  // The fault is mended, an operator or another process says.
   void release() { close(); }
 
   [[nodiscard]] State state() const noexcept { return state_; }

@@ -29,24 +29,30 @@ MassFailureGuard::Counts MassFailureGuard::counts(Time now) const {
 
 MassFailureGuard::Step MassFailureGuard::refused(bool first, Time now) {
   if (first) ++bucket_at(now).counts.failed;
-  if (holding_) return Step::hold;
+  if (held_since_) return Step::hold;
   if (limits_.least <= 0 || (believed_until_ && now < *believed_until_)) return Step::believe;
   const auto [failed, refreshed] = counts(now);
   const double share = static_cast<double>(failed) / static_cast<double>(std::max<std::int64_t>(failed + refreshed, 1));
   if (failed < limits_.least || share <= limits_.share) return Step::believe;
-  holding_ = true;
+  held_since_ = now;
   return Step::begin_hold;
 }
 
-void MassFailureGuard::restore(std::optional<Time> released_at) {
-  holding_ = !released_at;
+void MassFailureGuard::hold(Time since) {
+  held_since_ = since;
   believed_until_.reset();
-  if (released_at) believed_until_ = *released_at + believed_after_release;
 }
 
-void MassFailureGuard::release(Time now) {
-  buckets_ = {};
-  restore(now);
+void MassFailureGuard::believe(Time at) {
+  held_since_.reset();
+  believed_until_ = at + believed_after_release;
 }
+
+void MassFailureGuard::release(Time at) {
+  buckets_ = {};
+  believe(at);
+}
+
+bool MassFailureGuard::believes_after(Time at, Time now) { return now < at + believed_after_release; }
 
 }  // namespace evergrant

@@ -30,12 +30,18 @@ class MassFailureGuard {
   // The provider refused a grant. `first` of a row of refusals: the connection counts once, however often it is confirmed.
   [[nodiscard]] Step refused(bool first, Time now);
 
-  // Held since before the start, or released by an operator at `released_at`: then the provider is believed for a while, so
-  // that those that were held are not held again.
-  void restore(std::optional<Time> released_at);
-  void release(Time now);
+  // Held since `since`, by an earlier process or another one.
+  void hold(Time since);
+  // An operator released a hold at `at`: the provider is believed for a while, so that those that were held are not held
+  // again.
+  void believe(Time at);
+  // As `believe`, of what is held here; what was counted says nothing any more.
+  void release(Time at);
 
-  [[nodiscard]] bool holding() const noexcept { return holding_; }
+  [[nodiscard]] bool holding() const noexcept { return held_since_.has_value(); }
+  [[nodiscard]] std::optional<Time> held_since() const noexcept { return held_since_; }
+  // So shortly after a release at `at` the provider is believed.
+  [[nodiscard]] static bool believes_after(Time at, Time now);
   [[nodiscard]] Counts counts(Time now) const;
 
  private:
@@ -49,7 +55,7 @@ class MassFailureGuard {
 
   MassFailureLimits limits_;
   std::array<Bucket, bucket_count> buckets_;
-  bool holding_ = false;
+  std::optional<Time> held_since_;
   std::optional<Time> believed_until_;
 };
 

@@ -198,6 +198,8 @@ RefreshReport::RefreshReport(Metrics& metrics, const Log& log)
       unsaved_{metrics.gauge("evergrant_unsaved_answers", "Token answers held in memory because the store refuses them.")},
       escrow_pending_{metrics.gauge("evergrant_escrow_pending", "Token answers that wait in the escrow for the store.")},
       escrow_bytes_{metrics.gauge("evergrant_escrow_bytes", "Bytes of the escrow in use.")},
+      escrow_room_{metrics.gauge("evergrant_escrow_room_bytes",
+                                 "Bytes that the disk has set aside for the escrow; less than its size: no room.")},
       escrow_damaged_{metrics.gauge("evergrant_escrow_damaged", "Escrow records that could not be read, since the start.")},
       read_memory_{metrics.counter("evergrant_reads_total", reads_help, {{"result", "memory"}})},
       read_store_{metrics.counter("evergrant_reads_total", reads_help, {{"result", "store"}})},
@@ -251,6 +253,7 @@ void RefreshReport::mass_failure(const RegistrationId& registration, bool held) 
 void RefreshReport::escrow(const EscrowStatus& status) {
   escrow_pending_.set(static_cast<double>(status.answers));
   escrow_bytes_.set(static_cast<double>(status.bytes));
+  escrow_room_.set(static_cast<double>(status.room));
   escrow_damaged_.set(static_cast<double>(status.damaged));
 }
 

@@ -62,6 +62,7 @@ class RefreshReport {
   Metrics::Gauge& unsaved_;
   Metrics::Gauge& escrow_pending_;
   Metrics::Gauge& escrow_bytes_;
+  Metrics::Gauge& escrow_room_;
   Metrics::Gauge& escrow_damaged_;
   Metrics::Counter& read_memory_;
   Metrics::Counter& read_store_;

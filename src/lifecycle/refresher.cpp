@@ -168,6 +168,11 @@ Task<Result<>> Refresher::keep_pace(const RefreshWish& wish, const Connection& r
   co_return Result<>{};
 }
 
+Task<Result<>> Refresher::follow_registrations() {
+  auto followed = co_await gates_.follow(registrations_);
+  co_return followed;
+}
+
 Task<Result<>> Refresher::resume(RegistrationId registration) {
   auto resumed = co_await gates_.release(std::move(registration));
   co_return resumed;
@@ -225,8 +230,7 @@ Task<Result<>> Refresher::take_custody(const RefreshWish& wish, const Connection
   if (escrow_ != nullptr) {
     if (!escrow_->reserve()) {
       if (!is_waited_for(wish.cause)) co_await put_off(row, clock_.now() + 30s);
-      co_return fail(Errc::store_unavailable, "The escrow is full, so no refresh is sent whose answer could be lost.",
-                     "Its answers wait for the store: evergrant doctor shows how many.");
+      co_return std::unexpected(no_room_for_answer(escrow_->status()));
     }
     room = EscrowRoom{*escrow_};
   }

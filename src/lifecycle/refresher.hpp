@@ -20,6 +20,9 @@ struct RefreshWish {
   Cause cause = Cause::reader;
 };
 
+// Why nothing may be sent now whose answer could not be kept, and what to do. Pure.
+[[nodiscard]] Error no_room_for_answer(const EscrowStatus& status);
+
 class Refresher {
  public:
   Refresher(const TokenService::Parts& parts, const RefreshOptions& options, TokenSealing& sealing, TokenCache& cache,
@@ -37,6 +40,8 @@ class Refresher {
   // What waits in the escrow goes to the store, and leases of processes that are dead are freed. Errors: those of the store.
   Task<Result<>> replay_escrow();
   [[nodiscard]] bool has_escrowed() const;
+  // Pauses and holds that other processes and operators began or ended since. Errors: those of the store.
+  Task<Result<>> follow_registrations();
   // As TokenService::resume, TokenService::release_hold.
   Task<Result<>> resume(RegistrationId registration);
   Task<Result<>> release_hold(RegistrationId registration);

@@ -13,6 +13,16 @@ bool is_unopened(Errc code) { return code == Errc::sealed_broken || code == Errc
 
 }  // namespace
 
+Error no_room_for_answer(const EscrowStatus& status) {
+  if (status.room < status.capacity) {
+    return {Errc::store_unavailable,
+            "The disk has no room for the escrow, so no refresh is sent whose answer could be lost.",
+            "Make room on the escrow's disk: it goes on by itself. See evergrant doctor."};
+  }
+  return {Errc::store_unavailable, "The escrow is full, so no refresh is sent whose answer could be lost.",
+          "Its answers wait for the store: evergrant doctor shows how many."};
+}
+
 bool Refresher::has_escrowed() const { return escrow_ != nullptr && escrow_->status().answers > 0; }
 
 Task<Result<>> Refresher::replay_escrow() {
@@ -27,7 +37,8 @@ Task<Result<>> Refresher::replay_escrow() {
   for (const std::string& owner : *dead) {
     const auto freed = co_await store_.free_leases(owner);
     if (!freed) co_return std::unexpected(freed.error());
-    escrow_->settled(owner);
+    const auto settled = co_await escrow_->settled(owner);
+    if (!settled) log_.warning("owner_not_settled", {{"owner", owner}, {"why", settled.error().message}});
     log_.info("leases_of_the_dead_freed", {{"owner", owner}, {"leases", *freed}});
   }
   report_.escrow(escrow_->status());

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -12,6 +13,7 @@
 #include "lifecycle/mass_failure_guard.hpp"
 #include "lifecycle/pace.hpp"
 #include "lifecycle/refresh_report.hpp"
+#include "lifecycle/registration_standing.hpp"
 #include "lifecycle/request_slots.hpp"
 #include "model/registration.hpp"
 #include "store/store.hpp"
@@ -25,6 +27,10 @@ struct RegistrationGate {
   RequestSlots slots;
   Pace pace;
   MassFailureGuard guard;
+  std::optional<Store::Pause> unwritten_pause;  // the store refused it
+  std::optional<Store::Hold> unwritten_hold;
+  int writing = 0;            // of this registration's rows, under way
+  std::uint64_t written = 0;  // how many ended: what was read before says nothing any more
 };
 
 // The permission to send one request; reports to the breaker, or gives the permission back when it ends unused.
@@ -56,10 +62,14 @@ class RegistrationGates {
   Task<Result<>> load(const Registrations& registrations);
   // An operator says that the fault is mended: nothing is held back any more. Errors: those of the store.
   Task<Result<>> release(RegistrationId id);
+  // Takes over what other processes and operators wrote down since, and writes what the store refused before. Errors: those
+  // of the store.
+  Task<Result<>> follow(const Registrations& registrations);
   // An operator has looked at a mass failure: the provider is believed again. Errors: not_found if nothing is held; those of
   // the store.
   Task<Result<>> release_hold(RegistrationId id);
-  // The provider refused a grant. True: the connection keeps its state, because unusually many fail at once.
+  // The provider refused a grant. True: the connection keeps its state, because unusually many fail at once. The stored row
+  // is asked first: an operator may have released the hold at another process, just now.
   Task<bool> holds_back(const Registration& registration, bool first);
   // The reference is good for the life of this object.
   [[nodiscard]] RegistrationGate& of(const Registration& registration);
@@ -69,7 +79,14 @@ class RegistrationGates {
   Task<void> settle(const Registration& registration, Verdict verdict);
 
  private:
+  Task<void> follow_pause(const RegistrationId& id, RegistrationGate& gate, bool stored);
+  Task<void> follow_hold(const RegistrationId& id, RegistrationGate& gate, std::optional<StoredHold> stored);
+  Task<void> begin_hold(const RegistrationId& id, RegistrationGate& gate);
+  Task<void> write_hold(const RegistrationId& id, RegistrationGate& gate);
+  void hold_elsewhere(const RegistrationId& id, RegistrationGate& gate, Time since);
+  void released_elsewhere(const RegistrationId& id, RegistrationGate& gate, Time at);
   Task<void> pause(const Registration& registration, Verdict verdict);
+  Task<void> write_pause(RegistrationGate& gate, Store::Pause row);
   Task<void> tell(Event event);
   Task<void> resume(const Registration& registration);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lifecycle/registration_watch.hpp"
 #include "lifecycle/token_reader.hpp"
 
 namespace evergrant {
@@ -22,15 +23,23 @@ struct TokenService::Impl {
         refresher{p, o, sealing, cache, report},
         backlog{p.store, p.registrations, p.clock, p.random, p.log},
         due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, backlog, o},
+        watch{p.engine, p.log, refresher, o.recheck > Duration{0} ? o.follow_every : Duration{0}},
         reader{p, o, cache, report, flights, due_loop} {}
 
   Task<bool> schedule() {
+    const Completion<bool> watched;
+    spawn(parts.engine, [](RegistrationWatch& watching, Completion<bool> over) -> Task<void> {
+      co_await watching.run();  // ends with `stop`
+      over.set(true);
+    }(watch, watched));
     co_await due_loop.run();
+    co_await watched;
     co_return true;
   }
 
   Task<bool> finish() {
     due_loop.stop();
+    watch.stop();
     const Time until = parts.clock.now() + options.stop_wait.value_or(options.timeout + options.lease);
     while (flights.size() > 0 && parts.clock.now() < until) co_await delay(look_for_the_last);
     if (flights.size() > 0) {
@@ -51,6 +60,7 @@ struct TokenService::Impl {
   SingleFlight flights;
   BacklogSpread backlog;
   DueLoop due_loop;
+  RegistrationWatch watch;
   TokenReader reader;
 };
 

@@ -33,6 +33,7 @@ struct EscrowStatus {
   std::size_t answers = 0;       // that wait for the store
   std::int64_t bytes = 0;        // used of `capacity`
   std::int64_t capacity = 0;     // 0: unbounded
+  std::int64_t room = 0;         // bytes that the disk has set aside for it; less than `capacity`: the disk is full
   std::size_t damaged = 0;       // records that could not be read or delivered; they are set aside
   std::size_t reservations = 0;  // requests under way
 };
@@ -41,7 +42,8 @@ class Escrow {
  public:
   virtual ~Escrow() = default;
 
-  // Room for one answer. False: it is full; then nothing may be sent whose answer could be lost.
+  // Room for one answer, which is there on the disk. False: it is full, or the disk is; then nothing may be sent whose
+  // answer could be lost. Room that the disk could not give is asked for again, behind this call and at each `adopt`.
   [[nodiscard]] virtual bool reserve() = 0;
   virtual void release() = 0;
 
@@ -53,9 +55,10 @@ class Escrow {
   // attempts are ignored. Errors: store_unavailable.
   virtual Task<Result<>> set_aside(AttemptId attempt) = 0;
   // Takes over what processes left that are dead for certain, and names the owners whose leases nobody holds any more. Each
-  // is named until `settled` says that its leases are free. Errors: store_unavailable.
+  // is named until `settled` says that its leases are free, to later processes too. Errors: store_unavailable.
   virtual Task<Result<std::vector<std::string>>> adopt() = 0;
-  virtual void settled(const std::string& owner) = 0;
+  // Durable when it completes. Unknown owners are ignored. Errors: store_unavailable (then it is named again).
+  virtual Task<Result<>> settled(std::string owner) = 0;
 
   // Oldest first.
   [[nodiscard]] virtual std::vector<EscrowedAnswer> pending() const = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -10,8 +9,9 @@
 
 #include "base/executor.hpp"
 #include "store/escrow_frames.hpp"
+#include "store/escrow_legacy.hpp"
+#include "store/escrow_log.hpp"
 #include "store/escrow_places.hpp"
-#include "store/private_file.hpp"
 
 namespace evergrant {
 
@@ -19,18 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t head_bytes = escrow_head_bytes;
-
-std::string frames_of(const std::vector<EscrowedAnswer>& answers) {
-  std::string frames;
-  for (const EscrowedAnswer& answer : answers) frames += answer_frame(answer);
-  return frames;
-}
-
 class FileEscrow final : public Escrow {
  public:
   FileEscrow(EscrowOptions options, PrivateFile file, const Log& log)
-      : options_{std::move(options)}, file_{std::move(file)}, log_{log} {
+      : options_{std::move(options)}, file_{std::move(file), options_.disk_room}, log_{log} {
     if (!options_.inline_execution) thread_ = std::thread{[this] { disk_.run(); }};
   }
   ~FileEscrow() override {
@@ -42,31 +34,33 @@ class FileEscrow final : public Escrow {
 
   // Before anything else; blocking.
   Result<> load() {
-    auto content = file_.read_all();
-    if (!content) return std::unexpected(content.error());
-    const bool fresh = content->empty();
-    if (const auto owner = escrow_owner(*content); !owner.empty()) dead_owners_.push_back(owner);
-    const auto reading = examine(file_, *content);
-    if (!reading) return std::unexpected(reading.error());
-    pending_ = reading->pending;
-    if (auto headed = file_.write_at(0, escrow_head(options_.owner)); !headed) return headed;
-    end_ = std::max<std::int64_t>(head_bytes, static_cast<std::int64_t>(reading->end));
-    if (auto cut = static_cast<std::size_t>(end_) < content->size() ? file_.truncate(end_) : Result<>{}; !cut) return cut;
-    // Into the file first: the next compaction is prepared where they lie.
-    for (const EscrowedAnswer& answer : interrupted(file_.path())) {
-      if (auto stored = store(answer); !stored) return stored;
-    }
-    if (auto compacted = compact_loaded(!reading->damage.empty()); !compacted) return compacted;
-    if (!fresh) return {};
-    return sync_folder(file_.path().parent_path());
+    auto left = read_legacy(file_.file(), options_.store, options_.owner, log_);
+    if (!left) return std::unexpected(left.error());
+    pending_ = std::move(left->answers);
+    dead_owners_ = std::move(left->owners);
+    damaged_ = left->damaged;
+    const bool is_new = std::cmp_less(left->end, escrow_head_bytes);
+    file_.begin_at(is_new ? 0 : left->end, left->used);
+    auto begun = is_new ? begin_new() : begin_on(*left);
+    if (!begun) return begun;
+    make_room();
+    return {};
   }
 
   bool reserve() override {
-    const std::lock_guard lock{mutex_};
-    const auto wanted = static_cast<std::int64_t>(reservations_ + 1) * options_.room_for_one;
-    if (options_.capacity > 0 && end_ + wanted > options_.capacity) return false;
-    ++reservations_;
-    return true;
+    bool ask = false;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto wanted = end_ + static_cast<std::int64_t>(reservations_ + 1) * options_.room_for_one;
+      if (wanted > options_.capacity) return false;
+      if (wanted <= room_) {
+        ++reservations_;
+        return true;
+      }
+      ask = !std::exchange(asking_, true);
+    }
+    if (ask) ask_for_room();
+    return false;
   }
   void release() override {
     const std::lock_guard lock{mutex_};
@@ -88,9 +82,8 @@ class FileEscrow final : public Escrow {
     const std::lock_guard lock{mutex_};
     co_return dead_owners_;
   }
-  void settled(const std::string& owner) override {
-    const std::lock_guard lock{mutex_};
-    std::erase(dead_owners_, owner);
+  Task<Result<>> settled(std::string owner) override {
+    return on_disk([this, owner = std::move(owner)] { return settle(owner); });
   }
 
   [[nodiscard]] std::vector<EscrowedAnswer> pending() const override {
@@ -106,6 +99,7 @@ class FileEscrow final : public Escrow {
     return {.answers = pending_.size(),
             .bytes = end_,
             .capacity = options_.capacity,
+            .room = std::min(room_, options_.capacity),
             .damaged = damaged_,
             .reservations = reservations_};
   }
@@ -122,23 +116,40 @@ class FileEscrow final : public Escrow {
   Result<> store(const EscrowedAnswer& answer) {
     if (knows(answer.attempt)) return {};
     if (auto appended = append(answer_frame(answer)); !appended) return appended;
-    const std::lock_guard lock{mutex_};
-    pending_.push_back(answer);
+    {
+      const std::lock_guard lock{mutex_};
+      pending_.push_back(answer);
+    }
+    if (auto kept = keep_place(); !kept) {  // it would be found by nobody
+      const std::lock_guard lock{mutex_};
+      pending_.pop_back();
+      return kept;
+    }
+    make_room();
     return {};
   }
 
   Result<> erase(const AttemptId& attempt) {
     if (!knows(attempt)) return {};
     if (auto appended = append(done_frame(attempt)); !appended) return appended;
-    std::int64_t live = head_bytes;
+    std::int64_t live = 0;
     {
       const std::lock_guard lock{mutex_};
       std::erase_if(pending_, [&](const EscrowedAnswer& one) { return one.attempt == attempt; });
-      for (const auto& one : pending_) live += static_cast<std::int64_t>(one.answer.bytes.size());
+      for (const auto& one : pending_) live += std::ssize(one.answer.bytes);
     }
-    if (live > head_bytes && (end_ < options_.capacity / 2 || live > end_ / 2)) return {};
+    if (live > 0 && (file_.end() < options_.capacity / 2 || live > file_.end() / 2)) return {};
     // It is done already; that the file does not become shorter is no failure of this call.
-    if (auto rewritten = rewrite(); !rewritten) log_.warning("escrow_not_compacted", {{"why", rewritten.error().message}});
+    auto rewritten = keep_place();
+    if (rewritten) rewritten = rewrite();
+    if (!rewritten) log_.warning("escrow_not_compacted", {{"why", rewritten.error().message}});
+    return {};
+  }
+
+  Result<> settle(const std::string& owner) {
+    if (auto appended = append(settled_frame(owner)); !appended) return appended;
+    const std::lock_guard lock{mutex_};
+    std::erase(dead_owners_, owner);
     return {};
   }
 
@@ -155,115 +166,144 @@ class FileEscrow final : public Escrow {
 
   [[nodiscard]] bool knows(const AttemptId& attempt) const {
     const std::lock_guard lock{mutex_};
-    return std::ranges::find(pending_, attempt, &EscrowedAnswer::attempt) != pending_.end();
+    return std::ranges::count(pending_, attempt, &EscrowedAnswer::attempt) > 0;
   }
 
   Result<> append(std::string_view frames) {
-    auto written = file_.write_at(end_, frames);
-    if (written) written = file_.sync();
-    if (!written) {  // half a frame must not stand between good ones
-      if (auto cut = file_.truncate(end_); !cut) log_.error("escrow_not_cut", {{"why", cut.error().message}});
-      return std::unexpected(Error{Errc::store_unavailable, written.error().message, written.error().hint});
-    }
-    set_end(end_ + static_cast<std::int64_t>(frames.size()));
-    return {};
+    auto appended = file_.append(frames);
+    note_size();
+    return appended;
   }
 
-  void set_end(std::int64_t end) {
-    const std::lock_guard lock{mutex_};
-    end_ = end;
-  }
-
-  // What is damaged, torn or done goes with this. A disk without room does not keep the process from starting: the frames
-  // are whole where they are, and the next ones go behind them.
-  Result<> compact_loaded(bool damaged) {
-    const std::string frames = frames_of(pending());
-    const auto prepared = prepare(frames);
-    if (prepared) return replace(frames);
-    if (damaged) return prepared;
-    log_.warning("escrow_not_compacted", {{"why", prepared.error().message}});
-    allocate_room();
-    return file_.sync();
-  }
-
-  // The pending answers and nothing else.
+  // What is damaged, torn or done goes with this.
   Result<> rewrite() {
-    const std::string frames = frames_of(pending());
-    if (auto prepared = prepare(frames); !prepared) return prepared;
-    return replace(frames);
+    auto replaced = file_.replace(head(), frames());
+    note_size();
+    return replaced;
   }
 
-  // Nothing of the file itself is touched. Half of it would bring back answers that are done by then.
-  Result<> prepare(const std::string& frames) {
-    if (frames.empty()) return {};
-    const auto compact = beside(file_.path(), compact_ending);
-    auto kept = write_whole(compact, escrow_head({}) + frames);
-    std::error_code ignored;
-    if (!kept) fs::remove(compact, ignored);
-    return kept;
+  void note_size() {
+    const std::lock_guard lock{mutex_};
+    end_ = file_.end();
+    room_ = lost_ ? 0 : file_.room();  // what is reserved is to be where it is found
   }
 
-  Result<> replace(const std::string& frames) {
-    const auto compact = beside(file_.path(), compact_ending);
-    const auto end = head_bytes + static_cast<std::int64_t>(frames.size());
-    auto done = file_.truncate(head_bytes);
-    if (done) done = file_.write_at(head_bytes, frames);
-    if (done) done = file_.sync();
-    if (!done) return done;
-    set_end(end);
+  [[nodiscard]] std::string head() const { return escrow_head({.store = options_.store, .owner = options_.owner}); }
+  [[nodiscard]] std::string frames() const {
+    const std::lock_guard lock{mutex_};
+    return frames_of(dead_owners_) + frames_of(pending_);
+  }
+
+  // --- at the start ---
+
+  // A name that nobody had, or an empty file.
+  Result<> begin_new() {
+    if (auto written = append(head() + frames()); !written) return written;
     std::error_code ignored;
-    fs::remove(compact, ignored);
-    allocate_room();
+    fs::remove(beside(file_.path(), compact_ending), ignored);
+    return sync_folder(file_.path().parent_path());
+  }
+
+  // A disk without room does not keep the process from starting: the frames are whole where they are, and the next ones go
+  // behind them. The head gets its new owner once the old one stands in a frame, so that no crash forgets either.
+  Result<> begin_on(const Legacy& left) {
+    // Into the file first: the next compaction is prepared where they lie.
+    if (auto whole = append(left.only_prepared); !whole) return whole;
+    const auto rewritten = rewrite();
+    if (rewritten) return {};
+    if (left.damaged > 0) return rewritten;
+    log_.warning("escrow_not_compacted", {{"why", rewritten.error().message}});
+    auto noted = append(frames_of(dead_owners_));
+    if (noted) noted = file_.put_head(head());
+    if (!noted) log_.warning("escrow_not_headed", {{"why", noted.error().message}});
     return {};
   }
 
-  void allocate_room() {
-    if (options_.capacity > 0 && !file_.allocate(options_.capacity)) {
-      log_.warning("escrow_room_not_allocated", {{"file", file_.path().string()}, {"bytes", options_.capacity}});
-    }
+  // --- room ---
+
+  // Once at a time, on the disk's thread: whoever asked has been refused already.
+  void ask_for_room() {
+    auto ask = [this] {
+      if (lost_) (void)keep_place();
+      make_room();
+    };
+    if (options_.inline_execution) return ask();
+    disk_.post(ask);
   }
 
-  // What a compaction holds that a crash interrupted: it counts too.
-  static std::vector<EscrowedAnswer> interrupted(const fs::path& path) {
-    auto file = PrivateFile::open(beside(path, compact_ending), PrivateFile::Mode::read_only);
-    if (!file) return {};
-    const auto content = file->read_all();
-    if (!content) return {};
-    return read_escrow(*content).pending;
-  }
-
-  // What a file holds. Damage is said, and its bytes are set aside before anything is rewritten.
-  Result<EscrowReading> examine(const PrivateFile& file, std::string_view content) {
-    EscrowReading reading = read_escrow(content);
-    std::string bytes;
-    for (const auto& [offset, size] : reading.damage) {
-      log_.error("escrow_record_damaged", {{"file", file.path().string()},
-                                           {"offset", offset},
-                                           {"bytes", size},
-                                           {"effect", "its connection is recovered as its rotation allows"}});
-      bytes += content.substr(offset, size);
-    }
-    if (reading.damage.empty() && reading.end < content.size()) {
-      log_.warning("escrow_tail_torn", {{"file", file.path().string()}, {"bytes", content.size() - reading.end}});
-    }
-    if (bytes.empty()) return reading;
+  // All of the capacity, and what is reserved beyond it because answers were longer than their room; where the disk is
+  // nearly full, as much of it as there is.
+  void make_room() {
+    std::int64_t wanted = 0;
     {
       const std::lock_guard lock{mutex_};
-      damaged_ += reading.damage.size();
+      asking_ = false;
+      wanted = end_ + static_cast<std::int64_t>(reservations_) * options_.room_for_one;
     }
-    if (auto kept = keep_aside(file.path(), bytes); !kept) return std::unexpected(kept.error());
-    return reading;
+    bool whole = file_.allocate(std::max(options_.capacity, wanted));
+    const std::int64_t least = std::max(wanted, file_.end() + options_.room_for_one);
+    for (auto part = options_.capacity / 2; !whole && part >= least && part > file_.room(); part /= 2) {
+      if (file_.allocate(part)) break;
+    }
+    note_size();
+    if (whole == has_room_) return;
+    has_room_ = whole;
+    if (whole) {
+      log_.info("escrow_has_room", {{"file", file_.path().string()}, {"bytes", file_.room()}});
+    } else {
+      log_.error("escrow_without_room", {{"file", file_.path().string()},
+                                         {"bytes", file_.room()},
+                                         {"wanted", options_.capacity},
+                                         {"effect", "no refresh is sent whose answer could not be kept"}});
+    }
   }
+
+  // --- its own place ---
+
+  Result<> keep_place() {
+    const auto there = file_.file().is_in_place();
+    if (!there) log_.warning("escrow_place_unknown", {{"why", there.error().message}});
+    lost_ = there && !*there;
+    if (!lost_) return {};
+    auto moved = move_to_new_file();
+    lost_ = !moved;
+    note_size();
+    if (!moved) log_.error("escrow_file_gone", {{"file", file_.path().string()}, {"why", moved.error().message}});
+    return moved;
+  }
+
+  // Somebody removed the file or put another in its place: what is written to it is found by nobody. Everything goes to a
+  // new file, at the same path if no other process took it meanwhile.
+  Result<> move_to_new_file() {
+    const fs::path before = file_.path();
+    note_size();
+    auto fresh = EscrowLog::write_new(options_.path, options_.store, head() + frames(), options_.disk_room);
+    if (!fresh) return std::unexpected(fresh.error());
+    file_ = std::move(*fresh);
+    log_.error("escrow_file_gone", {{"file", before.string()},
+                                    {"effect", "all that waits was written anew"},
+                                    {"now", file_.path().string()},
+                                    {"answers", pending().size()}});
+    has_room_ = true;
+    lost_ = false;
+    make_room();
+    return {};
+  }
+
+  // --- what others left ---
 
   // One file that cannot be read does not keep the others waiting.
   Result<> adopt_all() {
+    const auto kept = keep_place();
+    make_room();
+    if (!kept) return kept;
     for (int slot = 0; slot < most_escrow_files; ++slot) {
       const auto path = escrow_slot(options_.path, slot);
       if (path == file_.path()) continue;
       const auto adopted = adopt_one(path);
       if (adopted || adopted.error().code == Errc::not_found) continue;
       const std::initializer_list<LogField> what{{"file", path.string()}, {"why", adopted.error().message}};
-      if (adopted.error().code == Errc::invalid_argument) {
+      if (adopted.error().code == Errc::invalid_argument || adopted.error().code == Errc::conflict) {
         log_.error("escrow_is_foreign", what);
       } else {
         log_.warning("escrow_not_adopted", what);
@@ -273,42 +313,57 @@ class FileEscrow final : public Escrow {
   }
 
   Result<> adopt_one(const fs::path& path) {
-    if (auto ours = refuse_foreign(path); !ours) return ours;
-    auto file = PrivateFile::open(path, PrivateFile::Mode::existing);
-    if (!file) return std::unexpected(file.error());
-    const auto locked = file->lock();
-    if (!locked) return std::unexpected(locked.error());
-    if (!*locked) return {};
-    const auto content = file->read_all();
-    if (!content) return std::unexpected(content.error());
-    if (content->empty()) return {};
-    const auto reading = examine(*file, *content);
-    if (!reading) return std::unexpected(reading.error());
-    std::vector<EscrowedAnswer> left = reading->pending;
-    std::ranges::move(interrupted(path), std::back_inserter(left));
-    for (const EscrowedAnswer& answer : left) {
-      if (auto stored = store(answer); !stored) return stored;
-    }
+    auto taken = take_file(path, options_.store, PrivateFile::Mode::existing);
+    if (!taken) return std::unexpected(taken.error());
+    if (!*taken) return {};
+    PrivateFile& file = **taken;
+    if (const auto front = file.read_front(1); front && front->empty()) return {};
+    auto left = read_legacy(file, options_.store, options_.owner, log_);
+    if (!left) return std::unexpected(left.error());
+    if (auto stored = take_over(*left); !stored) return stored;
     std::error_code ignored;
     fs::remove(beside(path, compact_ending), ignored);
-    if (const auto owner = escrow_owner(*content); !owner.empty()) {
+    if (auto cut = file.truncate(0); !cut) return cut;
+    if (!left->answers.empty()) log_.warning("escrow_adopted", {{"file", path.string()}, {"answers", left->answers.size()}});
+    return file.sync();
+  }
+
+  // Durable here before it goes there. The room of requests under way is not for this.
+  Result<> take_over(const Legacy& left) {
+    std::vector<EscrowedAnswer> answers = left.answers;
+    std::erase_if(answers, [&](const EscrowedAnswer& one) { return knows(one.attempt); });
+    std::vector<std::string> owners = left.owners;
+    std::int64_t wanted = 0;
+    {
       const std::lock_guard lock{mutex_};
-      dead_owners_.push_back(owner);
+      std::erase_if(owners, [&](const std::string& one) { return std::ranges::count(dead_owners_, one) > 0; });
+      wanted = end_ + static_cast<std::int64_t>(reservations_) * options_.room_for_one;
     }
-    if (auto cut = file->truncate(0); !cut) return cut;
-    if (!left.empty()) log_.warning("escrow_adopted", {{"file", path.string()}, {"answers", left.size()}});
-    return file->sync();
+    const std::string frames = frames_of(owners) + frames_of(answers);
+    if (!file_.allocate(wanted + std::ssize(frames)))
+      return fail(Errc::store_unavailable, "the disk has no room to take it over",
+                  "It stays where it is, and is tried again.");
+    if (auto appended = frames.empty() ? Result<>{} : append(frames); !appended) return appended;
+    const std::lock_guard lock{mutex_};
+    damaged_ += left.damaged;
+    std::ranges::move(answers, std::back_inserter(pending_));
+    std::ranges::move(owners, std::back_inserter(dead_owners_));
+    return {};
   }
 
   const EscrowOptions options_;
-  PrivateFile file_;
+  EscrowLog file_;  // on the disk's thread
+  bool has_room_ = true;
+  bool lost_ = false;  // its path names another file, or none
   const Log& log_;
   mutable std::mutex mutex_;  // of what follows; held across no I/O
   std::vector<EscrowedAnswer> pending_;
   std::vector<std::string> dead_owners_;
-  std::int64_t end_ = head_bytes;
+  std::int64_t end_ = 0;
+  std::int64_t room_ = 0;
   std::size_t damaged_ = 0;
   std::size_t reservations_ = 0;
+  bool asking_ = false;
   RunLoop disk_;
   std::thread thread_;
 };
@@ -316,49 +371,21 @@ class FileEscrow final : public Escrow {
 }  // namespace
 
 Result<std::unique_ptr<Escrow>> open_file_escrow(EscrowOptions options, const Log& log) {
+  for (int slot = 0; slot < most_escrow_files; ++slot) {  // another store's anywhere among them: a slip in a configuration
+    const auto ours = refuse_others(escrow_slot(options.path, slot), options.store);
+    if (!ours && (slot == 0 || ours.error().code == Errc::conflict)) return std::unexpected(ours.error());
+  }
   for (int slot = 0; slot < most_escrow_files; ++slot) {
-    const auto path = escrow_slot(options.path, slot);
-    if (auto ours = refuse_foreign(path); !ours) return std::unexpected(ours.error());
-    auto file = PrivateFile::open(path, PrivateFile::Mode::create);
-    if (!file) return std::unexpected(file.error());
-    const auto locked = file->lock();
-    if (!locked) return std::unexpected(locked.error());
-    if (!*locked) continue;
-    auto escrow = std::make_unique<FileEscrow>(std::move(options), std::move(*file), log);
+    auto taken = take_file(escrow_slot(options.path, slot), options.store, PrivateFile::Mode::create);
+    if (!taken) return std::unexpected(taken.error());
+    if (!*taken) continue;
+    auto escrow = std::make_unique<FileEscrow>(std::move(options), std::move(**taken), log);
     if (auto loaded = escrow->load(); !loaded) return std::unexpected(loaded.error());
     return escrow;
   }
   return fail(Errc::store_unavailable,
               options.path.string() + ": all " + std::to_string(most_escrow_files) + " files are in use",
               "So many processes cannot share one escrow: give this one a path of its own ([store] escrow).");
-}
-
-std::vector<EscrowFileReport> inspect_escrow(const std::filesystem::path& path) {
-  std::vector<EscrowFileReport> reports;
-  for (int slot = 0; slot < most_escrow_files; ++slot) {
-    const auto name = escrow_slot(path, slot);
-    auto file = PrivateFile::open(name, PrivateFile::Mode::read_only);
-    if (!file) continue;
-    EscrowFileReport report{.file = name};
-    const auto locked = file->lock_to_look();
-    report.in_use = locked && !*locked;
-    const auto front = file->read_front(escrow_head_bytes + 1);
-    if (front && !begins_an_escrow(*front)) {
-      report.foreign = true;
-      reports.push_back(std::move(report));
-      continue;
-    }
-    const auto content = file->read_all();
-    if (!content) continue;
-    const auto reading = read_escrow(*content);
-    std::error_code ignored;
-    report.answers = reading.pending.size();
-    report.bytes = static_cast<std::int64_t>(content->size());
-    report.damaged = reading.damage.size();
-    report.set_aside = fs::exists(beside(name, damaged_ending), ignored);
-    reports.push_back(std::move(report));
-  }
-  return reports;
 }
 
 }  // namespace evergrant

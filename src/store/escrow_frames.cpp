@@ -8,7 +8,10 @@ namespace evergrant {
 
 namespace {
 
-constexpr std::string_view head_mark = "evergrant escrow 1\n";
+constexpr std::string_view first_mark = "evergrant escrow 1\n";  // its head names no store
+constexpr std::string_view head_mark = "evergrant escrow 2\n";
+constexpr std::string_view any_mark = "evergrant escrow ";
+static_assert(first_mark.size() == head_mark.size());
 constexpr std::string_view frame_mark =
     "\x89"
     "egF\r\n\x1a\n";  // not text, so that no text conversion leaves it whole
@@ -18,6 +21,8 @@ constexpr std::size_t frame_overhead = 8 + length_bytes + check_bytes;
 constexpr std::size_t longest_payload = 64U << 20U;
 constexpr char answer_kind = 'a';
 constexpr char done_kind = 'd';
+constexpr char owner_kind = 'o';
+constexpr char settled_kind = 's';
 
 void put_number(std::string& out, std::uint64_t value, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>((value >> (8 * i)) & 0xffU));
@@ -115,39 +120,65 @@ bool is_torn(std::string_view tail) {
                              [](char c) { return c == '\0'; });
 }
 
-void apply(std::string_view payload, std::vector<EscrowedAnswer>& pending) {
-  Fields fields{.rest = payload};
-  const auto kind = fields.bytes(1);
-  if (kind == std::string_view{&answer_kind, 1}) {
-    auto answer = answer_from(fields);
-    const auto known = answer && std::ranges::find(pending, answer->attempt, &EscrowedAnswer::attempt) != pending.end();
-    if (answer && !known) pending.push_back(std::move(*answer));
-  } else if (kind == std::string_view{&done_kind, 1}) {
-    const AttemptId attempt{fields.text()};
-    std::erase_if(pending, [&](const EscrowedAnswer& one) { return one.attempt == attempt; });
+void add_owner(std::vector<std::string>& owners, std::string owner) {
+  if (!owner.empty() && std::ranges::count(owners, owner) == 0) owners.push_back(std::move(owner));
+}
+
+void apply(std::string_view payload, EscrowReading& reading) {
+  if (payload.empty()) return;
+  std::vector<EscrowedAnswer>& pending = reading.pending;
+  Fields fields{.rest = payload.substr(1)};
+  switch (payload.front()) {
+    case answer_kind: {
+      auto answer = answer_from(fields);
+      const auto known = answer && std::ranges::find(pending, answer->attempt, &EscrowedAnswer::attempt) != pending.end();
+      if (answer && !known) pending.push_back(std::move(*answer));
+      break;
+    }
+    case done_kind: {
+      const AttemptId attempt{fields.text()};
+      std::erase_if(pending, [&](const EscrowedAnswer& one) { return one.attempt == attempt; });
+      break;
+    }
+    case owner_kind: add_owner(reading.owners, fields.text()); break;
+    case settled_kind: std::erase(reading.owners, fields.text()); break;
+    default: break;
   }
+}
+
+std::string text_frame(char kind, std::string_view text) {
+  std::string payload{kind};
+  put_text(payload, text);
+  return frame_of(payload);
 }
 
 }  // namespace
 
-std::string escrow_head(std::string_view owner) {
-  std::string head{head_mark};
-  put_text(head, owner.substr(0, escrow_head_bytes - head_mark.size() - length_bytes - check_bytes));
-  head.resize(escrow_head_bytes - check_bytes, '\0');
-  return head + check_of(head);
+std::string escrow_head(const EscrowHead& head) {
+  std::string bytes{head_mark};
+  put_text(bytes, head.store);
+  put_text(bytes, std::string_view{head.owner}.substr(0, escrow_head_bytes - bytes.size() - length_bytes - check_bytes));
+  bytes.resize(escrow_head_bytes - check_bytes, '\0');
+  return bytes + check_of(bytes);
 }
 
-std::string escrow_owner(std::string_view file) {
-  if (file.size() < escrow_head_bytes || !file.starts_with(head_mark)) return {};
-  const auto head = file.substr(0, escrow_head_bytes - check_bytes);
-  if (file.substr(head.size(), check_bytes) != check_of(head)) return {};
-  Fields fields{.rest = head.substr(head_mark.size())};
-  return fields.text();
+EscrowHead read_escrow_head(std::string_view file) {
+  const bool is_first = file.starts_with(first_mark);
+  if (file.size() < escrow_head_bytes || (!is_first && !file.starts_with(head_mark))) return {};
+  const auto bytes = file.substr(0, escrow_head_bytes - check_bytes);
+  if (file.substr(bytes.size(), check_bytes) != check_of(bytes)) return {};
+  Fields fields{.rest = bytes.substr(head_mark.size())};
+  EscrowHead head;
+  if (!is_first) head.store = fields.text();
+  head.owner = fields.text();
+  return head;
 }
 
-bool begins_an_escrow(std::string_view file) {
-  if (file.starts_with(head_mark) || head_mark.starts_with(file)) return true;
-  return file.size() <= escrow_head_bytes && std::ranges::all_of(file, [](char c) { return c == '\0'; });
+EscrowKind escrow_kind(std::string_view file) {
+  const bool is_cut = file.size() <= escrow_head_bytes && std::ranges::all_of(file, [](char c) { return c == '\0'; });
+  if (is_cut || file.starts_with(head_mark) || file.starts_with(first_mark)) return EscrowKind::ours;
+  if (head_mark.starts_with(file) || first_mark.starts_with(file)) return EscrowKind::ours;
+  return file.starts_with(any_mark) ? EscrowKind::newer : EscrowKind::foreign;
 }
 
 std::string answer_frame(const EscrowedAnswer& answer) {
@@ -161,19 +192,18 @@ std::string answer_frame(const EscrowedAnswer& answer) {
   return frame_of(payload);
 }
 
-std::string done_frame(const AttemptId& attempt) {
-  std::string payload{done_kind};
-  put_text(payload, attempt.str());
-  return frame_of(payload);
-}
+std::string done_frame(const AttemptId& attempt) { return text_frame(done_kind, attempt.str()); }
+std::string owner_frame(std::string_view owner) { return text_frame(owner_kind, owner); }
+std::string settled_frame(std::string_view owner) { return text_frame(settled_kind, owner); }
 
 EscrowReading read_escrow(std::string_view file) {
   EscrowReading reading;
   std::size_t at = std::min(escrow_head_bytes, file.size());
   reading.end = at;
+  add_owner(reading.owners, read_escrow_head(file).owner);
   while (at < file.size()) {
     if (const auto payload = payload_at(file, at)) {
-      apply(*payload, reading.pending);
+      apply(*payload, reading);
       at += frame_overhead + payload->size();
       reading.end = at;
       continue;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "store/private_file.hpp"
 
 namespace evergrant {
 
@@ -18,9 +20,17 @@ inline constexpr std::string_view damaged_ending = ".damaged";
 [[nodiscard]] std::filesystem::path escrow_slot(const std::filesystem::path& path, int slot);
 [[nodiscard]] std::filesystem::path beside(const std::filesystem::path& path, std::string_view ending);
 
-// Before anything is changed, its mode too: a slip in the configuration must not cost the store or a key. A value where
-// there is no file. Errors, also: invalid_argument for a file that is no escrow.
-[[nodiscard]] Result<> refuse_foreign(const std::filesystem::path& path);
+// Whether a file that begins with `front` may be read and written as an escrow of `store`. A file whose head names no store
+// may; an empty `store` is any. Errors: invalid_argument (no escrow, a newer format), conflict (another store's); each says
+// how to mend it.
+[[nodiscard]] Result<> check_escrow(const std::filesystem::path& path, std::string_view front, std::string_view store);
+// As above, of what lies at `path`, before anything is changed, its mode too: a slip in the configuration must not cost the
+// store or a key, and no store takes over what another one waits for. A value where there is no file.
+[[nodiscard]] Result<> refuse_others(const std::filesystem::path& path, std::string_view store);
+// The file at `path`, made if there is none, with its lock, and still the one that the path names. Nothing: a process that
+// lives has it. Errors, also: those of refuse_others.
+[[nodiscard]] Result<std::optional<PrivateFile>> take_file(const std::filesystem::path& path, std::string_view store,
+                                                           PrivateFile::Mode mode);
 // Durably.
 [[nodiscard]] Result<> write_whole(const std::filesystem::path& path, std::string_view content);
 // Behind what lies in `file`.damaged, durably.

@@ -106,8 +106,38 @@ Result<> PrivateFile::sync() {
   return {};
 }
 
-bool PrivateFile::allocate(std::int64_t size) const {
-  return ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0;
+bool PrivateFile::allocate(std::int64_t size) {
+  if (::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return true;
+  if (errno != EOPNOTSUPP && errno != ENOSYS) return false;
+  return fill_to(size);
+}
+
+bool PrivateFile::fill_to(std::int64_t size) {
+  struct stat facts{};
+  if (::fstat(descriptor_, &facts) != 0) return false;
+  const std::string zeros(1U << 20U, '\0');
+  for (std::int64_t at = facts.st_size; at < size; at += std::ssize(zeros)) {
+    const auto piece = static_cast<std::size_t>(std::min<std::int64_t>(std::ssize(zeros), size - at));
+    if (!write_at(at, std::string_view{zeros}.substr(0, piece))) return false;
+  }
+  return sync().has_value();
+}
+
+Result<std::int64_t> PrivateFile::allocated() const {
+  struct stat facts{};
+  if (::fstat(descriptor_, &facts) != 0) return failure(path_, "cannot be examined");
+  return facts.st_blocks * 512;  // of this size whatever the file system's blocks are: POSIX sys/stat.h
+}
+
+Result<bool> PrivateFile::is_in_place() const {
+  struct stat mine{};
+  struct stat named{};
+  if (::fstat(descriptor_, &mine) != 0) return failure(path_, "cannot be examined");
+  if (::lstat(path_.c_str(), &named) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return failure(path_, "cannot be examined");
+  }
+  return mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
 Result<> sync_folder(const std::filesystem::path& folder) {

@@ -33,13 +33,19 @@ class PrivateFile {
   [[nodiscard]] Result<> write_at(std::int64_t offset, std::string_view bytes);
   [[nodiscard]] Result<> truncate(std::int64_t size);
   [[nodiscard]] Result<> sync();
-  // Blocks up to `size` are this file's from now on; its size stays. False where the file system cannot do that.
-  [[nodiscard]] bool allocate(std::int64_t size) const;
+  // Blocks up to `size` are this file's from now on, without a sync. Where the file system cannot do that, zeros are written
+  // behind what is there, and synced: then the file becomes longer. False: the disk has no room.
+  [[nodiscard]] bool allocate(std::int64_t size);
+  // Bytes of the blocks that are this file's.
+  [[nodiscard]] Result<std::int64_t> allocated() const;
+  // Whether its path still names this file: it may have been removed, or another put in its place.
+  [[nodiscard]] Result<bool> is_in_place() const;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
   PrivateFile(int descriptor, std::filesystem::path path) : descriptor_{descriptor}, path_{std::move(path)} {}
   [[nodiscard]] Result<bool> take_lock(int kind);
+  [[nodiscard]] bool fill_to(std::int64_t size);
   int descriptor_ = -1;
   std::filesystem::path path_;
 };

@@ -161,6 +161,22 @@ class OneStoreTest(unittest.TestCase):
             self.assertEqual(node.token(connection).json()["generation"], 2)
         self.check_refreshed_once("7301")
 
+    # --- what an operator says at one of them ---
+
+    def test_a_pause_and_its_end_at_one_server_reach_the_other(self):
+        self.install("always_strict")
+        connections = list(self.connect("7401", "7402", "7403").values())
+        first, second = self.nodes(2)
+        self.sandbox.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "another"})
+        refused = first.token(connections[0])
+        self.assertEqual(refused.json()["code"], "registration_paused", refused)
+        second.program.wait_for_line('"registration_paused"')
+        self.sandbox.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "sandbox-secret"})
+        first.expect(204, "POST", "/v1/registrations/sandbox/resume")
+        second.program.wait_for_line('"registration_resumed"')
+        self.assertEqual([node.token(connection).status for node, connection in
+                          zip((first, second, second), connections)], [200, 200, 200])
+
     # --- one that is stopped ---
 
     def stopped_node(self, point):

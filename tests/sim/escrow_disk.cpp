@@ -33,8 +33,11 @@ SimEscrow::SimEscrow(Network& network, EscrowDisk& disk, std::string owner, std:
 void SimEscrow::take_over(const EscrowFile& file) {
   if (file.bytes.empty()) return;
   const EscrowReading reading = read_escrow(file.bytes);
-  if (!reading.damage.empty()) network_.oracle.violated("lost", "the escrow of " + escrow_owner(file.bytes) + " is damaged");
-  if (const auto owner = escrow_owner(file.bytes); !owner.empty()) dead_owners_.push_back(owner);
+  if (!reading.damage.empty())
+    network_.oracle.violated("lost", "the escrow of " + read_escrow_head(file.bytes).owner + " is damaged");
+  for (const std::string& owner : reading.owners) {
+    if (std::ranges::count(dead_owners_, owner) == 0) dead_owners_.push_back(owner);
+  }
   for (const EscrowedAnswer& answer : reading.pending) {
     if (!knows(answer.attempt)) pending_.push_back(answer);
     network_.oracle.escrowed(answer.attempt, owner_);
@@ -43,7 +46,8 @@ void SimEscrow::take_over(const EscrowFile& file) {
 }
 
 void SimEscrow::rewrite() {
-  file_.bytes = escrow_head(owner_);
+  file_.bytes = escrow_head({.store = "the store", .owner = owner_});
+  for (const std::string& owner : dead_owners_) file_.bytes += owner_frame(owner);
   for (const EscrowedAnswer& answer : pending_) file_.bytes += answer_frame(answer);
 }
 
@@ -59,6 +63,7 @@ EscrowStatus SimEscrow::status() const {
   return {.answers = pending_.size(),
           .bytes = static_cast<std::int64_t>(file_.bytes.size()),
           .capacity = 0,
+          .room = 0,
           .damaged = 0,
           .reservations = reservations_};
 }
@@ -113,6 +118,12 @@ Task<Result<>> SimEscrow::set_aside(AttemptId attempt) {
   if (knows(attempt)) network_.oracle.violated("lost", "the escrowed answer of " + attempt.str() + " is set aside");
   auto removed = co_await remove(std::move(attempt));
   co_return removed;
+}
+
+Task<Result<>> SimEscrow::settled(std::string owner) {
+  co_await append(settled_frame(owner));
+  std::erase(dead_owners_, owner);
+  co_return Result<>{};
 }
 
 Task<Result<std::vector<std::string>>> SimEscrow::adopt() {

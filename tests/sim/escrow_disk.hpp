@@ -35,7 +35,7 @@ class SimEscrow final : public Escrow {
   Task<Result<>> remove(AttemptId attempt) override;
   Task<Result<>> set_aside(AttemptId attempt) override;
   Task<Result<std::vector<std::string>>> adopt() override;
-  void settled(const std::string& owner) override { std::erase(dead_owners_, owner); }
+  Task<Result<>> settled(std::string owner) override;
   [[nodiscard]] std::vector<EscrowedAnswer> pending() const override { return pending_; }
   [[nodiscard]] bool holds(const ConnectionId& connection) const override;
   [[nodiscard]] EscrowStatus status() const override;

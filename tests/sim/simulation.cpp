@@ -40,6 +40,7 @@ std::unique_ptr<KekSource> make_kek(Random& random) {
 RefreshOptions engine_options() {
   RefreshOptions options;
   options.look_every = 60s;
+  options.follow_every = 30s;
   return options;
 }
 

@@ -29,6 +29,7 @@ class FakeProvider final : public HttpTransport {
   Duration latency{0};
   bool rotates_next = true;            // for `sometimes`: whether the next refresh changes the refresh token
   bool hangs = false;                  // takes requests and answers nothing
+  std::string hanging_host;            // as `hangs`, for URLs that contain it; empty: none
   std::string more_members;            // in every answer: ,"x":1
   std::string key_set;                 // answers every GET; empty: those fail
   std::optional<HttpResponse> always;  // instead of acting
@@ -108,7 +109,8 @@ class FakeProvider final : public HttpTransport {
       plans_.pop_front();
     }
     if (plan == Plan::refuse) co_return std::unexpected(Error{Errc::provider_unavailable, "cannot connect", {}});
-    if (hangs || plan == Plan::drop_before) {
+    const bool is_stuck = !hanging_host.empty() && request.url.find(hanging_host) != std::string::npos;
+    if (hangs || is_stuck || plan == Plan::drop_before) {
       co_await delay(request.timeout);
       co_return std::unexpected(lost());
     }

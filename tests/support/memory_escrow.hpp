@@ -48,14 +48,23 @@ class MemoryEscrow final : public Escrow {
     co_return Result<>{};
   }
   Task<Result<std::vector<std::string>>> adopt() override { co_return dead; }
-  void settled(const std::string& owner) override { std::erase(dead, owner); }
+  Task<Result<>> settled(std::string owner) override {
+    if (refuses) co_return broken();
+    std::erase(dead, owner);
+    co_return Result<>{};
+  }
 
   [[nodiscard]] std::vector<EscrowedAnswer> pending() const override { return answers; }
   [[nodiscard]] bool holds(const ConnectionId& connection) const override {
     return std::ranges::find(answers, connection, &EscrowedAnswer::connection) != answers.end();
   }
   [[nodiscard]] EscrowStatus status() const override {
-    return {.answers = answers.size(), .bytes = 0, .capacity = 0, .damaged = aside.size(), .reservations = reservations};
+    return {.answers = answers.size(),
+            .bytes = 0,
+            .capacity = 0,
+            .room = 0,
+            .damaged = aside.size(),
+            .reservations = reservations};
   }
 
  private:
