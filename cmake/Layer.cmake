@@ -1,4 +1,5 @@
 # One static library per folder of src/, linked in the order of the layers, so that a file cannot use what lies below it.
+# All of them are installed, for those who link evergrant::testing; cmake/Install.cmake says how.
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
@@ -27,7 +28,7 @@ target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic -Ws
 function(evergrant_layer name)
   cmake_parse_arguments(LAYER "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/(main|wiping_allocator)\\.cpp$")
   set(kind STATIC)
   set(scope PUBLIC)
   if(NOT sources)
@@ -35,13 +36,15 @@ function(evergrant_layer name)
     set(sources ${CMAKE_BINARY_DIR}/empty.cpp)
   endif()
   add_library(${name} ${kind} ${sources})
-  target_include_directories(${name} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
-  target_link_libraries(${name} PUBLIC ${LAYER_PUBLIC} PRIVATE evergrant_warnings ${LAYER_PRIVATE})
+  target_include_directories(${name} ${scope} $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>
+                                             $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+  target_link_libraries(${name} PUBLIC ${LAYER_PUBLIC} PRIVATE $<BUILD_INTERFACE:evergrant_warnings> ${LAYER_PRIVATE})
 endfunction()
 
 function(evergrant_program)
   if(EXISTS ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
-    add_executable(evergrant ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
+    # The allocator is the program's own: who links the libraries keeps theirs.
+    add_executable(evergrant ${CMAKE_SOURCE_DIR}/src/app/main.cpp ${CMAKE_SOURCE_DIR}/src/app/wiping_allocator.cpp)
     target_link_libraries(evergrant PRIVATE app evergrant_warnings evergrant_cli11)
   endif()
 endfunction()

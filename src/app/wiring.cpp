@@ -4,32 +4,11 @@
 #include <thread>
 
 #include "app/config_secret.hpp"
-#include "net/address_guard.hpp"
 
 namespace evergrant {
 namespace {
 
 constexpr Duration grace{std::chrono::seconds{5}};
-
-ConnectOptions connect_options(const Config& config) {
-  ConnectOptions options = config.connect;
-  options.public_url = config.public_url;
-  return options;
-}
-
-RefreshOptions refresh_options(const Config& config, std::string owner) {
-  RefreshOptions options = config.refresh;
-  options.owner = std::move(owner);
-  options.stop_wait = grace;
-  return options;
-}
-
-// Metrics carry no tenant data but do tell about the business, so they need a key unless only this machine can ask (SVC-07).
-// A loopback listener behind a proxy is open to whom the proxy serves: then the public URL is https, as http is loopback's.
-bool is_local(const Config& config) {
-  const bool here = !config.server.unix_socket.empty() || is_loopback_host(config.server.address);
-  return here && config.server.trusted_proxies.empty() && config.public_url.starts_with("http://");
-}
 
 }  // namespace
 
@@ -116,43 +95,17 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       store_{std::move(store)},
       escrow_{std::move(escrow)},
       http_{config.http_client},
-      registrations_{std::move(registrations)},
-      providers_{catalogue.all()},
-      vault_{*store_, *keks_.current, keks_.older(), clock_, random_, log_},
-      directory_{http_, clock_, log_},
-      tokens_{parts(), refresh_options(config, std::move(owner))},
-      connector_{parts(), tokens_, connect_options(config)},
-      revoker_{parts(), tokens_},
-      janitor_{*store_, clock_, metrics_, log_, config.retention, config.sweep_every},
-      announcer_{*store_, registrations_, clock_, metrics_, log_},
-      callers_{*store_, clock_, random_},
-      audit_{*store_, clock_, log_},
-      api_{{*store_, vault_, tokens_, connector_, revoker_, callers_, audit_, registrations_, providers_, clock_, random_,
-            metrics_, log_},
-           {.public_url = config.public_url, .metrics_need_key = !is_local(config)}},
-      server_{config.server, api_, log_} {}
-
-TokenService::Parts Wiring::parts() {
-  return {engine_, *store_, vault_, directory_, http_, registrations_, clock_, random_, metrics_, log_, escrow_.get()};
-}
-
-void Wiring::run_until_stopped(Task<void> task) {
-  const Completion<bool> ended = endings_.emplace_back();
-  spawn(engine_, [](Task<void> inner, Completion<bool> over) -> Task<void> {
-    co_await std::move(inner);  // ends after `stop`
-    over.set(true);
-  }(std::move(task), ended));
-}
+      graph_{{engine_, *store_, *escrow_, http_, *keks_.current, keks_.older(), clock_, random_, log_},
+             config,
+             catalogue,
+             std::move(registrations),
+             std::move(owner)},
+      server_{config.server, graph_.api(), log_} {}
 
 Result<> Wiring::start() {
   engine_thread_ = std::thread{[this] { engine_.run(); }};
   if (auto started = http_.start(); !started) return started;
-  if (auto loaded = wait_on(engine_, vault_.start()); !loaded) return loaded;
-  run_until_stopped(tokens_.run());
-  run_until_stopped(revoker_.run());
-  run_until_stopped(janitor_.run());
-  run_until_stopped(announcer_.run());
-  run_until_stopped(audit_.run());
+  if (auto started = wait_on(engine_, graph_.start()); !started) return started;
   if (auto listening = server_.start(); !listening) return listening;
   serving_ = true;
   return {};
@@ -162,19 +115,7 @@ void Wiring::stop() {
   if (!engine_thread_.joinable()) return;
   if (serving_) server_.stop(grace);
   serving_ = false;
-  const auto ended = wait_on(engine_, [](Wiring& self) -> Task<bool> {
-    self.revoker_.stop();
-    self.janitor_.stop();
-    self.announcer_.stop();
-    self.audit_.stop();
-    co_await self.tokens_.stop();
-    for (const auto& ending : self.endings_) {
-      auto over = co_await wait_for(ending, grace);
-      if (!over) co_return false;
-    }
-    auto flushed = co_await self.audit_.flush();
-    co_return flushed.has_value();
-  }(*this));
+  const bool ended = wait_on(engine_, graph_.stop());
   if (!ended) log_.warning("stopped_with_work_in_progress", {{"effect", "it is taken up again at the next start"}});
   engine_.stop();
   engine_thread_.join();
@@ -184,7 +125,7 @@ void Wiring::stop() {
 Wiring::~Wiring() { stop(); }
 
 Result<NewCaller> Wiring::create_caller(std::string name, Policy policy) {
-  return wait_on(engine_, callers_.create(std::move(name), std::move(policy), std::nullopt));
+  return wait_on(engine_, graph_.callers().create(std::move(name), std::move(policy), std::nullopt));
 }
 
 }  // namespace evergrant

@@ -1,4 +1,5 @@
-// The object graph, built in one place from top to bottom, started and stopped in order. One per process.
+// The program's seams, real ones, with the object graph on them (app/service_graph.hpp), started and stopped in order. One
+// per process.
 #pragma once
 
 #include <memory>
@@ -6,23 +7,15 @@
 #include <thread>
 #include <vector>
 
-#include "access/access_control.hpp"
-#include "api/service.hpp"
 #include "app/config.hpp"
+#include "app/service_graph.hpp"
 #include "base/executor.hpp"
 #include "crypto/kek.hpp"
-#include "lifecycle/connect.hpp"
-#include "lifecycle/janitor.hpp"
-#include "lifecycle/reauth_announcer.hpp"
-#include "lifecycle/revoker.hpp"
-#include "lifecycle/token_service.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
-#include "oauth/metadata.hpp"
 #include "oauth/profile.hpp"
 #include "store/escrow_file.hpp"
 #include "store/sqlite_store.hpp"
-#include "store/vault.hpp"
 
 namespace evergrant {
 
@@ -59,33 +52,16 @@ class Wiring {
  private:
   Wiring(const Config& config, const ProviderCatalogue& catalogue, std::vector<Registration> registrations, Keks keks,
          std::unique_ptr<Store> store, std::unique_ptr<Escrow> escrow, std::string owner, const Log& log);
-  [[nodiscard]] TokenService::Parts parts();
-  // Starts a task that goes on until `stop`; `stop` waits for its end.
-  void run_until_stopped(Task<void> task);
-
   const Log& log_;
   SystemClock clock_;
   SystemRandom random_;
-  Metrics metrics_;
   Keks keks_;
   RunLoop engine_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Escrow> escrow_;
   HttpClient http_;
-  Registrations registrations_;
-  std::vector<Provider> providers_;
-  Vault vault_;
-  ProviderDirectory directory_;
-  TokenService tokens_;
-  Connector connector_;
-  Revoker revoker_;
-  Janitor janitor_;
-  ReauthAnnouncer announcer_;
-  Callers callers_;
-  Audit audit_;
-  ApiService api_;
+  ServiceGraph graph_;
   HttpServer server_;
-  std::vector<Completion<bool>> endings_;
   std::thread engine_thread_;
   bool serving_ = false;
 };

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "support/faulty_store.hpp"
+#include "testing/faulty_store.hpp"
 
 namespace evergrant::sim {
 

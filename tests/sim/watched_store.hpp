@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sim/oracle.hpp"
-#include "support/faulty_store.hpp"
+#include "testing/faulty_store.hpp"
 
 namespace evergrant::sim {
 

@@ -16,7 +16,7 @@
 #include "base/task.hpp"
 #include "sim/dice.hpp"
 #include "sim/trace.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::sim {
 

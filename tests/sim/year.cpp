@@ -11,7 +11,7 @@
 #include "oauth/metadata.hpp"
 #include "sim/provider.hpp"
 #include "store/sqlite_store.hpp"
-#include "support/memory_escrow.hpp"
+#include "testing/memory_escrow.hpp"
 
 namespace evergrant::sim {
 namespace {

@@ -20,9 +20,9 @@
 #include "sandbox/sandbox_transport.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/fake_transport.hpp"
-#include "support/faulty_store.hpp"
+#include "testing/faulty_store.hpp"
 #include "support/refresh_bench.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 

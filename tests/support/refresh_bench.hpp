@@ -13,29 +13,12 @@
 #include "oauth/metadata.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/fake_provider.hpp"
-#include "support/faulty_store.hpp"
-#include "support/memory_escrow.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/faulty_store.hpp"
+#include "testing/memory_escrow.hpp"
+#include "testing/seeded_random.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
-
-// Reproducible, and good enough for jitter and for nonces that nobody attacks.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(std::uint64_t seed = 1) : state_{seed} {}
-  void fill(std::span<unsigned char> out) override {
-    for (auto& byte : out) byte = static_cast<unsigned char>(next() >> 56U);
-  }
-
- private:
-  std::uint64_t next() {  // splitmix64
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31U);
-  }
-  std::uint64_t state_;
-};
 
 [[nodiscard]] inline Registration some_registration(std::string id = "books") {
   Registration registration;

@@ -12,7 +12,7 @@
 #include "base/log.hpp"
 #include "store/sqlite_store.hpp"
 #include "store/store.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 

@@ -5,8 +5,8 @@
 
 #include "access/access_control.hpp"
 #include "store/sqlite_store.hpp"
-#include "support/faulty_store.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/faulty_store.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

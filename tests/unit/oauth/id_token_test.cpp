@@ -7,7 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "support/fake_transport.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/fake_transport.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "sandbox/sandbox.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 

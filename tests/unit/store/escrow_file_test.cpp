@@ -13,7 +13,7 @@
 
 #include "crypto/hash.hpp"
 #include "store/escrow_frames.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

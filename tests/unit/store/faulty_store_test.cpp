@@ -1,10 +1,10 @@
-#include "support/faulty_store.hpp"
+#include "testing/faulty_store.hpp"
 
 #include <gtest/gtest.h>
 
 #include "base/log.hpp"
 #include "store/sqlite_store.hpp"
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {

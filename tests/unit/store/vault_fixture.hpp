@@ -11,7 +11,7 @@
 #include "contract/store/store_contract.hpp"
 #include "crypto/aead.hpp"
 #include "store/vault.hpp"
-#include "support/faulty_store.hpp"
+#include "testing/faulty_store.hpp"
 
 namespace evergrant::test {
 

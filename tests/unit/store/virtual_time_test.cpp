@@ -1,4 +1,4 @@
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 #include <gtest/gtest.h>
 
