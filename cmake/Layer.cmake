@@ -10,8 +10,6 @@ find_package(spdlog REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 
-add_library(evergrant_spdlog INTERFACE)
-target_link_libraries(evergrant_spdlog INTERFACE spdlog::spdlog)
 add_library(evergrant_cli11 INTERFACE)
 target_link_libraries(evergrant_cli11 INTERFACE CLI11::CLI11)
 add_library(evergrant_toml INTERFACE)
@@ -38,7 +36,10 @@ function(evergrant_layer name)
   add_library(${name} ${kind} ${sources})
   target_include_directories(${name} ${scope} $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>
                                              $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+  # What is ours and sets options only is not installed.
+  list(TRANSFORM LAYER_PRIVATE REPLACE "^(evergrant_.+)$" "$<BUILD_INTERFACE:\\1>")
   target_link_libraries(${name} PUBLIC ${LAYER_PUBLIC} PRIVATE $<BUILD_INTERFACE:evergrant_warnings> ${LAYER_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY EVERGRANT_LAYERS ${name})
 endfunction()
 
 function(evergrant_program)

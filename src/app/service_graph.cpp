@@ -38,7 +38,7 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       directory_{seams.transport, seams.clock, seams.log},
       tokens_{parts(), refresh_options(config, std::move(owner))},
       connector_{parts(), tokens_, connect_options(config)},
-      revoker_{parts(), tokens_},
+      revoker_{parts(), tokens_, seams.cadence.outbox_look},
       janitor_{seams.store, seams.clock, metrics_, seams.log, config.retention, config.sweep_every},
       announcer_{seams.store, registrations_, seams.clock, metrics_, seams.log},
       callers_{seams.store, seams.clock, seams.random},
@@ -60,14 +60,14 @@ void ServiceGraph::run_until_stopped(Task<void> task) {
   }(std::move(task), ended));
 }
 
-Task<Result<>> ServiceGraph::start(Duration audit_flush_every) {
+Task<Result<>> ServiceGraph::start() {
   auto loaded = co_await vault_.start();
   if (!loaded) co_return loaded;
   run_until_stopped(tokens_.run());
   run_until_stopped(revoker_.run());
   run_until_stopped(janitor_.run());
   run_until_stopped(announcer_.run());
-  run_until_stopped(audit_.run(audit_flush_every));
+  run_until_stopped(audit_.run(seams_.cadence.audit_flush));
   co_return Result<>{};
 }
 

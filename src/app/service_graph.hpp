@@ -23,6 +23,12 @@
 
 namespace evergrant {
 
+// How often it is looked after what nobody wakes. Virtual time has reasons to look less often: each look costs the same.
+struct Cadence {
+  Duration audit_flush{std::chrono::milliseconds{500}};
+  Duration outbox_look{std::chrono::seconds{5}};
+};
+
 // What the graph stands on. All of it outlives the graph.
 struct Seams {
   Executor& engine;
@@ -34,6 +40,7 @@ struct Seams {
   Clock& clock;
   Random& random;
   const Log& log;
+  Cadence cadence = {};
 };
 
 class ServiceGraph {
@@ -45,7 +52,7 @@ class ServiceGraph {
   ServiceGraph& operator=(const ServiceGraph&) = delete;
 
   // Loads the keys and starts what goes on until `stop`. Errors: key_unavailable; those of the store.
-  Task<Result<>> start(Duration audit_flush_every = std::chrono::milliseconds{500});
+  Task<Result<>> start();
   // Lets what is in progress end, for a few seconds at most. False: something had not ended, or the audit is not written.
   Task<bool> stop();
 

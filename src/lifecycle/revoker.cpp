@@ -15,7 +15,6 @@ constexpr int batch = 100;
 constexpr int longest_look = 10'000;  // rows at once, where the first ones belong to registrations that have no place free
 constexpr std::size_t most_in_flight = 32;
 constexpr std::size_t most_per_registration = 8;  // a hanging provider holds these, not the others' places
-constexpr Duration idle_look{std::chrono::seconds{5}};
 constexpr Duration first_retry{std::chrono::seconds{5}};
 constexpr Duration longest_retry{std::chrono::hours{1}};
 constexpr Duration longest_asked{std::chrono::hours{24}};  // whatever a Retry-After says
@@ -76,6 +75,7 @@ Time next_try(const OutboxItem& item, std::optional<Duration> asked, Time now, R
 struct Revoker::Impl {
   TokenService::Parts parts;
   TokenService& tokens;
+  Duration look_every;
   RevocationEndpoint endpoint;
   bool stopped = false;
   std::set<std::int64_t> in_flight;
@@ -350,7 +350,7 @@ struct Revoker::Impl {
       const auto started = start(std::move(*due));
       if (all || started > 0) co_return;
       const Time now = parts.clock.now();
-      if (rows == batch && now >= wide_look_at && now < wide_look_at + idle_look)
+      if (rows == batch && now >= wide_look_at && now < wide_look_at + look_every)
         co_return;  // it reads much: not at each wake
       wide_look_at = now;
     }
@@ -364,7 +364,7 @@ struct Revoker::Impl {
       if (look_again) continue;
       idle.emplace();
       const Completion<bool> something = *idle;
-      const auto timer = parts.engine.call_after(idle_look, [something] { something.set(true); });
+      const auto timer = parts.engine.call_after(look_every, [something] { something.set(true); });
       co_await something;
       parts.engine.cancel(timer);
       idle.reset();
@@ -374,8 +374,8 @@ struct Revoker::Impl {
 
 std::string offboarded_name(const TenantId& tenant) { return "offboarded:" + tenant.str(); }
 
-Revoker::Revoker(TokenService::Parts parts, TokenService& tokens)
-    : impl_{std::make_unique<Impl>(parts, tokens, RevocationEndpoint{parts.transport, parts.clock})} {}
+Revoker::Revoker(TokenService::Parts parts, TokenService& tokens, Duration look_every)
+    : impl_{std::make_unique<Impl>(parts, tokens, look_every, RevocationEndpoint{parts.transport, parts.clock})} {}
 Revoker::~Revoker() = default;
 
 Task<Result<Connection>> Revoker::revoke(RevokeRequest request) {

@@ -31,7 +31,8 @@ struct OffboardReport {
 
 class Revoker {
  public:
-  Revoker(TokenService::Parts parts, TokenService& tokens);
+  // `look_every`: how often it looks for what others made due; what this process makes due wakes it.
+  Revoker(TokenService::Parts parts, TokenService& tokens, Duration look_every = std::chrono::seconds{5});
   ~Revoker();
   Revoker(const Revoker&) = delete;
   Revoker& operator=(const Revoker&) = delete;

@@ -96,6 +96,19 @@ class VirtualExecutor final : public Executor {
     return wake_.wait_for(lock, std::chrono::seconds{30}, [this] { return !ready_.empty(); });
   }
 
+  // Blocks until other threads have posted work, however long that takes.
+  void wait_until_posted() {
+    std::unique_lock lock{mutex_};
+    wake_.wait(lock, [this] { return !ready_.empty(); });
+  }
+
+  // How long until the next timer; nothing if there is none.
+  [[nodiscard]] std::optional<Duration> until_next_timer() const {
+    const std::lock_guard lock{mutex_};
+    if (timers_.empty()) return std::nullopt;
+    return std::max(timers_.begin()->first.first - steady_, Duration{0});
+  }
+
   [[nodiscard]] std::size_t timers() const {
     const std::lock_guard lock{mutex_};
     return timers_.size();

@@ -51,7 +51,7 @@ WORDS = (
     ("a test that is off", re.compile(r"\bDISABLED_|\bGTEST_SKIP\b"), re.compile(r"^tests/.*\.[ch]pp$"), None),
 )
 
-SEARCHED = ("src", "include", "tests", "benchmarks", "packaging", "cmake")
+SEARCHED = ("src", "include", "examples", "tests", "benchmarks", "packaging", "cmake")
 SKIPPED = {"node_modules", "__pycache__", "build", "vectors"}
 
 
