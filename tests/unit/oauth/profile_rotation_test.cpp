@@ -1,6 +1,8 @@
 // How refresh tokens change, in every shipped profile: stated, with its source, as the survey of providers has it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
