@@ -51,7 +51,10 @@ TEST(RegistrationStanding, a_hold_follows_the_stored_row_and_no_release_from_bef
 
 class RegistrationWatchTest : public RefreshBench {
  protected:
-  RegistrationWatchTest() { options.forced_interval = 0s; }
+  RegistrationWatchTest() {
+    options.forced_interval = 0s;
+    options.follow_every = RefreshOptions{}.follow_every;
+  }
 
   // Longer than it takes until the others have noticed.
   static constexpr Duration soon = 4s;
