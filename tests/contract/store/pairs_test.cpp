@@ -70,7 +70,8 @@ TEST_P(TokenPairs, each_has_its_own_lease_generation_and_due_time) {
   ASSERT_TRUE(get(store->claim(ConnectionId{"con_1"}, 1, "node", at(3100), at(3200), std::nullopt)));
   const auto claim = get(store->claim(ConnectionId{"con_2"}, 1, "node", at(3100), at(3200), std::nullopt));
   ASSERT_TRUE(claim) << "the main one's lease does not hold it up";
-  ok(store->commit(ConnectionId{"con_2"}, claim->connection.lease.fence, 1, some_update(), {}));
+  ok(store->commit(ConnectionId{"con_2"}, claim->connection.lease.fence, 1, claim->connection.lease.fence, some_update(),
+                   {}));
   EXPECT_EQ(at_id("con_2").generation, 2);
   EXPECT_EQ(at_id("con_2").pair, "user");
   EXPECT_EQ(at_id("con_1").generation, 1);
@@ -96,7 +97,8 @@ TEST_P(TokenPairs, a_revocation_takes_all_of_them) {
   EXPECT_EQ(main->id, ConnectionId{"con_1"});
   EXPECT_EQ(at_id("con_1").status, Status::revoking);
   EXPECT_EQ(at_id("con_2").status, Status::revoking);
-  EXPECT_EQ(code_of(store->commit(ConnectionId{"con_2"}, held->connection.lease.fence, 1, some_update(), {})),
+  EXPECT_EQ(code_of(store->commit(ConnectionId{"con_2"}, held->connection.lease.fence, 1, held->connection.lease.fence,
+                                  some_update(), {})),
             Errc::revoked);
   const auto item = get(store->outbox_of(ConnectionId{"con_2"})).value();
   ASSERT_EQ(item.size(), 1U);
@@ -136,7 +138,8 @@ TEST_P(TokenPairs, consent_replaces_makes_and_ends_pairs_in_one_step) {
 TEST_P(TokenPairs, a_pair_that_changed_meanwhile_stops_the_whole_step) {
   const auto main = connected();
   const auto claim = get(store->claim(ConnectionId{"con_2"}, 1, "node", at(3100), at(3200), std::nullopt));
-  ok(store->commit(ConnectionId{"con_2"}, claim->connection.lease.fence, 1, some_update(), {}));
+  ok(store->commit(ConnectionId{"con_2"}, claim->connection.lease.fence, 1, claim->connection.lease.fence, some_update(),
+                   {}));
   PairChanges changes;
   changes.replaced.push_back({ConnectionId{"con_2"}, 1, some_update("user"), std::nullopt});
   EXPECT_EQ(code_of(store->reconnect({main.id, 1, some_update("main"), std::nullopt}, changes, {})), Errc::stale);
