@@ -117,7 +117,7 @@ Task<std::optional<Errc>> AnswerSaver::keep_once(HeldGrant& held, std::optional<
 }
 
 Task<void> AnswerSaver::end_escrow(HeldGrant& held) {
-  if (!held.escrowed || escrow_ == nullptr || !held.attempt) co_return;
+  if (!held.escrowed || !held.stored || escrow_ == nullptr || !held.attempt) co_return;
   const auto removed = co_await escrow_->remove(*held.attempt);
   report_.escrow(escrow_->status());
   if (!removed) log_.warning("escrow_not_cleared", {{"connection", held.row.id.str()}, {"why", removed.error().message}});
@@ -138,6 +138,7 @@ Task<Result<>> AnswerSaver::commit(HeldGrant& held, TokenSet tokens, AnswerNote 
   }
   Place place{held.row, held.row.lease.fence, held.asked};
   const Step step = co_await store_until_done(place, tokens, note);
+  held.stored = step == Step::done || step == Step::revoked;
   switch (step) {
     case Step::done:
     case Step::newer:

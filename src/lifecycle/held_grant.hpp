@@ -29,6 +29,7 @@ struct HeldGrant {
   SealRight seal = {};               // taken before sending: what comes in can be sealed without the store
   EscrowRoom room = {};              // reserved before sending
   bool escrowed = false;             // the answer waits in the escrow
+  bool stored = false;               // its tokens are in the row, or in the outbox
 };
 
 // The connections of one upstream grant, as `Store::sharing` lists them.

@@ -377,8 +377,7 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
   }
   pass.used();
   auto outcome = co_await conclude(held, std::move(verdict));
-  // Durable where it belongs, or in the outbox. Anything else waits for the next replay.
-  if (outcome || outcome.error().code == Errc::revoked) co_await saver_.end_escrow(held);
+  co_await saver_.end_escrow(held);
   co_return outcome;
 }
 

@@ -170,6 +170,35 @@ TEST_F(EscrowTest, tokens_of_a_connection_that_was_revoked_meanwhile_are_revoked
   EXPECT_EQ(minted->reveal(), provider->refresh_token_of("con_1"));
 }
 
+TEST_F(EscrowTest, tokens_of_a_grant_that_was_replaced_meanwhile_are_revoked) {
+  connect("con_1");
+  let_pass(1h);
+  provider->after_acting = [this] {  // the customer connects anew while the answer is on its way, and its save fails once
+    provider->after_acting = nullptr;
+    const auto [access, refresh] = provider->grant("new");
+    TokenSet tokens;
+    tokens.access_token = Secret{access};
+    tokens.refresh_token = Secret{refresh};
+    tokens.access_expires_at = clock.now() + 1h;
+    auto update =
+        run(elsewhere, node().service.seal_tokens(run(elsewhere, sqlite->connection(ConnectionId{"con_1"})).value(), 2,
+                                                  std::move(tokens)))
+            .value();
+    ASSERT_TRUE(run(elsewhere, sqlite->reconnect(ConnectionId{"con_1"}, 1, std::move(update), std::nullopt, {})));
+    node().service.forget(ConnectionId{"con_1"});
+    node().store.fail_next("keep_answer");
+  };
+  EXPECT_EQ(text(read("con_1")), "at-new-1");
+  EXPECT_EQ(escrow->answers.size(), 1U) << "what it holds is not stored anywhere yet";
+  start_scheduler();
+  let_pass(2min);
+  EXPECT_TRUE(escrow->answers.empty());
+  EXPECT_EQ(open_attempts(), 0U);
+  const auto items = outbox("con_1");
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(items[0].kind, OutboxKind::revoke_replaced);
+}
+
 TEST_F(EscrowTest, a_connection_that_another_process_gave_up_is_brought_back) {
   profile(Rotation::always_strict);
   connect("con_1");
