@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "support/virtual_time.hpp"
+#include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
 namespace {
