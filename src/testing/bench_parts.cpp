@@ -128,6 +128,7 @@ void BenchParts::listen() {
   config.server = loopback();
   config.public_url = base_url(api_server);
   config.refresh.look_every = look_every;
+  config.refresh.recheck = Duration{0};  // nobody else writes
 }
 
 std::vector<Registration> BenchParts::registrations() const {

@@ -6,7 +6,8 @@
 namespace evergrant::testing {
 namespace {
 
-constexpr std::array<std::string_view, 23> reads{"connection",  "connection_of",
+constexpr std::array<std::string_view, 25> reads{"pairs_of",    "timeline",
+                                                 "connection",  "connection_of",
                                                  "connections", "unresolved_attempts",
                                                  "due",         "sharing",
                                                  "stats",       "paused",

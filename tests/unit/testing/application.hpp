@@ -35,6 +35,7 @@ inline Answer call(const std::string& url, const std::string& bearer, const std:
   const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers{lines, &curl_slist_free_all};
   Answer answer;
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);  // real: nothing here takes that long
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append_to);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
+
+#include "testing/faulty_store.hpp"
 
 namespace evergrant::testing {
 namespace {
@@ -69,6 +72,58 @@ TEST(StorePlan, each_fault_fails_what_it_names) {
       const auto& asked = row.story[i];
       EXPECT_EQ(plan.decide(asked.operation, asked.moment), asked.verdict) << row.what << ", line " << i;
     }
+  }
+}
+
+// An operation that is new in Store is put in one of the two lists.
+TEST(StorePlan, every_operation_of_the_store_is_known_to_read_or_to_write) {
+  const std::set<std::string_view> writes{"create",
+                                          "reconnect",
+                                          "claim",
+                                          "renew",
+                                          "keep_answer",
+                                          "commit",
+                                          "revive",
+                                          "record_failure",
+                                          "release",
+                                          "free_leases",
+                                          "end_attempt",
+                                          "move_due",
+                                          "touch",
+                                          "give_notice",
+                                          "change_status",
+                                          "pause",
+                                          "resume",
+                                          "hold",
+                                          "release_hold",
+                                          "begin_revocation",
+                                          "enqueue",
+                                          "outbox_retry",
+                                          "outbox_done",
+                                          "create_session",
+                                          "open_session",
+                                          "arm_session",
+                                          "take_session",
+                                          "finish_session",
+                                          "add_key",
+                                          "replace_active_key",
+                                          "rewrap_key",
+                                          "reserve_seals",
+                                          "retire_key",
+                                          "shred_tenant_keys",
+                                          "reseal",
+                                          "create_caller",
+                                          "revoke_caller",
+                                          "append_audit",
+                                          "append_event",
+                                          "begin_idempotent",
+                                          "finish_idempotent",
+                                          "forget_idempotent",
+                                          "sweep",
+                                          "set_meta",
+                                          "probe"};
+  for (const auto operation : test::FaultyStore::operations) {
+    EXPECT_NE(is_read(operation), writes.contains(operation)) << operation;
   }
 }
 
