@@ -23,6 +23,13 @@ add_library(evergrant_warnings INTERFACE)
 target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
                        -Wcast-align -Woverloaded-virtual -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Wno-missing-designated-field-initializers -Werror)
 
+# What nearly every file includes, parsed once for each target: a quarter of the time of a full build. A file still includes
+# what it uses; -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON shows one that does not.
+function(evergrant_precompile target)
+  target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <expected> <functional> <map> <memory> <mutex> <optional>
+                            <string> <string_view> <utility> <variant> <vector> ${ARGN})
+endfunction()
+
 function(evergrant_layer name)
   cmake_parse_arguments(LAYER "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
@@ -40,6 +47,11 @@ function(evergrant_layer name)
   list(TRANSFORM LAYER_PRIVATE REPLACE "^(evergrant_.+)$" "$<BUILD_INTERFACE:\\1>")
   target_link_libraries(${name} PUBLIC ${LAYER_PUBLIC} PRIVATE $<BUILD_INTERFACE:evergrant_warnings> ${LAYER_PRIVATE})
   set_property(GLOBAL APPEND PROPERTY EVERGRANT_LAYERS ${name})
+  if(Boost::json IN_LIST LAYER_PRIVATE)
+    evergrant_precompile(${name} <boost/json.hpp>)
+  else()
+    evergrant_precompile(${name})
+  endif()
 endfunction()
 
 function(evergrant_program)
