@@ -2,9 +2,9 @@
 // and its release reach every process on the store. On the engine's executor.
 #pragma once
 
-#include "base/executor.hpp"
 #include "base/log.hpp"
 #include "base/task.hpp"
+#include "lifecycle/periodic.hpp"
 #include "lifecycle/refresher.hpp"
 
 namespace evergrant {
@@ -12,22 +12,22 @@ namespace evergrant {
 class RegistrationWatch {
  public:
   // `every` zero: nobody else writes, and `run` ends at once.
-  RegistrationWatch(Executor& executor, const Log& log, Refresher& refresher, Duration every)
-      : executor_{executor}, log_{log}, refresher_{refresher}, every_{every} {}
+  RegistrationWatch(const Log& log, Refresher& refresher, Duration every)
+      : log_{log}, refresher_{refresher}, others_write_{every > Duration{0}}, periodic_{every} {}
   RegistrationWatch(const RegistrationWatch&) = delete;
   RegistrationWatch& operator=(const RegistrationWatch&) = delete;
 
   // Until `stop`.
   Task<void> run();
-  void stop();
+  void stop() { periodic_.stop(); }
 
  private:
-  Executor& executor_;
+  Task<void> follow();
+
   const Log& log_;
   Refresher& refresher_;
-  Duration every_;
-  bool stopping_ = false;
-  Completion<bool> wake_;
+  bool others_write_;
+  Periodic periodic_;
 };
 
 }  // namespace evergrant
