@@ -89,8 +89,8 @@ int main(int argc, char** argv) {
       times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begun).count());
     }
     std::ranges::sort(times);
-    std::cout << "{\"reads\": " << times.size() << ", \"p50\": " << at_share(times, 0.5) << ", \"p99\": " << at_share(times, 0.99)
-              << ", \"most\": " << times.back() << "}" << std::endl;
+    std::cout << "{\"reads\": " << times.size() << ", \"p50\": " << at_share(times, 0.5)
+              << ", \"p99\": " << at_share(times, 0.99) << ", \"most\": " << times.back() << "}" << std::endl;
   }
   ::close(line);
 }

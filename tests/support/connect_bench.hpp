@@ -20,8 +20,8 @@
 #include "sandbox/sandbox_transport.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/fake_transport.hpp"
-#include "testing/faulty_store.hpp"
 #include "support/refresh_bench.hpp"
+#include "testing/faulty_store.hpp"
 #include "testing/virtual_time.hpp"
 
 namespace evergrant::test {
