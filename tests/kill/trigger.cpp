@@ -98,10 +98,12 @@ void Trigger::pass(Point point) {
   stand_still();
 }
 
+// The signal goes to this thread: one to the process goes to its first thread, and until that runs, on a busy machine, this
+// one would go on, past the point.
 void Trigger::stand_still() const {
   const std::string line = "stopped at " + point_name_ + '\n';
   (void)real().write(STDERR_FILENO, line.data(), line.size());
-  ::kill(::getpid(), SIGSTOP);
+  ::raise(SIGSTOP);
 }
 
 void Trigger::sending() {
