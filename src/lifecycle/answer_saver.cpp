@@ -117,7 +117,7 @@ Task<std::optional<Errc>> AnswerSaver::keep_once(HeldGrant& held, std::optional<
 }
 
 Task<void> AnswerSaver::end_escrow(HeldGrant& held) {
-  if (!held.escrowed || !held.stored || escrow_ == nullptr || !held.attempt) co_return;
+  if (escrow_ == nullptr || !held.attempt) co_return;
   const auto removed = co_await escrow_->remove(*held.attempt);
   report_.escrow(escrow_->status());
   if (!removed) log_.warning("escrow_not_cleared", {{"connection", held.row.id.str()}, {"why", removed.error().message}});

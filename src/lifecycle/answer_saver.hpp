@@ -37,7 +37,7 @@ class AnswerSaver {
   // operator).
   Task<Result<>> commit(HeldGrant& held, TokenSet tokens, AnswerNote note);
 
-  // An escrowed answer goes if its tokens are where they belong; else the next replay finds out what becomes of them.
+  // The tokens of an escrowed answer are where they belong.
   Task<void> end_escrow(HeldGrant& held);
 
   // Gives the tokens of one grant to everybody else who shares it; how many have them now.

@@ -377,7 +377,7 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
   }
   pass.used();
   auto outcome = co_await conclude(held, std::move(verdict));
-  co_await saver_.end_escrow(held);
+  co_await leave_escrow(held);
   co_return outcome;
 }
 

@@ -80,6 +80,7 @@ class Refresher {
   Task<Result<>> recover_kept(Connection row, const Registration& registration);
   Task<Result<bool>> is_open(AttemptId id);
   Task<void> end_kept(const Attempt& attempt, Connection row);
+  Task<void> leave_escrow(HeldGrant& held);
   Task<Result<>> deliver_of(ConnectionId connection);
   Task<Result<>> deliver(EscrowedAnswer answer);
   Task<Result<>> keep_escrowed(const EscrowedAnswer& answer, const Connection& row);

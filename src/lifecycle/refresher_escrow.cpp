@@ -45,6 +45,17 @@ Task<Result<>> Refresher::replay_escrow() {
   co_return Result<>{};
 }
 
+// The answer goes once its tokens are where they belong. Where others were first, the row says what they are worth.
+Task<void> Refresher::leave_escrow(HeldGrant& held) {
+  if (!held.escrowed) co_return;
+  if (held.stored) {
+    co_await saver_.end_escrow(held);
+    co_return;
+  }
+  const auto delivered = co_await deliver_of(held.row.id);
+  if (!delivered) log_.debug("escrow_not_delivered", {{"connection", held.row.id.str()}});
+}
+
 Task<Result<>> Refresher::deliver_of(ConnectionId connection) {
   for (EscrowedAnswer& answer : escrow_->pending()) {
     if (answer.connection != connection) continue;

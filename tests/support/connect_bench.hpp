@@ -107,6 +107,7 @@ class ConnectBench : public ::testing::Test {
   ~ConnectBench() override {
     if (!world_) return;
     world_->revoker.stop();
+    spawn(executor, [](TokenService& tokens) -> Task<void> { co_await tokens.stop(); }(world_->tokens));  // ends below
     // What waits for a timer ends, so that nothing is left behind.
     for (int i = 0; i < 1000 && executor.advance_to_next_timer(); ++i) continue;
   }

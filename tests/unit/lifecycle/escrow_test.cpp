@@ -189,7 +189,7 @@ TEST_F(EscrowTest, tokens_of_a_grant_that_was_replaced_meanwhile_are_revoked) {
     node().store.fail_next("keep_answer");
   };
   EXPECT_EQ(text(read("con_1")), "at-new-1");
-  EXPECT_EQ(escrow->answers.size(), 1U) << "what it holds is not stored anywhere yet";
+  EXPECT_EQ(open_attempts(), 1U) << "what the answer holds is still to be revoked";
   start_scheduler();
   let_pass(2min);
   EXPECT_TRUE(escrow->answers.empty());
