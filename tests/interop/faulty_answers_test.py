@@ -146,6 +146,7 @@ class Strict(FaultyAnswers):
     """No second use of a refresh token: evergrant asks again only where nothing can be lost by it."""
 
     def test_a_request_that_the_provider_never_saw_costs_nothing(self):
+        complaints = self.provider.complaints()
         for fault in BEFORE_THE_PROVIDER:
             with self.subTest(fault):
                 connection = self.connect(f"ida-{fault}", access_ttl=1)
@@ -156,7 +157,7 @@ class Strict(FaultyAnswers):
                 self.assertEqual([(seen.fault, seen.status) for seen in self.proxy.presented(token)], [(fault, 0), ("", 200)])
                 self.assertIsNone(self.server.connection(connection)["failure"])
                 self.expect_tokens_that_work(connection)
-        self.assertEqual(self.provider.complaints(), [])
+        self.assertEqual(self.provider.complaints(), complaints)
 
     def test_an_answer_that_is_lost_for_good_asks_for_the_customer_and_says_why(self):
         for fault in AFTER_THE_PROVIDER:
@@ -177,7 +178,8 @@ class Strict(FaultyAnswers):
 
     def expect_the_story(self, connection, code):
         """The events name the lost answer, the risk that was taken, and the provider's refusal."""
-        story = [(event["type"], event["code"]) for event in self.events(connection) if event["code"]]
+        told = [(event["type"], event["code"]) for event in self.events(connection) if event["code"]]
+        story = [what for what in told if what != ("refresh_failed", "answer_lost")]  # a look meanwhile: it goes on waiting
         self.assertEqual(story[:2], [("refresh_failed", code), ("refresh_replayed", "answer_lost")])
         self.assertEqual(story[-1], ("reauth_required", "invalid_grant"))
 
@@ -299,6 +301,7 @@ class DjangoOauthToolkitWithoutGraceFaultsTest(Strict, DjangoFaults, unittest.Te
     profile = 'profile.refresh.rotation = "always_strict"\nprofile.refresh.invalidates_old_access_token = true'
 
     def test_a_request_that_the_provider_never_saw_is_sent_again_though_the_access_token_lives(self):
+        complaints = self.provider.complaints()
         for fault in BEFORE_THE_PROVIDER:
             with self.subTest(fault):
                 connection = self.connect(f"gina-{fault}")
@@ -308,7 +311,7 @@ class DjangoOauthToolkitWithoutGraceFaultsTest(Strict, DjangoFaults, unittest.Te
                 self.wait_until_refreshed(connection, 3)
                 self.assertEqual([(seen.fault, seen.status) for seen in self.proxy.presented(token)], [(fault, 0), ("", 200)])
                 self.expect_tokens_that_work(connection)
-        self.assertEqual(self.provider.complaints(), [])
+        self.assertEqual(self.provider.complaints(), complaints)
 
     def test_a_lost_answer_is_asked_for_once_more_and_readers_are_served_meanwhile(self):
         for fault in AFTER_THE_PROVIDER:
