@@ -234,14 +234,9 @@ void add_release_command(CLI::App& connections, CliContext& context) {
   });
 }
 
-}  // namespace
-
-void add_connection_commands(CLI::App& program, CliContext& context) {
-  auto* connections = program.add_subcommand("connections", "List connections, or show one and its story");
-  connections->require_subcommand(1);
-  connections->footer(example("connections list"));
+void add_list_command(CLI::App& connections, CliContext& context) {
   auto options = std::make_shared<ListOptions>();
-  auto* listing = connections->add_subcommand("list", "List connections");
+  auto* listing = connections.add_subcommand("list", "List connections");
   listing->add_option("--tenant", options->tenant, "Only this tenant's");
   listing->add_option("--registration", options->registration, "Only this registration's");
   listing->add_option("--realm", options->realm, "Only this realm's");
@@ -250,7 +245,10 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
   listing->add_option("--limit", options->limit, "At most so many")->capture_default_str();
   listing->footer(example("connections list --status reauth_required"));
   listing->callback([&context, options] { list(context, *options); });
-  auto* showing = connections->add_subcommand("show", "Show a connection and its timeline");
+}
+
+void add_show_command(CLI::App& connections, CliContext& context) {
+  auto* showing = connections.add_subcommand("show", "Show a connection and its timeline");
   auto shown = std::make_shared<ShowOptions>();
   showing->add_option("id", shown->id, "Connection")->required();
   showing->add_option("--events", shown->events, "At most so many of its latest events")
@@ -258,7 +256,16 @@ void add_connection_commands(CLI::App& program, CliContext& context) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
   showing->footer(example("connections show con_…"));
   showing->callback([&context, shown] { show(context, *shown); });
+}
 
+}  // namespace
+
+void add_connection_commands(CLI::App& program, CliContext& context) {
+  auto* connections = program.add_subcommand("connections", "List connections, or show one and its story");
+  connections->require_subcommand(1);
+  connections->footer(example("connections list"));
+  add_list_command(*connections, context);
+  add_show_command(*connections, context);
   add_release_command(*connections, context);
 
   auto token_options = std::make_shared<TokenOptions>();

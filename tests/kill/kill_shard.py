@@ -21,6 +21,7 @@ lease = "2s"
 timeout = "1s"
 forced_interval = "0s"
 concurrency = {concurrency}
+mass_failure_count = 0  # each connection's own end is looked at
 """
 
 
