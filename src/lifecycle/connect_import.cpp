@@ -56,11 +56,11 @@ Result<> check(const Connector::ImportRequest& request, const Registration& regi
 
 Task<Result<Connection>> Connector::Impl::import_row(Connection row, const Registration& registration,
                                                      ImportedTokens imported) {
-  // What was asked for once is known of the main pair only.
-  const auto usual = row.pair.empty() ? registration.scopes : std::vector<std::string>{};
+  std::vector<std::string> scope = std::move(imported.scope);
+  if (scope.empty() && row.pair.empty()) scope = registration.scopes;  // what was asked for is known of the main pair only
   TokenSet given{.access_token = std::move(imported.access_token),
                  .token_type = "Bearer",
-                 .scope = imported.scope.empty() ? usual : std::move(imported.scope),
+                 .scope = std::move(scope),
                  .access_expires_at = imported.access_expires_at,
                  .refresh_idle_expires_at = imported.refresh_idle_expires_at,
                  .refresh_absolute_expires_at = imported.refresh_absolute_expires_at};
@@ -115,7 +115,7 @@ Task<Result<Connection>> Connector::Impl::verify(Connection connection, std::vec
   for (const Connection& row : rows) {
     auto lease = co_await tokens.refresh(row.id, row.generation, std::nullopt);
     if (lease) continue;
-    const Error refused = lease.error();
+    const Error& refused = lease.error();
     auto state = co_await parts.store.connection(row.id);
     const bool terminal = refused.code == Errc::reauth_required || (state && state->status == Status::reauth_required);
     if (!terminal) {

@@ -170,8 +170,9 @@ Task<Result<>> RegistrationGates::release_hold(RegistrationId id) {
   if (found != gates_.end()) word.emplace(*found->second);
   auto released = co_await store_.release_hold(id, now, hold_released_event(id, now));
   const bool unwritten = found != gates_.end() && found->second->unwritten_hold && found->second->guard.holding();
-  if (!released && !(unwritten && released.error().code == Errc::not_found)) co_return released;
-  if (!released) co_await tell(hold_released_event(id, now));  // the store never had this hold
+  const bool is_only_here = unwritten && !released && released.error().code == Errc::not_found;
+  if (!released && !is_only_here) co_return released;
+  if (is_only_here) co_await tell(hold_released_event(id, now));  // the store never had this hold
   if (found != gates_.end()) {
     found->second->guard.release(now);
     found->second->unwritten_hold.reset();
