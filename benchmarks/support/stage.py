@@ -170,13 +170,10 @@ def wait_until(met, child, seconds=60):
 class Server(Child):
     """`evergrant serve` on its core, on a store that is there; ready when this returns. `seconds_to_ready` counts from exec."""
 
-    def __init__(self, program, folder, store, kek, provider_base, refresh=""):
+    def __init__(self, program, folder, store, kek, provider_base, refresh="", more=""):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        config = folder / "evergrant.toml"
-        config.write_text(CONFIGURATION.format(port=self.port, store=store, kek=kek, base=provider_base,
-                                               host=urllib.parse.urlsplit(provider_base).netloc, refresh=refresh))
-        os.environ["SANDBOX_SECRET"] = CLIENT[1]
+        config = write_configuration(folder, store, kek, provider_base, self.port, refresh, more)
         begun = time.monotonic()
         super().__init__(SERVER_CORE, [program, "serve", "--config", config], folder / "evergrant.log")
         wait_until(self.is_ready, self)
@@ -199,6 +196,33 @@ class Server(Child):
         return sum(int(float(number)) for number in found)
 
 
+def write_configuration(folder, store, kek, provider_base, port=9400, refresh="", more=""):
+    """`refresh`: lines of its table. `more`: further registrations."""
+    config = folder / "evergrant.toml"
+    config.write_text(CONFIGURATION.format(port=port, store=store, kek=kek, refresh=refresh)
+                      + registration("sandbox", provider_base) + more)
+    os.environ["SANDBOX_SECRET"] = CLIENT[1]
+    return config
+
+
+def new_store(program, folder):
+    """An empty one, of this run."""
+    kek = folder / "kek"
+    subprocess.run([program, "keys", "generate", str(kek)], check=True, capture_output=True)
+    return folder / "evergrant.db", kek
+
+
+def admin_key(program, folder, store, kek, provider_base):
+    config = write_configuration(folder, store, kek, provider_base)
+    return subprocess.run([program, "callers", "bootstrap", "bench", "--config", str(config)], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def registration(name, base):
+    """At a provider that rotates strictly."""
+    return REGISTRATION.format(name=name, base=base, host=urllib.parse.urlsplit(base).netloc)
+
+
 CONFIGURATION = """
 [server]
 port = {port}
@@ -210,8 +234,11 @@ path = "{store}"
 kek = {{ file = "{kek}" }}
 [refresh]
 {refresh}
+"""
+
+REGISTRATION = """
 [[registration]]
-id = "sandbox"
+id = "{name}"
 provider = "sandbox"
 client_id = "sandbox-client"
 client_secret = {{ env = "SANDBOX_SECRET" }}

@@ -1,4 +1,5 @@
-// Makes and prepares stores for benchmarks: through the store layer and the vault, sealed as the server seals. Not installed.
+// Makes and prepares stores for benchmarks: through the store layer and the vault, sealed as the server seals. Not
+// installed.
 //
 //   store_tool create --store FILE --kek FILE --connections N [--per-tenant 10]
 //   store_tool arm    --store FILE --kek FILE --connections N --hot H   < refresh tokens, one a line
@@ -23,8 +24,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int in_flight = 4096;              // writes that one transaction can take
-constexpr std::size_t access_bytes = 60;     // as long as the sandbox's
+constexpr int in_flight = 4096;           // writes that one transaction can take
+constexpr std::size_t access_bytes = 60;  // as long as the sandbox's
 constexpr auto year = std::chrono::hours{24 * 365};
 
 struct Options {
@@ -52,7 +53,8 @@ Result<Secret> read_kek(const std::string& path) {
 class Tool {
  public:
   Tool(Options options, std::unique_ptr<Store> store, std::unique_ptr<KekSource> kek)
-      : options_{std::move(options)}, store_{std::move(store)}, kek_{std::move(kek)}, vault_{*store_, *kek_, {}, clock_, random_, *log_} {
+      : options_{std::move(options)}, store_{std::move(store)}, kek_{std::move(kek)}, vault_{*store_, *kek_,   {},
+                                                                                             clock_,  random_, *log_} {
     thread_ = std::thread{[this] { loop_.run(); }};
   }
   ~Tool() {
@@ -75,7 +77,8 @@ class Tool {
   }
   Result<> rest() {
     const Secret none{"not-used"};
-    return each(options_.hot, [this, &none](std::int64_t place) { return give(number_of(place), none, clock_.now() + year); });
+    return each(options_.hot,
+                [this, &none](std::int64_t place) { return give(number_of(place), none, clock_.now() + year); });
   }
 
  private:
@@ -186,7 +189,8 @@ Result<> run(const std::string& verb, const Options& options) {
   auto kek = make_local_kek(*text, random);
   if (!kek) return std::unexpected(kek.error());
   auto store = open_sqlite_store(
-      {.path = options.store, .max_batch = in_flight, .high_water = options.store + ".mark", .now = SystemClock{}.now()}, *log);
+      {.path = options.store, .max_batch = in_flight, .high_water = options.store + ".mark", .now = SystemClock{}.now()},
+      *log);
   if (!store) return std::unexpected(store.error());
   Tool tool{options, std::move(*store), std::move(*kek)};
   if (verb == "create") return tool.create();

@@ -29,7 +29,9 @@ using Clock = std::chrono::steady_clock;
 double cpu_seconds() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
@@ -66,7 +68,8 @@ class Line {
   void take(CURLcode code) {
     long status = 0;
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK || status != 200) stop(std::string{curl_easy_strerror(code)} + ", " + std::to_string(status) + ": " + answer_);
+    if (code != CURLE_OK || status != 200)
+      stop(std::string{curl_easy_strerror(code)} + ", " + std::to_string(status) + ": " + answer_);
     constexpr std::string_view member = "\"refresh_token\":\"";
     const auto from = answer_.find(member);
     const auto to = from == std::string::npos ? from : answer_.find('"', from + member.size());
@@ -153,8 +156,8 @@ int main(int argc, char** argv) {
     const auto until = begun + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     const long requests = in_flight == 1 ? run_one(*lines.front(), until) : run_many(lines, in_flight, until);
     const std::chrono::duration<double> took = Clock::now() - begun;
-    std::cout << "{\"requests\": " << requests << ", \"seconds\": " << took.count() << ", \"cpu_seconds\": " << cpu_seconds() - cpu
-              << "}" << std::endl;
+    std::cout << "{\"requests\": " << requests << ", \"seconds\": " << took.count()
+              << ", \"cpu_seconds\": " << cpu_seconds() - cpu << "}" << std::endl;
   }
   lines.clear();
   curl_slist_free_all(headers);

@@ -81,7 +81,7 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const Provide
   auto keks = make_keks(config);
   if (!keks) return std::unexpected(keks.error());
   auto store = open_sqlite_store(
-      {.path = config.store.string(), .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
+      {.path = config.store.string(), .check = StoreCheck::behind, .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
   if (!store) return std::unexpected(store.error());
   std::string owner = keks->random->id("node_");  // unique per start: a lease of an earlier life is a stranger's
   auto escrow = open_file_escrow({.path = config.escrow_path(), .owner = owner, .capacity = config.escrow_bytes}, log);

@@ -58,6 +58,11 @@ Task<Result<>> Refresher::start() {
   co_return loaded;
 }
 
+int Refresher::slots_of(const RegistrationId& registration) {
+  const Registration* known = registrations_.find(registration);
+  return known == nullptr ? 1 : gates_.of(*known).slots.limit();
+}
+
 Task<Result<>> Refresher::refresh(RefreshWish wish) {
   const Time until = clock_.now() + options_.lease + options_.timeout;
   for (int stale = 0;;) {  // ends with an outcome, after a few lost races, or when another owner takes too long

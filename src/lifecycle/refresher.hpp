@@ -37,6 +37,8 @@ class Refresher {
   // What waits in the escrow goes to the store, and leases of processes that are dead are freed. Errors: those of the store.
   Task<Result<>> replay_escrow();
   [[nodiscard]] bool has_escrowed() const;
+  // How many requests of a registration may be under way at once.
+  [[nodiscard]] int slots_of(const RegistrationId& registration);
   // As TokenService::resume, TokenService::release_hold.
   Task<Result<>> resume(RegistrationId registration);
   Task<Result<>> release_hold(RegistrationId registration);

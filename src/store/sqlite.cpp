@@ -99,10 +99,11 @@ std::string Statement::text(int column) const {
   return data == nullptr ? std::string{} : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
-Database::Database(const std::string& path, SqliteOpenFlags flags)
+Database::Database(const std::string& path, const SqliteOpenFlags& flags)
     : path_{path}, busy_timeout_ms_{std::make_unique<int>(flags.busy_timeout_ms)} {
   const int mode = flags.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(path.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX, flags.vfs.empty() ? nullptr : flags.vfs.c_str());
   if (code != SQLITE_OK) {
     const std::string reason = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
     sqlite3_close(handle_);

@@ -62,6 +62,17 @@ Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter
   return page;
 }
 
+// From one to the next in the index, whatever number of connections each has.
+std::vector<std::string> registrations_in_use(Database& database) {
+  std::vector<std::string> names;
+  for (std::string last;;) {
+    Statement next =
+        database.query("SELECT MIN(registration) FROM connections WHERE status = 'active' AND registration > ?", last);
+    if (!next.step() || next.is_null(0)) return names;
+    last = names.emplace_back(next.text(0));
+  }
+}
+
 }  // namespace
 
 Task<Result<Connection>> SqliteStore::connection(ConnectionId id) {
@@ -152,10 +163,12 @@ Task<Result<ConnectionStats>> SqliteStore::stats(Time now) {
       const auto status = status_from(counts.text(0));
       if (status) stats.by_status.emplace_back(*status, counts.integer(1));
     }
-    stats.due =
-        number(database.query("SELECT COUNT(*) FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND "
-                              "next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
-                              now, now));
+    for (const auto& registration : registrations_in_use(database)) {
+      stats.due += number(database.query(
+          "SELECT COUNT(*) FROM connections WHERE status = 'active' AND registration = ? AND next_due_at IS NOT NULL AND "
+          "next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
+          registration, now, now));
+    }
     stats.outbox = number(database.query("SELECT COUNT(*) FROM outbox"));
     Statement earliest = database.query("SELECT MIN(access_expires_at) FROM connections WHERE status = 'active'");
     earliest.step();

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "store/sqlite_check.hpp"
 #include "store/sqlite_jobs.hpp"
 #include "store/store.hpp"
 
@@ -12,9 +13,10 @@ namespace evergrant {
 
 class SqliteStore final : public Store {
  public:
-  // `reader` null: the writer serves reads too (inline execution).
-  SqliteStore(std::unique_ptr<JobRunner> writer, std::unique_ptr<JobRunner> reader)
-      : writer_{std::move(writer)}, reader_{std::move(reader)} {}
+  // `reader` null: the writer serves reads too (inline execution). `check`: the one under way, if any.
+  SqliteStore(std::unique_ptr<JobRunner> writer, std::unique_ptr<JobRunner> reader,
+              std::unique_ptr<WholeCheck> check = nullptr)
+      : writer_{std::move(writer)}, reader_{std::move(reader)}, check_{std::move(check)} {}
 
   Task<Result<Connection>> connection(ConnectionId id) override;
   Task<Result<Connection>> connection_of(RegistrationId registration, RealmId realm) override;
@@ -33,7 +35,7 @@ class SqliteStore final : public Store {
   Task<Result<std::int64_t>> free_leases(std::string owner) override;
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;
   Task<Result<>> end_attempt(AttemptId attempt) override;
-  Task<Result<std::vector<Connection>>> due(Time now, int limit) override;
+  Task<Result<std::vector<Connection>>> due(RegistrationId registration, Time now, int limit) override;
   Task<Result<>> move_due(std::vector<Move> moves, Time now) override;
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override;
   Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) override;
@@ -113,6 +115,7 @@ class SqliteStore final : public Store {
 
   const std::unique_ptr<JobRunner> writer_;
   const std::unique_ptr<JobRunner> reader_;
+  const std::unique_ptr<WholeCheck> check_;
 };
 
 }  // namespace evergrant

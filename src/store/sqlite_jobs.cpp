@@ -94,6 +94,11 @@ int commit_batch(Database& database, Jobs batch) {
                           "Put that file back where it was; where it is gone for good, restore a backup and restart."});
     return 0;
   }
+  if (database.is_refused()) {
+    fail_all(batch, Error{Errc::store_unavailable, "The store " + database.path() + " is damaged: nothing more is written.",
+                          "Stop the service, keep the file for examination and restore the latest backup."});
+    return 0;
+  }
   int commits = 0;
   Jobs pending;  // run, not yet durable
   for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -199,13 +199,14 @@ Task<Result<>> SqliteStore::end_attempt(AttemptId attempt) {
   });
 }
 
-Task<Result<std::vector<Connection>>> SqliteStore::due(Time now, int limit) {
-  return read<std::vector<Connection>>([now, limit](Database& database) -> Result<std::vector<Connection>> {
+Task<Result<std::vector<Connection>>> SqliteStore::due(RegistrationId registration, Time now, int limit) {
+  return read<std::vector<Connection>>([registration = std::move(registration), now,
+                                        limit](Database& database) -> Result<std::vector<Connection>> {
     static const std::string sql =
         "SELECT " + std::string{connection_columns} +
-        " FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND next_due_at <= ? AND "
-        "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
-    return read_all(database.query(sql, now, now, std::max(limit, 0)), read_connection);
+        " FROM connections WHERE status = 'active' AND registration = ? AND next_due_at IS NOT NULL AND next_due_at <= ? "
+        "AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
+    return read_all(database.query(sql, registration, now, now, std::max(limit, 0)), read_connection);
   });
 }
 

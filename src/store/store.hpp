@@ -236,8 +236,8 @@ class Store {
   // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has a newer generation, and what the
   // kept answer holds is dealt with. Unknown ids are ignored.
   virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
-  // Active connections with next_due_at <= now and no running lease, soonest first.
-  virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
+  // Active connections of a registration with next_due_at <= now and no running lease, soonest first.
+  virtual Task<Result<std::vector<Connection>>> due(RegistrationId registration, Time now, int limit) = 0;
   // Moves next_due_at of active connections in one batch. Those whose next_due_at is no longer `from`, or that are being
   // refreshed at `now`, are left alone.
   struct Move {

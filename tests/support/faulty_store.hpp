@@ -96,7 +96,9 @@ class FaultyStore : public Store {
   Task<Result<>> end_attempt(AttemptId attempt) override {
     return pass("end_attempt", inner_.end_attempt(std::move(attempt)));
   }
-  Task<Result<std::vector<Connection>>> due(Time now, int limit) override { return pass("due", inner_.due(now, limit)); }
+  Task<Result<std::vector<Connection>>> due(RegistrationId registration, Time now, int limit) override {
+    return pass("due", inner_.due(std::move(registration), now, limit));
+  }
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override {
     return pass("touch", inner_.touch(std::move(used)));
   }
