@@ -214,9 +214,7 @@ Task<AnswerSaver::Step> AnswerSaver::store_once(Place& place, const TokenSet& to
     const Step next = co_await look_again(place, update->tokens, committed.error().code);
     co_return next;
   }
-  const auto stored = co_await store_.connection(place.row.id);
-  // On hold since the claim, it may be: then the tokens are stored, and not served.
-  if (stored) place.row.status = stored->status;
+  place.row.status = *committed;  // on hold since the claim, it may be: then the tokens are stored, and not served
   if (place.row.status != Status::active) cache_.forget(place.row.id);
   remember(place.row, *update, ticket);
   co_return Step::done;

@@ -31,7 +31,6 @@ DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log,
       flights_{flights},
       backlog_{backlog},
       registrations_{registrations},
-      batch_{std::max(1, options.due_batch)},
       look_every_{options.look_every} {}
 
 Task<void> DueLoop::run() {
@@ -171,10 +170,10 @@ Task<Duration> DueLoop::look() {
 // Nothing: the store did not answer.
 Task<std::optional<Duration>> DueLoop::start_due(RegistrationId registration) {
   Lane& lane = lanes_[registration];
-  lane.most = std::max(batch_, refresher_.slots_of(registration) * 2);
-  // Those that wait for a slot are still listed.
-  const int limit = lane.most;
-  const auto rows = co_await store_.due(registration, clock_.now(), limit);
+  const int slots = refresher_.slots_of(registration);
+  lane.most = slots * 2;  // as many wait as are sent: a slot that becomes free is taken at once
+  const int limit = lane.most - std::min(lane.under_way, slots);  // those that wait for a slot are still listed
+  auto rows = co_await store_.due(registration, clock_.now(), limit);
   if (!rows) {
     log_.warning("due_not_read", {{"registration", registration.str()}, {"code", to_string(rows.error().code)}});
     co_return std::nullopt;
@@ -182,8 +181,8 @@ Task<std::optional<Duration>> DueLoop::start_due(RegistrationId registration) {
   found_ += rows->size();
   lane.has_more = std::cmp_greater_equal(rows->size(), limit);
   if (stopping_) co_return shortest_sleep;
-  for (const Connection& row : *rows) {
-    if (lane.under_way < lane.most) begin_due(row, lane);
+  for (Connection& row : *rows) {
+    if (lane.under_way < lane.most) begin_due(std::move(row), lane);
   }
   if (lane.has_more) co_return shortest_sleep;
   const auto next = co_await until_next_due(std::move(registration), lane.under_way);
@@ -201,12 +200,14 @@ Task<std::optional<Duration>> DueLoop::until_next_due(RegistrationId registratio
   co_return look_every_;
 }
 
-void DueLoop::begin_due(const Connection& row, Lane& lane) {
+void DueLoop::begin_due(Connection row, Lane& lane) {
   const std::string key = flight_key(row);
   if (!flights_.begin(key)) return;
   report_.in_flight(flights_.size());
   ++lane.under_way;
-  spawn(executor_, fly_due(key, {row.id, row.generation, Cause::due}, row.registration));  // ends as `fly` does
+  const auto listed = std::make_shared<const Connection>(std::move(row));
+  RefreshWish wish{listed->id, listed->generation, Cause::due, listed};
+  spawn(executor_, fly_due(key, std::move(wish), listed->registration));  // ends as `fly` does
 }
 
 Task<void> DueLoop::fly_due(std::string key, RefreshWish wish, RegistrationId registration) {

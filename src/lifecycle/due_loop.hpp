@@ -35,7 +35,7 @@ class DueLoop {
     int most = 0;
     bool has_more = false;  // was left where it is at the last look
   };
-  void begin_due(const Connection& row, Lane& lane);
+  void begin_due(Connection row, Lane& lane);
   Task<void> fly_due(std::string key, RefreshWish wish, RegistrationId registration);
   void leave_lane(const RegistrationId& registration);
   Task<void> fly(std::string key, RefreshWish wish);
@@ -61,7 +61,6 @@ class DueLoop {
   std::map<RegistrationId, Lane> lanes_;
   std::size_t found_ = 0;  // that were due, at the look under way
   bool look_again_ = false;
-  int batch_;
   Duration look_every_;
   bool stopping_ = false;
   bool look_planned_ = false;

@@ -66,7 +66,7 @@ int Refresher::slots_of(const RegistrationId& registration) {
 Task<Result<>> Refresher::refresh(RefreshWish wish) {
   const Time until = clock_.now() + options_.lease + options_.timeout;
   for (int stale = 0;;) {  // ends with an outcome, after a few lost races, or when another owner takes too long
-    auto outcome = co_await try_once(wish);
+    auto outcome = co_await try_once(wish, std::exchange(wish.listed, nullptr));
     if (outcome) co_return outcome;
     const Errc code = outcome.error().code;
     if (code == Errc::stale && ++stale < stale_tries) continue;
@@ -108,8 +108,8 @@ Task<Result<Connection>> Refresher::lock_of(Connection row) {
   co_return shared ? std::move(shared->lock) : std::move(row);
 }
 
-Task<Result<>> Refresher::try_once(const RefreshWish& wish) {
-  auto row = co_await load(wish.connection);
+Task<Result<>> Refresher::try_once(const RefreshWish& wish, std::shared_ptr<const Connection> listed) {
+  auto row = listed ? Result<Connection>{*listed} : co_await load(wish.connection);
   if (!row) co_return std::unexpected(row.error());
   if (row->generation > wish.seen) co_return Result<>{};
   if (auto refused = refusal_of(*row)) co_return std::unexpected(std::move(*refused));

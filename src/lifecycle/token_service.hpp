@@ -41,7 +41,6 @@ struct RefreshOptions {
   // `forget` tells this process at once. Where others share the store, they are noticed by reading the row again behind a
   // read once an entry is this old, and before a read once it is four times as old. Zero: nobody else writes.
   Duration recheck{std::chrono::seconds{30}};
-  int due_batch = 200;  // connections that the scheduler takes up at a look
   // How long the scheduler sleeps at most: what other processes and operators make due is seen this late. What this process
   // makes due wakes it.
   Duration look_every{std::chrono::seconds{60}};

@@ -235,10 +235,15 @@ CREATE INDEX connections_absolute_end ON connections (refresh_absolute_expires_a
   WHERE refresh_absolute_expires_at IS NOT NULL;
 )sql";
 
-// The scheduler asks for each registration by itself: what one has to wait for stands in no other's way.
+// The scheduler asks for each registration by itself: what one has to wait for stands in no other's way. What a refresh
+// changes is in no index but those that find what is due and what ends; the few open attempts need no order of their own.
 constexpr const char* due_by_registration = R"sql(
 DROP INDEX connections_due;
 CREATE INDEX connections_due ON connections (status, registration, next_due_at, id);
+DROP INDEX connections_by_status;
+CREATE INDEX connections_by_status ON connections (status, created_at, id);
+CREATE INDEX connections_revoked ON connections (updated_at) WHERE status = 'revoked';
+DROP INDEX attempts_by_age;
 )sql";
 
 constexpr std::array<const char*, 5> steps{connections, due_in_order, holds, reauth_notices, due_by_registration};

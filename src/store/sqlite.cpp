@@ -141,6 +141,7 @@ Statement Database::prepare(std::string_view sql) {
 
 Statement Database::prepare_once(std::string_view sql) { return Statement{compile(sql, false), nullptr}; }
 
+std::int64_t Database::total_changes() const { return sqlite3_total_changes64(handle_); }
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 void Database::copy_to(const std::string& path) {

@@ -96,6 +96,7 @@ class Database {
   [[nodiscard]] Statement prepare(std::string_view sql);
 
   [[nodiscard]] std::int64_t last_insert_id() const;
+  [[nodiscard]] std::int64_t total_changes() const;  // rows that were changed since it was opened
   [[nodiscard]] bool in_transaction() const;
   // Its file was deleted, moved or replaced: what is written from now on would be lost with the last descriptor.
   [[nodiscard]] bool has_moved() const;

@@ -73,6 +73,35 @@ std::vector<std::string> registrations_in_use(Database& database) {
   }
 }
 
+constexpr auto counting_is_cheap = std::chrono::milliseconds{20};
+
+std::int64_t number_of(Statement rows) {
+  rows.step();
+  return Row{rows}.next<std::int64_t>();
+}
+
+ConnectionStats count_connections(Database& database, Time now) {
+  ConnectionStats stats;
+  Statement counts = database.query("SELECT status, COUNT(*) FROM connections GROUP BY status ORDER BY status");
+  while (counts.step()) {
+    const auto status = status_from(counts.text(0));
+    if (status) stats.by_status.emplace_back(*status, counts.integer(1));
+  }
+  for (const auto& registration : registrations_in_use(database)) {
+    Statement due = database.query(
+        "SELECT COUNT(*), MIN(next_due_at) FROM connections WHERE status = 'active' AND registration = ? AND next_due_at IS "
+        "NOT NULL AND next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
+        registration, now, now);
+    due.step();
+    Row row{due};
+    stats.due += row.next<std::int64_t>();
+    const auto since = row.next<std::optional<Time>>();
+    if (since && (!stats.oldest_due || *since < *stats.oldest_due)) stats.oldest_due = since;
+  }
+  stats.outbox = number_of(database.query("SELECT COUNT(*) FROM outbox"));
+  return stats;
+}
+
 }  // namespace
 
 Task<Result<Connection>> SqliteStore::connection(ConnectionId id) {
@@ -152,27 +181,20 @@ Task<Result<std::vector<Connection>>> SqliteStore::sharing(RegistrationId regist
 }
 
 Task<Result<ConnectionStats>> SqliteStore::stats(Time now) {
-  return read<ConnectionStats>([now](Database& database) -> Result<ConnectionStats> {
-    const auto number = [](Statement rows) {
-      rows.step();
-      return Row{rows}.next<std::int64_t>();
-    };
-    ConnectionStats stats;
-    Statement counts = database.query("SELECT status, COUNT(*) FROM connections GROUP BY status ORDER BY status");
-    while (counts.step()) {
-      const auto status = status_from(counts.text(0));
-      if (status) stats.by_status.emplace_back(*status, counts.integer(1));
+  using Steady = std::chrono::steady_clock;
+  return read<ConnectionStats>([this, now](Database& database) -> Result<ConnectionStats> {
+    const auto begun = Steady::now();
+    {
+      const std::lock_guard lock{stats_mutex_};
+      if (stats_ && begun < stats_good_until_) return *stats_;
     }
-    for (const auto& registration : registrations_in_use(database)) {
-      stats.due += number(database.query(
-          "SELECT COUNT(*) FROM connections WHERE status = 'active' AND registration = ? AND next_due_at IS NOT NULL AND "
-          "next_due_at <= ? AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?)",
-          registration, now, now));
-    }
-    stats.outbox = number(database.query("SELECT COUNT(*) FROM outbox"));
-    Statement earliest = database.query("SELECT MIN(access_expires_at) FROM connections WHERE status = 'active'");
-    earliest.step();
-    Row{earliest}.into(stats.earliest_access_expiry);
+    ConnectionStats stats = count_connections(database, now);
+    const auto took = Steady::now() - begun;
+    const std::lock_guard lock{stats_mutex_};
+    stats_.reset();
+    if (took < counting_is_cheap) return stats;
+    stats_ = stats;
+    stats_good_until_ = Steady::now() + took * 100;
     return stats;
   });
 }

@@ -1,7 +1,10 @@
 // The Store on SQLite: each operation is a function of a Database, handed to the writer or to a reader. Private to store/.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -28,7 +31,7 @@ class SqliteStore final : public Store {
                             std::optional<Attempt> attempt) override;
   Task<Result<>> renew(ConnectionId id, Fence fence, Time until) override;
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override;
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override;
+  Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override;
   Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
                                 std::optional<Time> next_due_at, bool keep_attempt, Event event) override;
   Task<Result<>> release(ConnectionId id, Fence fence) override;
@@ -116,6 +119,9 @@ class SqliteStore final : public Store {
   const std::unique_ptr<JobRunner> writer_;
   const std::unique_ptr<JobRunner> reader_;
   const std::unique_ptr<WholeCheck> check_;
+  std::mutex stats_mutex_;
+  std::optional<ConnectionStats> stats_;  // where counting took long
+  std::chrono::steady_clock::time_point stats_good_until_;
 };
 
 }  // namespace evergrant

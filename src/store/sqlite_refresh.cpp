@@ -75,9 +75,10 @@ std::int64_t free_lease(Database& database, const ConnectionId& id, Fence fence)
       id, fence);
 }
 
-std::int64_t store_token_set(Database& database, const ConnectionId& id, Fence fence, Generation expected,
-                             const TokenUpdate& u) {
-  return database.execute(
+// The connection's status; nothing: the lease, the generation or the status is another.
+std::optional<Status> store_token_set(Database& database, const ConnectionId& id, Fence fence, Generation expected,
+                                      const TokenUpdate& u) {
+  Statement rows = database.query(
       "UPDATE connections SET generation = generation + 1, access_token = ?, refresh_token = ?, sealed_extras = ?, "
       "access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, missing_scope = ?, extras = ?, "
       "access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, next_due_at = ?, "
@@ -85,11 +86,16 @@ std::int64_t store_token_set(Database& database, const ConnectionId& id, Fence f
       "'', "
       "lease_until = NULL, failure_class = 'none', failure_count = 0, failure_since = NULL, failure_code = '', "
       "failure_correlation = '' WHERE id = ? AND lease_fence = ? AND lease_owner <> '' AND generation = ? AND "
-      "status IN ('active', 'quarantined')",
+      "status IN ('active', 'quarantined') RETURNING status",
       u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
       u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, id, fence, expected);
+  if (!rows.step()) return std::nullopt;
+  const auto status = status_from(rows.text(0));
+  while (rows.step()) {
+  }
+  return status;
 }
 
 }  // namespace
@@ -121,15 +127,16 @@ Task<Result<>> SqliteStore::keep_answer(AttemptId attempt, Fence fence, Sealed a
   });
 }
 
-Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) {
-  return write<>([id = std::move(id), fence, expected, update = std::move(update),
-                  event = std::move(event)](Database& database) -> Result<> {
-    if (auto keys = check_keys(database, update.tokens); !keys) return keys;
-    if (store_token_set(database, id, fence, expected, update) == 1) {
+Task<Result<Status>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update,
+                                         Event event) {
+  return write<Status>([id = std::move(id), fence, expected, update = std::move(update),
+                        event = std::move(event)](Database& database) -> Result<Status> {
+    if (auto keys = check_keys(database, update.tokens); !keys) return std::unexpected(keys.error());
+    if (const auto status = store_token_set(database, id, fence, expected, update)) {
       // Those of older generations were left behind by a reconnect: what they hold is still to be revoked.
       database.execute("DELETE FROM attempts WHERE connection = ? AND generation = ?", id, expected);
       insert_event(database, event);
-      return {};
+      return *status;
     }
     const auto current = find_connection(database, id);
     if (current && (current->status == Status::revoking || current->status == Status::revoked)) {

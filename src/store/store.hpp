@@ -94,7 +94,7 @@ struct ConnectionStats {
   std::vector<std::pair<Status, std::int64_t>> by_status;
   std::int64_t due = 0;
   std::int64_t outbox = 0;
-  std::optional<Time> earliest_access_expiry;  // of active connections
+  std::optional<Time> oldest_due;  // of what is due: since when
 };
 
 // --- ends of refresh tokens ---
@@ -220,8 +220,10 @@ class Store {
   virtual Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) = 0;
   // Step 5: new token set, generation + 1, lease and failure cleared, all attempts of that generation ended; only if fence
   // and generation are current and the status is active (or quarantined: it stays so, but no rotated token is thrown away).
-  // Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
-  virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) = 0;
+  // Gives the status that it has. Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new
+  // tokens).
+  virtual Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update,
+                                      Event event) = 0;
   // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with
   // reason. Errors: stale. With `keep_attempt` false and a status other than active, every attempt of the generation ends.
   virtual Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
@@ -249,6 +251,7 @@ class Store {
   virtual Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) = 0;
   // Live connections that share an upstream grant (REF-22, REV-06).
   virtual Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) = 0;
+  // Counted anew unless that took long: then what was counted is good for a hundred times as long.
   virtual Task<Result<ConnectionStats>> stats(Time now) = 0;
   // Active and quarantined connections with an end to be looked at: idle ends of which half of the time is over at `now`
   // (`within` is not asked: keep-alive comes sooner, so these are few), absolute ends until now + within. Left out: whose

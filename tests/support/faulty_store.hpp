@@ -76,7 +76,7 @@ class FaultyStore : public Store {
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override {
     return pass("keep_answer", inner_.keep_answer(std::move(attempt), fence, std::move(answer)));
   }
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override {
+  Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, TokenUpdate update, Event event) override {
     return pass("commit", inner_.commit(std::move(id), fence, expected, std::move(update), std::move(event)));
   }
   Task<Result<>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,

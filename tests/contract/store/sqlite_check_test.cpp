@@ -17,17 +17,22 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int page = 4096;
-constexpr int connections = 300;
+constexpr int connections = 3000;
 
 class StoreCheckTest : public ::testing::Test {
  protected:
   StoreCheckTest() {
-    const auto store = open();
-    for (int i = 0; i < connections; ++i) {
-      const auto number = std::to_string(i);
-      if (!run(executor, (*store)->create(some_connection("con_" + number, "realm-" + number), {})))
-        throw std::logic_error("no connection was made");
+    {
+      const auto store = open();
+      if (!run(executor, (*store)->create(some_connection("con_0", "realm-0"), {}))) throw std::logic_error("not created");
     }
+    std::string copies = "BEGIN; CREATE TEMP TABLE copy AS SELECT * FROM connections;";
+    for (int i = 1; i < connections; ++i) {
+      const auto number = std::to_string(i);
+      copies += "UPDATE copy SET id = 'con_" + number + "', realm = 'realm-" + number + "';";
+      copies += "INSERT INTO connections SELECT * FROM copy;";
+    }
+    sql(copies + "COMMIT;");
   }
 
   Result<std::unique_ptr<Store>> open(StoreCheck check = StoreCheck::brief,
@@ -39,6 +44,13 @@ class StoreCheckTest : public ::testing::Test {
     std::promise<Result<>> told;
     checked = std::move(*open(StoreCheck::behind, [&](const Result<>& whole) { told.set_value(whole); }));
     return told.get_future().get();
+  }
+  // From outside the store.
+  void sql(const std::string& statements) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(database, statements.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+    ASSERT_EQ(sqlite3_close(database), SQLITE_OK);
   }
   std::int64_t number(const std::string& sql) {
     sqlite3* database = nullptr;
@@ -55,9 +67,10 @@ class StoreCheckTest : public ::testing::Test {
     file.seekp((number_of_page - 1) * page);
     file << std::string(2000, '\xAB');
   }
-  // A leaf of the connections in the middle: no start reads it on purpose.
+  // A leaf of the connections between two of those that a start reads.
   std::int64_t leaf() {
-    return number("SELECT pageno FROM dbstat WHERE name = 'connections' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 1");
+    return number(
+        "SELECT pageno FROM dbstat WHERE name = 'connections' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 4");
   }
 
   TemporaryFolder folder;
@@ -99,15 +112,10 @@ TEST_F(StoreCheckTest, a_table_without_its_root_does_not_open) {
 }
 
 TEST_F(StoreCheckTest, an_index_that_does_not_lead_to_its_connections_does_not_open) {
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-  const char* forge =
-      "PRAGMA writable_schema = ON; CREATE TABLE other AS SELECT * FROM connections LIMIT 0; "
+  sql("PRAGMA writable_schema = ON; CREATE TABLE other AS SELECT * FROM connections LIMIT 0; "
       "CREATE UNIQUE INDEX other_live ON other (registration, realm) WHERE status <> 'revoked'; "
       "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'other_live') "
-      "WHERE name = 'connections_live'";
-  ASSERT_EQ(sqlite3_exec(database, forge, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
-  sqlite3_close(database);
+      "WHERE name = 'connections_live'");
   const auto refused = open();
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("does not lead"), std::string::npos) << refused.error().message;
@@ -134,11 +142,7 @@ TEST_F(StoreCheckTest, doctor_reads_every_page_before_it_calls_a_store_sound) {
 }
 
 TEST_F(StoreCheckTest, a_damaged_file_is_not_migrated) {
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(database, "UPDATE meta SET value = value - 1 WHERE name = 'schema'", nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(database);
+  sql("UPDATE meta SET value = value - 1 WHERE name = 'schema'");
   destroy(leaf());
   const auto refused = open();
   ASSERT_FALSE(refused);

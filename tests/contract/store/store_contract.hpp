@@ -133,7 +133,8 @@ class StoreContract : public ::testing::TestWithParam<Kind> {
       throw std::logic_error("the error does not say what to do");
     return result.error().code;
   }
-  void ok(Task<Result<>> task) {
+  template <class T>
+  void ok(Task<Result<T>> task) {
     const auto result = get(std::move(task));
     ASSERT_TRUE(result) << result.error().message;
   }
