@@ -231,12 +231,9 @@ Task<Result<Reply>> Handlers::metrics(Call&) const {
     parts_.metrics.gauge("evergrant_due", "Refreshes that are due and not begun").set(static_cast<double>(stats->due));
     parts_.metrics.gauge("evergrant_outbox", "Revocations that the provider has not confirmed")
         .set(static_cast<double>(stats->outbox));
-    if (const std::optional<Time>& earliest = stats->earliest_access_expiry) {
-      const std::chrono::duration<double> left = *earliest - now;
-      parts_.metrics
-          .gauge("evergrant_earliest_expiry_seconds", "Seconds until the first access token of an active connection ends")
-          .set(left.count());
-    }
+    const std::chrono::duration<double> waited = stats->oldest_due ? now - *stats->oldest_due : Duration{0};
+    parts_.metrics.gauge("evergrant_due_seconds", "How long the refresh that waits longest has been due")
+        .set(waited.count());
   }
   co_return Reply{.status = 200,
                   .body = parts_.metrics.render(),

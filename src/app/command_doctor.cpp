@@ -95,7 +95,7 @@ class Doctor {
       return warn("store", config.store.string() + " does not exist yet", "it is made when the server starts");
     }
     const auto log = Log::silent();
-    auto store = open_sqlite_store({.path = config.store.string(), .migrate = false}, *log);
+    auto store = open_sqlite_store({.path = config.store.string(), .migrate = false, .check = StoreCheck::whole}, *log);
     if (!store) return bad("store", store.error());
     RunLoop loop;
     const std::jthread thread{[&loop] { loop.run(); }};

@@ -26,20 +26,23 @@ constexpr auto url_values = reversed(url_alphabet);
 constexpr auto plain_values = reversed(plain_alphabet);
 
 std::string encode_64(std::string_view bytes, std::string_view alphabet) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  unsigned buffer = 0;
-  int bits = 0;
-  for (const char c : bytes) {
-    buffer = (buffer << 8U) | octet(c);
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      out += alphabet[(buffer >> static_cast<unsigned>(bits)) & 63U];
-    }
-    buffer &= (1U << static_cast<unsigned>(bits)) - 1U;
+  std::string out((bytes.size() * 4 + 2) / 3, '\0');
+  const auto digit = [alphabet](unsigned value) { return alphabet[value & 63U]; };
+  std::size_t to = 0;
+  std::size_t from = 0;
+  for (; from + 3 <= bytes.size(); from += 3) {
+    const unsigned group = octet(bytes[from]) << 16U | octet(bytes[from + 1]) << 8U | octet(bytes[from + 2]);
+    out[to++] = digit(group >> 18U);
+    out[to++] = digit(group >> 12U);
+    out[to++] = digit(group >> 6U);
+    out[to++] = digit(group);
   }
-  if (bits > 0) out += alphabet[(buffer << static_cast<unsigned>(6 - bits)) & 63U];
+  const std::size_t left = bytes.size() - from;  // 0 to 2 bytes make 0, 2 or 3 digits
+  if (left == 0) return out;
+  const unsigned group = octet(bytes[from]) << 16U | (left == 2 ? octet(bytes[from + 1]) << 8U : 0U);
+  out[to++] = digit(group >> 18U);
+  out[to++] = digit(group >> 12U);
+  if (left == 2) out[to++] = digit(group >> 6U);
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "base/executor.hpp"
+#include "base/frame_memory.hpp"
 
 namespace evergrant {
 
@@ -34,6 +35,9 @@ struct TaskPromiseBase {
     }
     void await_resume() const noexcept {}
   };
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   FinalAwaiter final_suspend() noexcept { return {}; }

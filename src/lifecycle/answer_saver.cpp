@@ -233,7 +233,7 @@ Task<Result<>> AnswerSaver::claim(Place& place) {
   co_return Result<>{};
 }
 
-Task<Result<>> AnswerSaver::write(const Place& place, TokenUpdate update, Event event) {
+Task<Result<Status>> AnswerSaver::write(const Place& place, TokenUpdate update, Event event) {
   const Generation expected = place.row.generation;
   if (revives(place)) {
     auto revived = co_await store_.revive(place.row.id, expected, place.asked, std::move(update), std::move(event));
@@ -275,10 +275,7 @@ Task<AnswerSaver::Step> AnswerSaver::store_once(Place& place, const TokenSet& to
     const Step next = co_await look_again(place, update->tokens, written.error().code);
     co_return next;
   }
-  if (reviving) place.row.status = Status::active;
-  const auto stored = co_await store_.connection(place.row.id);
-  // On hold since the claim, it may be: then the tokens are stored, and not served.
-  if (stored) place.row.status = stored->status;
+  place.row.status = *written;  // on hold since the claim, it may be: then the tokens are stored, and not served
   if (place.row.status != Status::active) cache_.forget(place.row.id);
   remember(place, *update, asked_at, ticket);
   co_return Step::done;

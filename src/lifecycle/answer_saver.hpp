@@ -61,7 +61,7 @@ class AnswerSaver {
   static bool is_superseded(const Place& place, const Connection& row);
   Task<Step> store_once(Place& place, const TokenSet& tokens, const AnswerNote& note);
   Task<Result<>> claim(Place& place);
-  Task<Result<>> write(const Place& place, TokenUpdate update, Event event);
+  Task<Result<Status>> write(const Place& place, TokenUpdate update, Event event);
   void hurry(const Place& place, TokenUpdate& update) const;
   Task<bool> is_outdated(const HeldGrant& held);
   Task<Step> look_again(Place& place, const std::optional<SealedTokens>& ours, Errc why);

@@ -56,11 +56,22 @@ std::vector<Store::Move> BacklogSpread::moves_of(const std::vector<Connection>& 
 }
 
 Task<Result<>> BacklogSpread::spread(const bool& stopping) {
+  std::size_t moved = 0;
+  for (const Registration& registration : registrations_.all()) {
+    const auto done = co_await spread_of(registration.id, stopping);
+    if (!done) co_return std::unexpected(done.error());
+    moved += *done;
+  }
+  if (moved > 0) log_.info("backlog_spread", {{"connections", moved}});
+  co_return Result<>{};
+}
+
+Task<Result<std::size_t>> BacklogSpread::spread_of(RegistrationId registration, const bool& stopping) {
   const Time now = clock_.now();
   std::size_t moved = 0;
   int limit = batch;
   for (bool last = false; !last && !stopping;) {  // what is moved is no longer among those that are due
-    const auto rows = co_await store_.due(now - hardly, limit);
+    const auto rows = co_await store_.due(registration, now - hardly, limit);
     if (!rows) co_return std::unexpected(rows.error());
     if (moved == 0 && rows->size() <= few) break;
     std::vector<Store::Move> moves = moves_of(*rows, now);
@@ -72,8 +83,7 @@ Task<Result<>> BacklogSpread::spread(const bool& stopping) {
       if (!done) co_return std::unexpected(done.error());
     }
   }
-  if (moved > 0) log_.info("backlog_spread", {{"connections", moved}});
-  co_return Result<>{};
+  co_return moved;
 }
 
 }  // namespace evergrant

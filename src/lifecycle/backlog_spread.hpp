@@ -31,6 +31,7 @@ class BacklogSpread {
   Task<Result<>> spread(const bool& stopping);
 
  private:
+  Task<Result<std::size_t>> spread_of(RegistrationId registration, const bool& stopping);
   [[nodiscard]] std::vector<Store::Move> moves_of(const std::vector<Connection>& rows, Time now);
 
   Store& store_;

@@ -20,7 +20,8 @@ constexpr int attempts_at_once = 10'000;
 }  // namespace
 
 DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-                 SingleFlight& flights, BacklogSpread& backlog, const RefreshOptions& options)
+                 SingleFlight& flights, BacklogSpread& backlog, const Registrations& registrations,
+                 const RefreshOptions& options)
     : executor_{executor},
       store_{store},
       clock_{clock},
@@ -29,7 +30,7 @@ DueLoop::DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log,
       refresher_{refresher},
       flights_{flights},
       backlog_{backlog},
-      batch_{std::max(1, options.due_batch)},
+      registrations_{registrations},
       look_every_{options.look_every} {}
 
 Task<void> DueLoop::run() {
@@ -41,7 +42,7 @@ Task<void> DueLoop::run() {
       const Duration again = co_await recover();
       next_recovery = clock_.now() + again;
     }
-    const Duration next = co_await start_due();
+    const Duration next = co_await look();
     if (stopping_) break;
     co_await sleep(std::min<Duration>(next, next_recovery - clock_.now()));
   }
@@ -57,6 +58,7 @@ void DueLoop::wake_by(Time due) {
 }
 
 Task<void> DueLoop::sleep(Duration at_most) {
+  if (std::exchange(look_again_, false)) co_return;
   wake_ = Completion<bool>{};
   const Duration length = std::max(at_most, shortest_sleep);
   asleep_until_ = clock_.now() + length;
@@ -64,6 +66,7 @@ Task<void> DueLoop::sleep(Duration at_most) {
   co_await wake_;
   executor_.cancel(timer);
   asleep_until_.reset();
+  look_again_ = false;
 }
 
 Task<void> DueLoop::load_pauses() {
@@ -146,35 +149,80 @@ Task<void> DueLoop::resolve(std::string key, Attempt attempt) {
 }
 
 // Starts what is due; how long until there may be more.
-Task<Duration> DueLoop::start_due() {
+Task<Duration> DueLoop::look() {
   if (clock_.now() - last_look_ > look_every_ + long_absence) {
     const auto spread = co_await backlog_.spread(stopping_);
     if (!spread) co_return after_store_error;
   }
   last_look_ = clock_.now();
-  const int limit = batch_ + static_cast<int>(flights_.size());  // those that wait for a slot are still listed
-  const auto rows = co_await store_.due(clock_.now(), limit);
-  if (!rows) {
-    log_.warning("due_not_read", {{"code", to_string(rows.error().code)}});
-    co_return after_store_error;
+  found_ = 0;
+  Duration next = look_every_;
+  for (const Registration& registration : registrations_.all()) {
+    const auto soonest = co_await start_due(registration.id);
+    if (!soonest) co_return after_store_error;
+    if (stopping_) break;
+    next = std::min(next, *soonest);
   }
-  report_.due(rows->size());
-  if (stopping_) co_return shortest_sleep;
-  for (const Connection& row : *rows) begin(flight_key(row), {row.id, row.generation, Cause::due});
-  if (std::cmp_greater_equal(rows->size(), limit)) co_return shortest_sleep;
-  const Duration next = co_await until_next_due();
+  report_.due(found_);
   co_return next;
 }
 
-Task<Duration> DueLoop::until_next_due() {
+// Nothing: the store did not answer.
+Task<std::optional<Duration>> DueLoop::start_due(RegistrationId registration) {
+  Lane& lane = lanes_[registration];
+  const int slots = refresher_.slots_of(registration);
+  lane.most = slots * 2;  // as many wait as are sent: a slot that becomes free is taken at once
+  const int limit = lane.most - std::min(lane.under_way, slots);  // those that wait for a slot are still listed
+  auto rows = co_await store_.due(registration, clock_.now(), limit);
+  if (!rows) {
+    log_.warning("due_not_read", {{"registration", registration.str()}, {"code", to_string(rows.error().code)}});
+    co_return std::nullopt;
+  }
+  found_ += rows->size();
+  lane.has_more = std::cmp_greater_equal(rows->size(), limit);
+  if (stopping_) co_return shortest_sleep;
+  for (Connection& row : *rows) {
+    if (lane.under_way < lane.most) begin_due(std::move(row), lane);
+  }
+  if (lane.has_more) co_return shortest_sleep;
+  const auto next = co_await until_next_due(std::move(registration), lane.under_way);
+  co_return next;
+}
+
+Task<std::optional<Duration>> DueLoop::until_next_due(RegistrationId registration, int under_way) {
   const Time now = clock_.now();
-  const auto rows = co_await store_.due(now + look_every_, static_cast<int>(flights_.size()) + 1);
-  if (!rows) co_return after_store_error;
+  const auto rows = co_await store_.due(std::move(registration), now + look_every_, under_way + 1);
+  if (!rows) co_return std::nullopt;
   for (const Connection& row : *rows) {
     if (!flights_.running(flight_key(row)) && row.next_due_at)
       co_return std::max<Duration>(*row.next_due_at - now, shortest_sleep);
   }
   co_return look_every_;
+}
+
+void DueLoop::begin_due(Connection row, Lane& lane) {
+  const std::string key = flight_key(row);
+  if (!flights_.begin(key)) return;
+  report_.in_flight(flights_.size());
+  ++lane.under_way;
+  const auto listed = std::make_shared<const Connection>(std::move(row));
+  RefreshWish wish{listed->id, listed->generation, Cause::due, listed};
+  spawn(executor_, fly_due(key, std::move(wish), listed->registration));  // ends as `fly` does
+}
+
+Task<void> DueLoop::fly_due(std::string key, RefreshWish wish, RegistrationId registration) {
+  co_await fly(std::move(key), std::move(wish));
+  leave_lane(registration);
+}
+
+// Half empty: what was left is looked at now, and not when the loop would wake by itself.
+void DueLoop::leave_lane(const RegistrationId& registration) {
+  Lane& lane = lanes_[registration];
+  --lane.under_way;
+  if (!lane.has_more || lane.under_way > lane.most / 2) return;
+  lane.has_more = false;  // once for each look
+  look_again_ = true;
+  wake_.set(true);
 }
 
 }  // namespace evergrant

@@ -2,6 +2,10 @@
 // provider that hangs delays no other's. On the engine's executor.
 #pragma once
 
+#include <map>
+#include <optional>
+#include <string>
+
 #include "lifecycle/backlog_spread.hpp"
 #include "lifecycle/refresher.hpp"
 #include "lifecycle/single_flight.hpp"
@@ -11,7 +15,7 @@ namespace evergrant {
 class DueLoop {
  public:
   DueLoop(Executor& executor, Store& store, Clock& clock, const Log& log, RefreshReport& report, Refresher& refresher,
-          SingleFlight& flights, BacklogSpread& backlog, const RefreshOptions& options);
+          SingleFlight& flights, BacklogSpread& backlog, const Registrations& registrations, const RefreshOptions& options);
   DueLoop(const DueLoop&) = delete;
   DueLoop& operator=(const DueLoop&) = delete;
 
@@ -25,12 +29,22 @@ class DueLoop {
   void begin(const std::string& key, const RefreshWish& wish);
 
  private:
+  // What the scheduler has under way for one registration. No more of it than can be sent soon, however much is due.
+  struct Lane {
+    int under_way = 0;
+    int most = 0;
+    bool has_more = false;  // was left where it is at the last look
+  };
+  void begin_due(Connection row, Lane& lane);
+  Task<void> fly_due(std::string key, RefreshWish wish, RegistrationId registration);
+  void leave_lane(const RegistrationId& registration);
   Task<void> fly(std::string key, RefreshWish wish);
   Task<void> resolve(std::string key, Attempt attempt);
   Task<void> load_pauses();
   Task<Duration> recover();
-  Task<Duration> start_due();
-  Task<Duration> until_next_due();
+  Task<Duration> look();
+  Task<std::optional<Duration>> start_due(RegistrationId registration);
+  Task<std::optional<Duration>> until_next_due(RegistrationId registration, int under_way);
   Task<void> sleep(Duration at_most);
   void end(const std::string& key, const Result<>& outcome);
   Task<void> look_soon();
@@ -43,7 +57,10 @@ class DueLoop {
   Refresher& refresher_;
   SingleFlight& flights_;
   BacklogSpread& backlog_;
-  int batch_;
+  const Registrations& registrations_;
+  std::map<RegistrationId, Lane> lanes_;
+  std::size_t found_ = 0;  // that were due, at the look under way
+  bool look_again_ = false;
   Duration look_every_;
   bool stopping_ = false;
   bool look_planned_ = false;

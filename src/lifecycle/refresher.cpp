@@ -58,10 +58,15 @@ Task<Result<>> Refresher::start() {
   co_return loaded;
 }
 
+int Refresher::slots_of(const RegistrationId& registration) {
+  const Registration* known = registrations_.find(registration);
+  return known == nullptr ? 1 : gates_.of(*known).slots.limit();
+}
+
 Task<Result<>> Refresher::refresh(RefreshWish wish) {
   const Time until = clock_.now() + options_.lease + options_.timeout;
   for (int stale = 0;;) {  // ends with an outcome, after a few lost races, or when another owner takes too long
-    auto outcome = co_await try_once(wish);
+    auto outcome = co_await try_once(wish, std::exchange(wish.listed, nullptr));
     if (outcome) co_return outcome;
     const Errc code = outcome.error().code;
     if (code == Errc::stale && ++stale < stale_tries) continue;
@@ -96,8 +101,8 @@ Task<Result<>> Refresher::await_other(const RefreshWish& wish, Time until) {
                  "Ask again in a moment.");
 }
 
-Task<Result<>> Refresher::try_once(const RefreshWish& wish) {
-  auto row = co_await load(wish.connection);
+Task<Result<>> Refresher::try_once(const RefreshWish& wish, std::shared_ptr<const Connection> listed) {
+  auto row = listed ? Result<Connection>{*listed} : co_await load(wish.connection);
   if (!row) co_return std::unexpected(row.error());
   if (row->generation > wish.seen) co_return Result<>{};
   if (auto refused = refusal_of(*row)) co_return std::unexpected(std::move(*refused));

@@ -3,6 +3,7 @@
 // On the engine's executor only. Who calls it sees to it that there is one refresh per `flight_key` at a time.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "lifecycle/answer_saver.hpp"
@@ -18,6 +19,8 @@ struct RefreshWish {
   ConnectionId connection;
   Generation seen = 0;  // the generation that the wish is about: a newer one fulfils it
   Cause cause = Cause::reader;
+  // The row as it was listed; null: it is read. What it says is only a reason to begin: the claim looks at the row anew.
+  std::shared_ptr<const Connection> listed = nullptr;
 };
 
 // Why nothing may be sent now whose answer could not be kept, and what to do. Pure.
@@ -42,12 +45,14 @@ class Refresher {
   [[nodiscard]] bool has_escrowed() const;
   // Pauses and holds that other processes and operators began or ended since. Errors: those of the store.
   Task<Result<>> follow_registrations();
+  // How many requests of a registration may be under way at once.
+  [[nodiscard]] int slots_of(const RegistrationId& registration);
   // As TokenService::resume, TokenService::release_hold.
   Task<Result<>> resume(RegistrationId registration);
   Task<Result<>> release_hold(RegistrationId registration);
 
  private:
-  Task<Result<>> try_once(const RefreshWish& wish);
+  Task<Result<>> try_once(const RefreshWish& wish, std::shared_ptr<const Connection> listed);
   Task<Result<Connection>> load(ConnectionId id);
   Task<Result<Connection>> lock_of(Connection row);
   Task<Result<>> await_other(const RefreshWish& wish, Time until);

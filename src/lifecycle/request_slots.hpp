@@ -47,6 +47,7 @@ class RequestSlots {
   [[nodiscard]] bool crowded() const { return patient_.size() >= static_cast<std::size_t>(limit_) * 4; }
   // So many wait that even a caller is better told at once: a provider that hangs takes no more memory than this.
   [[nodiscard]] bool overcrowded() const { return urgent_.size() >= static_cast<std::size_t>(limit_) * 32; }
+  [[nodiscard]] int limit() const noexcept { return limit_; }
   [[nodiscard]] int taken() const noexcept { return taken_; }
 
  private:

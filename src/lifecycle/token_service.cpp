@@ -22,7 +22,7 @@ struct TokenService::Impl {
         report{p.metrics, p.log},
         refresher{p, o, sealing, cache, report},
         backlog{p.store, p.registrations, p.clock, p.random, p.log},
-        due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, backlog, o},
+        due_loop{p.engine, p.store, p.clock, p.log, report, refresher, flights, backlog, p.registrations, o},
         watch{p.log, refresher, o.recheck > Duration{0} ? o.follow_every : Duration{0}},
         reader{p, o, cache, report, flights, due_loop} {}
 

@@ -43,7 +43,6 @@ struct RefreshOptions {
   Duration recheck{std::chrono::seconds{30}};
   // How soon a pause, a hold and their ends at another process on the store are noticed; not asked where `recheck` is zero.
   Duration follow_every{std::chrono::seconds{3}};
-  int due_batch = 200;  // connections that the scheduler takes up at a look
   // How long the scheduler sleeps at most: what other processes and operators make due is seen this late. What this process
   // makes due wakes it.
   Duration look_every{std::chrono::seconds{60}};

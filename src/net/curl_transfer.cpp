@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
-#include <cstring>
 
 #include "base/encoding.hpp"
 #include "base/secret.hpp"
@@ -20,6 +19,8 @@ constexpr std::size_t largest_header = 64U << 10U;
 // Most servers keep an idle connection for five seconds or more. Reusing it only while it is younger makes it rare that a
 // request is sent into a connection that the other end is just closing.
 constexpr long longest_idle_seconds = 4;
+constexpr long receive_buffer = 8L << 10U;
+constexpr long send_buffer = 16L << 10U;  // the least that libcurl takes; for long bodies only
 
 bool is_clean(std::string_view text) {
   return std::ranges::none_of(text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; });
@@ -86,12 +87,15 @@ void CurlTransfer::set_security() {
   set(CURLOPT_SSL_CTX_FUNCTION, &CurlTransfer::on_tls);
 }
 
+bool CurlTransfer::may_be_repeated() const { return request_.method == "GET" || request_.method == "HEAD"; }
+
 void CurlTransfer::set_method() {
   const bool has_body =
       !request_.body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH";
   if (has_body) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(CURLOPT_POSTFIELDS, request_.body.c_str());  // not copied; a short one goes out in one packet with the header
   } else if (request_.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   }
@@ -101,8 +105,7 @@ void CurlTransfer::set_method() {
   // what a gateway says to an idle connection, would be taken for the answer to the next request: a refresh would then
   // keep the tokens of the one before, and the rotated ones would be lost. And libcurl sends a request again when a reused
   // connection dies before it answers, though the server may have acted on it; on a new one it never does.
-  const bool safe = request_.method == "GET" || request_.method == "HEAD";
-  if (safe) return;
+  if (may_be_repeated()) return;
   set(CURLOPT_FRESH_CONNECT, 1L);
   set(CURLOPT_FORBID_REUSE, 1L);
 }
@@ -112,7 +115,11 @@ void CurlTransfer::set_limits() {
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.connect_timeout.count()));
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   set(CURLOPT_MAXAGE_CONN, longest_idle_seconds);
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  if (may_be_repeated()) set(CURLOPT_TCP_KEEPALIVE, 1L);  // others do not outlive their answer
+  // A transfer's own buffers, made and wiped for each: answers are short, and libcurl's 16 and 64 KiB cost more than the
+  // rest.
+  set(CURLOPT_BUFFERSIZE, receive_buffer);
+  set(CURLOPT_UPLOAD_BUFFERSIZE, send_buffer);
   set(CURLOPT_ACCEPT_ENCODING, "gzip");  // the limit on the body counts what comes out
   set(CURLOPT_USERAGENT, options_.user_agent.c_str());
 }
@@ -120,8 +127,6 @@ void CurlTransfer::set_limits() {
 void CurlTransfer::set_callbacks() {
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, error_text_.data());
-  set(CURLOPT_READFUNCTION, &CurlTransfer::on_read);
-  set(CURLOPT_READDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlTransfer::on_write);
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
@@ -166,19 +171,6 @@ Result<> CurlTransfer::add_headers() {
   if (!added) return fail(Errc::internal, "libcurl has no memory for a header");
   set(CURLOPT_HTTPHEADER, headers_.get());
   return {};
-}
-
-// Gives the body out once. libcurl asks for it a second time where it wants to send the request again: set_method leaves it
-// no occasion to, and the refusal here is the second lock on that door. A refresh token is not sent twice.
-std::size_t CurlTransfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) {
-  auto& transfer = self_of(self);
-  if (transfer.body_handed_out_) return CURL_READFUNC_ABORT;
-  const std::size_t left = transfer.request_.body.size() - transfer.body_read_;
-  const std::size_t taken = std::min(left, size * count);
-  std::memcpy(buffer, transfer.request_.body.data() + transfer.body_read_, taken);
-  transfer.body_read_ += taken;
-  transfer.body_handed_out_ = transfer.body_read_ == transfer.request_.body.size();
-  return taken;
 }
 
 std::size_t CurlTransfer::on_write(char* data, std::size_t size, std::size_t count, void* self) {
@@ -242,7 +234,9 @@ int CurlTransfer::on_request(void* self, char* peer, char*, int, int) {
     transfer.address_refused_ = true;
     return CURL_PREREQFUNC_ABORT;
   }
-  if (transfer.body_read_ > 0) return CURL_PREREQFUNC_ABORT;  // a second try, after the body went out: see on_read
+  // libcurl would send it a second time: set_method leaves it no occasion to, and this is the second lock on that door. A
+  // refresh token is not sent twice.
+  if (transfer.request_begun_ && !transfer.may_be_repeated()) return CURL_PREREQFUNC_ABORT;
   transfer.request_begun_ = true;
   return CURL_PREREQFUNC_OK;
 }
@@ -256,7 +250,7 @@ CURLcode CurlTransfer::on_tls(CURL*, void* context, void*) {
 bool CurlTransfer::was_sent() const {
   long bytes = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &bytes);
-  return request_begun_ && (bytes > 0 || body_read_ > 0);
+  return request_begun_ && bytes > 0;
 }
 
 void CurlTransfer::finish(CURLcode code) {

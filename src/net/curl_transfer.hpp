@@ -60,11 +60,11 @@ class CurlTransfer {
   void set_method();
   void set_limits();
   void set_callbacks();
+  [[nodiscard]] bool may_be_repeated() const;
   [[nodiscard]] bool was_sent() const;
   [[nodiscard]] bool is_plain_http() const { return request_.url.starts_with("http:"); }
   [[nodiscard]] bool is_led_elsewhere() const;
 
-  static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self);
   static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static curl_socket_t on_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
@@ -81,12 +81,10 @@ class CurlTransfer {
   List pinned_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   HttpResponse response_;
-  std::size_t body_read_ = 0;     // of the request's body, by libcurl
   std::size_t header_bytes_ = 0;  // of the answer
   bool setup_ok_ = true;
   bool header_complete_ = false;
   bool request_begun_ = false;
-  bool body_handed_out_ = false;
   bool address_refused_ = false;
   bool too_long_ = false;
 };

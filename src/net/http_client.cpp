@@ -96,8 +96,8 @@ Task<Result<HttpResponse>> HttpClient::send(OutboundRequest request) {
     const std::lock_guard lock{impl_->mutex};
     if (impl_->stopping) co_return std::unexpected(client_stopped());
     impl_->queued.push_back(std::move(transfer));
-    // Under the lock: after it the destructor may run.
-    curl_multi_wakeup(impl_->multi);
+    // Under the lock: after it the destructor may run. Of several that are queued together the first wakes the thread.
+    if (impl_->queued.size() == 1) curl_multi_wakeup(impl_->multi);
   }
   auto outcome = co_await answer;
   co_return outcome;

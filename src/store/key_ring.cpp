@@ -46,8 +46,8 @@ KeyRing::Shard& KeyRing::shard_of(const std::string& name) const {
 KeyHandle KeyRing::cached(const KeyId& id) const {
   const Shard& shard = shard_of(id.str());
   const std::shared_lock lock{shard.mutex};
-  const auto found = shard.keys.find(id);
-  return found == shard.keys.end() ? nullptr : found->second;
+  const KeyHandle* found = shard.keys.find(id);
+  return found == nullptr ? nullptr : *found;
 }
 
 KeyHandle KeyRing::installation_key() const {
@@ -58,21 +58,21 @@ KeyHandle KeyRing::installation_key() const {
 std::optional<KeyRing::TenantKeys> KeyRing::fresh(const TenantId& tenant) const {
   const Shard& shard = shard_of(tenant.str());
   const std::shared_lock lock{shard.mutex};
-  const auto found = shard.tenants.find(tenant);
-  if (found == shard.tenants.end() || clock_.now() - found->second.checked_at > recheck_after) return std::nullopt;
-  return found->second;
+  const TenantKeys* found = shard.tenants.find(tenant);
+  if (found == nullptr || clock_.now() - found->checked_at > recheck_after) return std::nullopt;
+  return *found;
 }
 
 void KeyRing::remember(const KeyHandle& key, std::uint64_t epoch) {
   Shard& shard = shard_of(key->id.str());
   const std::unique_lock lock{shard.mutex};
-  if (forgotten_.load() == epoch) shard.keys.emplace(key->id, key);
+  if (forgotten_.load() == epoch) shard.keys.put(key->id, key, keys_kept / shard_count);
 }
 
 void KeyRing::remember(const TenantId& tenant, const TenantKeys& keys, std::uint64_t epoch) {
   Shard& shard = shard_of(tenant.str());
   const std::unique_lock lock{shard.mutex};
-  if (forgotten_.load() == epoch) shard.tenants.insert_or_assign(tenant, keys);
+  if (forgotten_.load() == epoch) shard.tenants.put(tenant, keys, keys_kept / shard_count);
 }
 
 void KeyRing::forget(const KeyId& id) {
@@ -95,7 +95,7 @@ void KeyRing::forget_tenant(const TenantId& tenant) {
   }
   for (Shard& shard : shards_) {
     const std::unique_lock lock{shard.mutex};
-    std::erase_if(shard.keys, [&](const auto& entry) { return entry.second->tenant == tenant; });
+    shard.keys.erase_if([&](const KeyHandle& key) { return key->tenant == tenant; });
   }
 }
 

@@ -17,9 +17,13 @@
 #include "base/random.hpp"
 #include "crypto/kek.hpp"
 #include "crypto/locked_key.hpp"
+#include "store/kept.hpp"
 #include "store/store.hpp"
 
 namespace evergrant {
+
+// How many keys, and how many tenants' current ones, are kept in memory; others are opened when they are needed.
+inline constexpr std::size_t keys_kept = 65'536;
 
 // A key that is open. `seals_left` of what was reserved for this process (VLT-03).
 struct OpenKey {
@@ -34,7 +38,8 @@ using KeyHandle = std::shared_ptr<OpenKey>;
 
 // How often one key may seal with random 96-bit nonces (SP 800-38D 8.3), and how many seals are reserved at a time.
 inline constexpr std::int64_t seal_limit = std::int64_t{1} << 32;
-inline constexpr std::int64_t seal_step = std::int64_t{1} << 20;
+// A key that made room in memory reserves anew when it is opened again: it may be so a quarter of a million times.
+inline constexpr std::int64_t seal_step = std::int64_t{1} << 14;
 
 class KeyRing {
  public:
@@ -72,8 +77,8 @@ class KeyRing {
   };
   struct Shard {
     mutable std::shared_mutex mutex;
-    std::unordered_map<KeyId, KeyHandle> keys;
-    std::unordered_map<TenantId, TenantKeys> tenants;
+    Kept<KeyId, KeyHandle> keys;
+    Kept<TenantId, TenantKeys> tenants;
   };
   static constexpr std::size_t shard_count = 16;
   [[nodiscard]] Shard& shard_of(const std::string& name) const;

@@ -99,10 +99,11 @@ std::string Statement::text(int column) const {
   return data == nullptr ? std::string{} : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
-Database::Database(const std::string& path, SqliteOpenFlags flags)
+Database::Database(const std::string& path, const SqliteOpenFlags& flags)
     : path_{path}, busy_timeout_ms_{std::make_unique<int>(flags.busy_timeout_ms)} {
   const int mode = flags.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(path.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX, flags.vfs.empty() ? nullptr : flags.vfs.c_str());
   if (code != SQLITE_OK) {
     const std::string reason = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
     sqlite3_close(handle_);
@@ -140,6 +141,7 @@ Statement Database::prepare(std::string_view sql) {
 
 Statement Database::prepare_once(std::string_view sql) { return Statement{compile(sql, false), nullptr}; }
 
+std::int64_t Database::total_changes() const { return sqlite3_total_changes64(handle_); }
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 void Database::copy_to(const std::string& path) {

@@ -4,6 +4,7 @@
 // the job (sqlite_jobs.hpp); `to_error` says what to do about each.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -68,12 +69,13 @@ class Statement {
 struct SqliteOpenFlags {
   bool read_only = false;
   int busy_timeout_ms = 5000;
+  std::string vfs;  // empty: the default one
 };
 
 class Database {
  public:
   // Opens the file, or ":memory:". Throws SqliteError.
-  Database(const std::string& path, SqliteOpenFlags flags);
+  Database(const std::string& path, const SqliteOpenFlags& flags);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();
@@ -94,9 +96,14 @@ class Database {
   [[nodiscard]] Statement prepare(std::string_view sql);
 
   [[nodiscard]] std::int64_t last_insert_id() const;
+  [[nodiscard]] std::int64_t total_changes() const;  // rows that were changed since it was opened
   [[nodiscard]] bool in_transaction() const;
   // Its file was deleted, moved or replaced: what is written from now on would be lost with the last descriptor.
   [[nodiscard]] bool has_moved() const;
+
+  // Whoever writes asks `is_refused` first: the file was found to be damaged.
+  void refuse_once(std::shared_ptr<const std::atomic<bool>> damaged) { damaged_ = std::move(damaged); }
+  [[nodiscard]] bool is_refused() const { return damaged_ && *damaged_; }
 
   // Writes all pages, as of one moment, into the database at `path`; writers go on meanwhile.
   void copy_to(const std::string& path);
@@ -119,6 +126,7 @@ class Database {
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, std::unique_ptr<Cached>> cache_;
   bool checkpoint_wanted_ = false;
+  std::shared_ptr<const std::atomic<bool>> damaged_;
 };
 
 // --- values as columns ---

@@ -1,10 +1,14 @@
 // The Store on SQLite: each operation is a function of a Database, handed to the writer or to a reader. Private to store/.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "store/sqlite_check.hpp"
 #include "store/sqlite_jobs.hpp"
 #include "store/store.hpp"
 
@@ -12,9 +16,10 @@ namespace evergrant {
 
 class SqliteStore final : public Store {
  public:
-  // `reader` null: the writer serves reads too (inline execution).
-  SqliteStore(std::unique_ptr<JobRunner> writer, std::unique_ptr<JobRunner> reader)
-      : writer_{std::move(writer)}, reader_{std::move(reader)} {}
+  // `reader` null: the writer serves reads too (inline execution). `check`: the one under way, if any.
+  SqliteStore(std::unique_ptr<JobRunner> writer, std::unique_ptr<JobRunner> reader,
+              std::unique_ptr<WholeCheck> check = nullptr)
+      : writer_{std::move(writer)}, reader_{std::move(reader)}, check_{std::move(check)} {}
 
   Task<Result<Connection>> connection(ConnectionId id) override;
   Task<Result<Connection>> connection_of(RegistrationId registration, RealmId realm) override;
@@ -26,16 +31,16 @@ class SqliteStore final : public Store {
                             std::optional<Attempt> attempt) override;
   Task<Result<>> renew(ConnectionId id, Fence fence, Time until) override;
   Task<Result<>> keep_answer(AttemptId attempt, Fence fence, Sealed answer) override;
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
-                        Event event) override;
-  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override;
+  Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                              Event event) override;
+  Task<Result<Status>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override;
   Task<Result<Recorded>> record_failure(ConnectionId id, Fence fence, Failure failure, Status status, std::string reason,
                                         std::optional<Time> next_due_at, bool keep_attempt, Event event) override;
   Task<Result<>> release(ConnectionId id, Fence fence) override;
   Task<Result<std::int64_t>> free_leases(std::string owner) override;
   Task<Result<std::vector<Attempt>>> unresolved_attempts(int limit) override;
   Task<Result<>> end_attempt(AttemptId attempt) override;
-  Task<Result<std::vector<Connection>>> due(Time now, int limit) override;
+  Task<Result<std::vector<Connection>>> due(RegistrationId registration, Time now, int limit) override;
   Task<Result<>> move_due(std::vector<Move> moves, Time now) override;
   Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) override;
   Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) override;
@@ -116,6 +121,10 @@ class SqliteStore final : public Store {
 
   const std::unique_ptr<JobRunner> writer_;
   const std::unique_ptr<JobRunner> reader_;
+  const std::unique_ptr<WholeCheck> check_;
+  std::mutex stats_mutex_;
+  std::optional<ConnectionStats> stats_;  // where counting took long
+  std::chrono::steady_clock::time_point stats_good_until_;
 };
 
 }  // namespace evergrant

@@ -31,23 +31,29 @@ std::optional<Error> try_statement(Database& database, std::string_view sql) {
   }
 }
 
-// Runs the job in a savepoint. An error: its effects are undone, and what to answer if that is not the job's own outcome.
+// What to answer if that is not the job's own outcome, and whether its effects are wanted.
 struct JobOutcome {
   std::optional<Error> failure;
-};
-JobOutcome run_in_savepoint(Database& database, Job& job) {
-  JobOutcome outcome;
   bool keep = false;
+};
+JobOutcome run_job(Database& database, Job& job) {
+  JobOutcome outcome;
   try {
-    database.execute("SAVEPOINT job");
-    keep = job.run(database);
+    outcome.keep = job.run(database);
   } catch (const SqliteError& error) {
     outcome.failure = to_error(error, database.path());
   } catch (const std::exception& error) {
     outcome.failure = internal_error(error);
   }
+  return outcome;
+}
+
+// An error undoes the job's effects, and no others.
+JobOutcome run_in_savepoint(Database& database, Job& job) {
+  if (auto error = try_statement(database, "SAVEPOINT job")) return {.failure = std::move(error)};
+  JobOutcome outcome = run_job(database, job);
   if (!database.in_transaction()) return outcome;
-  if (!keep) {
+  if (!outcome.keep) {
     if (auto error = try_statement(database, "ROLLBACK TO job"); error && !outcome.failure) outcome.failure = error;
   }
   if (auto error = try_statement(database, "RELEASE job"); error && !outcome.failure) outcome.failure = error;
@@ -85,15 +91,44 @@ bool commit(Database& database, Jobs& pending) {
 
 constexpr std::string_view lost_transaction = "The store lost the transaction of this operation: another one in it failed.";
 
-}  // namespace
-
-int commit_batch(Database& database, Jobs batch) {
-  if (database.has_moved()) {
-    fail_all(batch, Error{Errc::store_unavailable,
-                          "The store " + database.path() + " was moved, replaced or deleted while it is in use.",
-                          "Put that file back where it was; where it is gone for good, restore a backup and restart."});
+// The whole batch without savepoints, which cost a copy of every page that a job changes. Nothing: a job failed after it had
+// changed something, so all is undone and nobody is answered.
+std::optional<int> commit_plainly(Database& database, Jobs& batch) {
+  if (const auto error = try_statement(database, "BEGIN IMMEDIATE")) {
+    fail_all(batch, *error);
     return 0;
   }
+  std::vector<std::optional<Error>> failures;
+  failures.reserve(batch.size());
+  for (const auto& job : batch) {
+    const auto before = database.total_changes();
+    JobOutcome outcome = run_job(database, *job);
+    const bool is_intact = database.in_transaction() && (outcome.keep || database.total_changes() == before);
+    if (!is_intact) {
+      roll_back(database);
+      (void)database.take_checkpoint_wish();
+      return std::nullopt;
+    }
+    failures.push_back(std::move(outcome.failure));
+  }
+  if (const auto error = try_statement(database, "COMMIT")) {
+    roll_back(database);
+    fail_all(batch, *error);
+    return 0;
+  }
+  if (database.take_checkpoint_wish()) truncate_log(database);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (failures[i]) {
+      batch[i]->answer(std::move(*failures[i]));
+    } else {
+      batch[i]->answer();
+    }
+  }
+  return 1;
+}
+
+// Each job in a savepoint, and on in another transaction where SQLite gives one up.
+int commit_carefully(Database& database, Jobs batch) {
   int commits = 0;
   Jobs pending;  // run, not yet durable
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -118,6 +153,30 @@ int commit_batch(Database& database, Jobs batch) {
   }
   if (database.in_transaction() && commit(database, pending)) ++commits;
   return commits;
+}
+
+std::optional<Error> refusal_of(Database& database) {
+  if (database.has_moved()) {
+    return Error{Errc::store_unavailable,
+                 "The store " + database.path() + " was moved, replaced or deleted while it is in use.",
+                 "Put that file back where it was; where it is gone for good, restore a backup and restart."};
+  }
+  if (database.is_refused()) {
+    return Error{Errc::store_unavailable, "The store " + database.path() + " is damaged: nothing more is written.",
+                 "Stop the service, keep the file for examination and restore the latest backup."};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int commit_batch(Database& database, Jobs batch) {
+  if (const auto refused = refusal_of(database)) {
+    fail_all(batch, *refused);
+    return 0;
+  }
+  if (const auto commits = commit_plainly(database, batch)) return *commits;
+  return commit_carefully(database, std::move(batch));
 }
 
 void CommitTally::add(Database& database, std::int64_t operations, int commits) {

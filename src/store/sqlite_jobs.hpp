@@ -26,7 +26,7 @@ namespace evergrant {
 class Job {
  public:
   virtual ~Job() = default;
-  // True if its effects are wanted (it has a value). SqliteError may leave it.
+  // True if its effects are wanted (it has a value). SqliteError may leave it. Run again where its batch had to be undone.
   virtual bool run(Database& database) = 0;
   virtual void answer() = 0;
   virtual void answer(Error error) = 0;
@@ -59,8 +59,8 @@ class JobRunner {
   virtual void submit(std::unique_ptr<Job> job) = 0;
 };
 
-// Commits a batch: each job in a savepoint of one transaction, so that one that fails undoes itself only. Nothing is
-// answered before the COMMIT; where that fails, all jobs get `store_unavailable`. Returns the COMMITs that succeeded.
+// Commits a batch in one transaction, in which a job that fails undoes itself only. Nothing is answered before the COMMIT;
+// where that fails, all jobs get `store_unavailable`. Returns the COMMITs that succeeded.
 int commit_batch(Database& database, Jobs batch);
 
 // Counts what was done, and tells the listener after each COMMIT.

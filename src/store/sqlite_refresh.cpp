@@ -95,7 +95,7 @@ std::string token_set_sql(const char* right) {
              "reason = CASE WHEN status = 'reauth_required' THEN '' ELSE reason END, "
              "status = CASE WHEN status = 'reauth_required' THEN 'active' ELSE status END "
              "WHERE id = ? AND generation = ? AND tokens_fence < ? AND "} +
-         right;
+         right + " RETURNING status";
 }
 
 TokenSetWriter holder_of_lease(Fence fence) {
@@ -109,14 +109,19 @@ TokenSetWriter reviver(Fence asked) {
   return {sql, asked};
 }
 
-bool store_token_set(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
-                     const TokenUpdate& u) {
-  const auto stored = database.execute(
+// The connection's status; nothing: the lease, the generation, the order of the requests or the status is another.
+std::optional<Status> store_token_set(Database& database, const ConnectionId& id, const TokenSetWriter& by,
+                                      Generation expected, Fence asked, const TokenUpdate& u) {
+  Statement rows = database.query(
       by.sql, u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
       u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, asked, id, expected, asked, by.fence);
-  return stored == 1;
+  if (!rows.step()) return std::nullopt;
+  const auto status = status_from(rows.text(0));
+  while (rows.step()) {
+  }
+  return status;
 }
 
 Fence tokens_fence_of(Database& database, const ConnectionId& id) {
@@ -126,15 +131,15 @@ Fence tokens_fence_of(Database& database, const ConnectionId& id) {
 
 // The tokens, and the end of what they settle. Attempts of later requests stay open; so do those of before a reconnect,
 // since what they hold is still to be revoked.
-Result<> settle(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
-                const TokenUpdate& update, const Event& event) {
-  if (auto keys = check_keys(database, update.tokens); !keys) return keys;
+Result<Status> settle(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
+                      const TokenUpdate& update, const Event& event) {
+  if (auto keys = check_keys(database, update.tokens); !keys) return std::unexpected(keys.error());
   const Fence before = tokens_fence_of(database, id);
-  if (store_token_set(database, id, by, expected, asked, update)) {
+  if (const auto status = store_token_set(database, id, by, expected, asked, update)) {
     database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ? AND (fence <= ? OR fence = ?)", id, before,
                      asked, by.fence);
     insert_event(database, event);
-    return {};
+    return *status;
   }
   const auto current = find_connection(database, id);
   if (current && (current->status == Status::revoking || current->status == Status::revoked)) {
@@ -190,17 +195,18 @@ Task<Result<>> SqliteStore::keep_answer(AttemptId attempt, Fence fence, Sealed a
   });
 }
 
-Task<Result<>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
-                                   Event event) {
-  return write<>([id = std::move(id), fence, expected, asked, update = std::move(update),
-                  event = std::move(event)](Database& database) -> Result<> {
+Task<Result<Status>> SqliteStore::commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                                         Event event) {
+  return write<Status>([id = std::move(id), fence, expected, asked, update = std::move(update),
+                        event = std::move(event)](Database& database) -> Result<Status> {
     return settle(database, id, holder_of_lease(fence), expected, asked, update, event);
   });
 }
 
-Task<Result<>> SqliteStore::revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) {
-  return write<>([id = std::move(id), expected, asked, update = std::move(update),
-                  event = std::move(event)](Database& database) -> Result<> {
+Task<Result<Status>> SqliteStore::revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update,
+                                         Event event) {
+  return write<Status>([id = std::move(id), expected, asked, update = std::move(update),
+                        event = std::move(event)](Database& database) -> Result<Status> {
     return settle(database, id, reviver(asked), expected, asked, update, event);
   });
 }
@@ -269,13 +275,14 @@ Task<Result<>> SqliteStore::end_attempt(AttemptId attempt) {
   });
 }
 
-Task<Result<std::vector<Connection>>> SqliteStore::due(Time now, int limit) {
-  return read<std::vector<Connection>>([now, limit](Database& database) -> Result<std::vector<Connection>> {
+Task<Result<std::vector<Connection>>> SqliteStore::due(RegistrationId registration, Time now, int limit) {
+  return read<std::vector<Connection>>([registration = std::move(registration), now,
+                                        limit](Database& database) -> Result<std::vector<Connection>> {
     static const std::string sql =
         "SELECT " + std::string{connection_columns} +
-        " FROM connections WHERE status = 'active' AND next_due_at IS NOT NULL AND next_due_at <= ? AND "
-        "(lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
-    return read_all(database.query(sql, now, now, std::max(limit, 0)), read_connection);
+        " FROM connections WHERE status = 'active' AND registration = ? AND next_due_at IS NOT NULL AND next_due_at <= ? "
+        "AND (lease_owner = '' OR lease_until IS NULL OR lease_until <= ?) ORDER BY next_due_at, id LIMIT ?";
+    return read_all(database.query(sql, registration, now, now, std::max(limit, 0)), read_connection);
   });
 }
 

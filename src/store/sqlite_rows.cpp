@@ -42,18 +42,21 @@ OutboxKind outbox_kind_from(const std::string& text) {
 }  // namespace
 
 std::string to_json_text(const std::vector<std::string>& list) {
+  if (list.empty()) return "[]";
   boost::json::array array;
   for (const auto& item : list) array.emplace_back(json_string(item));
   return boost::json::serialize(array);
 }
 
 std::string to_json_text(const std::map<std::string, std::string>& map) {
+  if (map.empty()) return "{}";
   boost::json::object object;
   for (const auto& [name, value] : map) object[json_string(name)] = json_string(value);
   return boost::json::serialize(object);
 }
 
 std::vector<std::string> list_from_json(std::string_view text) {
+  if (text == "[]") return {};  // most are
   const auto value = parse(text);
   if (!value.is_array()) unreadable("list");
   std::vector<std::string> list;
@@ -65,6 +68,7 @@ std::vector<std::string> list_from_json(std::string_view text) {
 }
 
 std::map<std::string, std::string> map_from_json(std::string_view text) {
+  if (text == "{}") return {};
   const auto value = parse(text);
   if (!value.is_object()) unreadable("map");
   std::map<std::string, std::string> map;

@@ -20,6 +20,13 @@ struct SqliteStatistics {
   std::int64_t last_event = 0;    // sequence of the last event that is durable
 };
 
+// How much of the file is read for damage. `brief` is part of every opening: its cost does not grow with the store.
+enum class StoreCheck : std::uint8_t {
+  brief,
+  behind,  // and every page on a thread of its own once it is open: damage is logged, and no more is written then
+  whole,   // every page before it opens
+};
+
 struct SqliteOptions {
   std::string path;             // a file; created with mode 0600
   int readers = 2;              // reading threads
@@ -30,6 +37,9 @@ struct SqliteOptions {
   bool inline_execution = false;
   // false: a file of an older schema is refused, and a server that may be running on it is left alone (`doctor`).
   bool migrate = true;
+  StoreCheck check = StoreCheck::brief;
+  // With `behind`: called with what the check of every page found, on its thread.
+  std::function<void(const Result<>&)> after_check;
   // File of the high-water mark (store/high_water.hpp), and when this is; empty: none is kept.
   std::string high_water;
   Time now;
@@ -37,9 +47,9 @@ struct SqliteOptions {
   std::function<void(const SqliteStatistics&)> after_commit;
 };
 
-// Opens, checks integrity, migrates. Errors: invalid_argument (a newer schema, a damaged file, no permission), each with
-// what to do; store_unavailable. Blocking: call it at start-up. Operations that were queued when the store ends are carried
-// out.
+// Opens, checks, migrates (an older schema is migrated only once every page was checked). Errors: invalid_argument (a newer
+// schema, a damaged file, no permission), each with what to do; store_unavailable. Blocking: call it at start-up. Operations
+// that were queued when the store ends are carried out.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(SqliteOptions options, const Log& log);
 
 }  // namespace evergrant

@@ -57,18 +57,35 @@ std::int64_t sweep_revoked(Database& database, Time before, int limit) {
       before, limit);
 }
 
+constexpr std::string_view swept_keys = "swept_keys";
+constexpr int keys_at_a_sweep = 10'000;
+
 // Keys that are retired, and all keys of tenants of which nothing is left; '@' marks evergrant's own, which has no
-// connections.
+// connections. There are as many keys as tenants: a sweep looks at some, in the order of their ids, and the next one goes
+// on.
 std::int64_t sweep_keys(Database& database, Time before, int limit) {
+  std::string from;
+  if (Statement rows = database.query("SELECT value FROM meta WHERE name = ?", swept_keys); rows.step()) from = rows.text(0);
+  std::string last;
+  if (Statement rows =
+          database.query("SELECT id FROM sealing_keys WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", from, keys_at_a_sweep - 1);
+      rows.step()) {
+    last = rows.text(0);
+  }
   const auto swept = database.execute(
-      "DELETE FROM sealing_keys WHERE id IN (SELECT id FROM sealing_keys AS k WHERE k.created_at < ? AND (k.state = "
-      "'retired' "
+      "DELETE FROM sealing_keys WHERE id IN (SELECT id FROM sealing_keys AS k WHERE k.id > ? AND (k.id <= ? OR ? = '') AND "
+      "k.created_at < ? AND (k.state = 'retired' "
       "OR (k.tenant <> '' AND SUBSTR(k.tenant, 1, 1) <> '@' AND "
       "NOT EXISTS (SELECT 1 FROM connections WHERE connections.tenant = k.tenant) AND "
       "NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.tenant = k.tenant) AND "
       "NOT EXISTS (SELECT 1 FROM connect_sessions WHERE connect_sessions.tenant = k.tenant))) LIMIT ?)",
-      before, limit);
+      from, last, last, before, limit);
   if (swept > 0) database.want_checkpoint();
+  if (swept < limit &&
+      from != last) {  // all of these are looked at; an empty `last`: to the end, and from the beginning again
+    database.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                     swept_keys, last);
+  }
   return swept;
 }
 

@@ -117,7 +117,7 @@ struct ConnectionStats {
   std::vector<std::pair<Status, std::int64_t>> by_status;
   std::int64_t due = 0;
   std::int64_t outbox = 0;
-  std::optional<Time> earliest_access_expiry;  // of active connections
+  std::optional<Time> oldest_due;  // of what is due: since when
 };
 
 // --- ends of refresh tokens ---
@@ -254,12 +254,14 @@ class Store {
   // status is active (or quarantined: it stays so, but no rotated token is thrown away). `asked` is the fence of the request
   // that these tokens answer, `fence` itself or an earlier one; it becomes `tokens_fence` and must be higher than that was.
   // Ends the attempts since then up to `asked`, and that of `fence`, whose holder sent nothing; those that others sent later
-  // stay. Errors: stale, and revoked if a revocation began meanwhile (the caller queues the new tokens).
-  virtual Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
-                                Event event) = 0;
+  // stay. Gives the status that the connection has. Errors: stale, and revoked if a revocation began meanwhile (the caller
+  // queues the new tokens).
+  virtual Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                                      Event event) = 0;
   // As commit, after a refusal was recorded: an answer came all the same, to a request that was sent after the one that the
   // row's tokens answer. The status is reauth_required and becomes active; no lease is needed, since nobody holds one.
-  virtual Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) = 0;
+  virtual Task<Result<Status>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update,
+                                      Event event) = 0;
   // Step 6: records the failure, frees the lease, ends the attempt unless `keep_attempt`. `status`: the new one, with
   // reason. Errors: stale. With `keep_attempt` false and a status other than active, every open attempt of the grant ends.
   // reauth_required is not recorded where another attempt has a kept answer: then the lease is freed, the own attempt ended,
@@ -278,8 +280,8 @@ class Store {
   // Ends an attempt whose outcome is settled elsewhere: its connection is revoked or has the tokens of a later request or
   // grant, and what the kept answer holds is dealt with. Unknown ids are ignored.
   virtual Task<Result<>> end_attempt(AttemptId attempt) = 0;
-  // Active connections with next_due_at <= now and no running lease, soonest first.
-  virtual Task<Result<std::vector<Connection>>> due(Time now, int limit) = 0;
+  // Active connections of a registration with next_due_at <= now and no running lease, soonest first.
+  virtual Task<Result<std::vector<Connection>>> due(RegistrationId registration, Time now, int limit) = 0;
   // Moves next_due_at of active connections in one batch. Those whose next_due_at is no longer `from`, or that are being
   // refreshed at `now`, are left alone.
   struct Move {
@@ -291,6 +293,7 @@ class Store {
   virtual Task<Result<>> touch(std::vector<std::pair<ConnectionId, Time>> used) = 0;
   // Live connections that share an upstream grant (REF-22, REV-06).
   virtual Task<Result<std::vector<Connection>>> sharing(RegistrationId registration, std::string upstream_grant) = 0;
+  // Counted anew unless that took long: then what was counted is good for a hundred times as long.
   virtual Task<Result<ConnectionStats>> stats(Time now) = 0;
   // Active and quarantined connections with an end to be looked at: idle ends of which half of the time is over at `now`
   // (`within` is not asked: keep-alive comes sooner, so these are few), absolute ends until now + within. Left out: whose

@@ -40,111 +40,40 @@ class VirtualExecutor final : public Executor {
   VirtualExecutor(const VirtualExecutor&) = delete;
   VirtualExecutor& operator=(const VirtualExecutor&) = delete;
 
-  void post(Work work) override {
-    const std::lock_guard lock{mutex_};
-    ready_.push_back(std::move(work));
-    wake_.notify_all();
-  }
+  void post(Work work) override;
 
-  TimerId call_after(Duration delay, Work work) override {
-    const std::lock_guard lock{mutex_};
-    const TimerId id = next_timer_++;
-    const Duration due = steady_ + std::max(delay, Duration{0});
-    timers_.emplace(std::pair{due, id}, std::move(work));
-    due_.emplace(id, due);
-    return id;
-  }
+  TimerId call_after(Duration delay, Work work) override;
 
-  void cancel(TimerId timer) override {
-    const std::lock_guard lock{mutex_};
-    const auto found = due_.find(timer);
-    if (found == due_.end()) return;
-    timers_.erase({found->second, timer});
-    due_.erase(found);
-  }
+  void cancel(TimerId timer) override;
 
   // Runs what is ready and the timers that are due, without letting time pass.
-  void run_until_idle() {
-    while (auto work = take_ready_or_due()) (*work)();
-  }
+  void run_until_idle();
 
   // Lets `by` pass: fires each timer at its own instant, in order, and moves the clock along.
-  void advance(Duration by) {
-    const Duration target = steady() + by;
-    run_until_idle();
-    while (const auto next = next_due(target)) {
-      move_to(*next);
-      run_until_idle();
-    }
-    move_to(target);
-    run_until_idle();
-  }
+  void advance(Duration by);
 
   // Moves straight to the next timer and runs it. False if there is none.
-  bool advance_to_next_timer() {
-    run_until_idle();
-    const auto next = next_due(Duration::max());
-    if (!next) return false;
-    move_to(*next);
-    run_until_idle();
-    return true;
-  }
+  bool advance_to_next_timer();
 
   // Blocks until other threads have posted work. False if none came for half a minute of real time: nobody works.
-  [[nodiscard]] bool wait_for_work() {
-    std::unique_lock lock{mutex_};
-    return wake_.wait_for(lock, std::chrono::seconds{30}, [this] { return !ready_.empty(); });
-  }
+  [[nodiscard]] bool wait_for_work();
 
   // Blocks until other threads have posted work, however long that takes.
-  void wait_until_posted() {
-    std::unique_lock lock{mutex_};
-    wake_.wait(lock, [this] { return !ready_.empty(); });
-  }
+  void wait_until_posted();
 
   // How long until the next timer; nothing if there is none.
-  [[nodiscard]] std::optional<Duration> until_next_timer() const {
-    const std::lock_guard lock{mutex_};
-    if (timers_.empty()) return std::nullopt;
-    return std::max(timers_.begin()->first.first - steady_, Duration{0});
-  }
+  [[nodiscard]] std::optional<Duration> until_next_timer() const;
 
-  [[nodiscard]] std::size_t timers() const {
-    const std::lock_guard lock{mutex_};
-    return timers_.size();
-  }
+  [[nodiscard]] std::size_t timers() const;
 
  private:
-  [[nodiscard]] Duration steady() const {
-    const std::lock_guard lock{mutex_};
-    return steady_;
-  }
+  [[nodiscard]] Duration steady() const;
 
-  std::optional<Work> take_ready_or_due() {
-    const std::lock_guard lock{mutex_};
-    if (ready_.empty() && !timers_.empty() && timers_.begin()->first.first <= steady_) {
-      due_.erase(timers_.begin()->first.second);
-      ready_.push_back(std::move(timers_.begin()->second));
-      timers_.erase(timers_.begin());
-    }
-    if (ready_.empty()) return std::nullopt;
-    Work work = std::move(ready_.front());
-    ready_.pop_front();
-    return work;
-  }
+  std::optional<Work> take_ready_or_due();
 
-  std::optional<Duration> next_due(Duration until) const {
-    const std::lock_guard lock{mutex_};
-    if (timers_.empty() || timers_.begin()->first.first > until) return std::nullopt;
-    return timers_.begin()->first.first;
-  }
+  std::optional<Duration> next_due(Duration until) const;
 
-  void move_to(Duration target) {
-    const std::lock_guard lock{mutex_};
-    if (target <= steady_) return;
-    clock_.advance(target - steady_);
-    steady_ = target;
-  }
+  void move_to(Duration target);
 
   VirtualClock& clock_;
   mutable std::mutex mutex_;

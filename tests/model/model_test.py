@@ -32,6 +32,10 @@ def variants():
     return found
 
 
+# spin would call gcc, which need not be installed.
+SPIN = ["spin", "-Pclang-19 -E -x c"]
+
+
 def run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -50,7 +54,7 @@ class Search:
         self.optimise = "-O1" if violates == "-" else "-O0"
 
     def report(self):
-        self.must(["spin", *self.flags, "-a", str(MODEL)])
+        self.must([*SPIN, *self.flags, "-a", str(MODEL)])
         self.must(["clang-19", self.optimise, "-w", "-DSAFETY", "-DMEMLIM=1800", "-o", "pan", "pan.c"])
         return run(["./pan", f"-m{DEEPEST}", "-w22"], self.folder)[1]
 
@@ -64,7 +68,7 @@ class Search:
         trails = list(pathlib.Path(self.folder).glob("*.trail"))
         if not trails:
             return "There is no counter-example.\n"
-        output = run(["spin", *self.flags, "-t", "-k", str(trails[0]), str(MODEL)], self.folder)[1]
+        output = run([*SPIN, *self.flags, "-t", "-k", str(trails[0]), str(MODEL)], self.folder)[1]
         return "".join(line + "\n" for line in output.splitlines() if not re.match(r"\s*\d+:\s+proc|\t\t", line))
 
 

@@ -63,9 +63,9 @@ class BrokenStore final : public test::FaultyStore {
     if (claimed && breakage_ == Breakage::forgotten_attempt) claimed->unresolved.reset();
     co_return claimed;
   }
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
-                        Event event) override {
-    if (breakage_ == Breakage::lost_commit) co_return Result<>{};
+  Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                              Event event) override {
+    if (breakage_ == Breakage::lost_commit) co_return Result<Status>{Status::active};
     if (breakage_ == Breakage::unfenced_writes) {
       const auto row = co_await inner_.connection(id);
       if (row) {
@@ -77,8 +77,8 @@ class BrokenStore final : public test::FaultyStore {
         co_await FaultyStore::commit(std::move(id), fence, expected, asked, std::move(update), std::move(event));
     co_return committed;
   }
-  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
-    if (breakage_ == Breakage::dropped_late_answer) co_return Result<>{};
+  Task<Result<Status>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
+    if (breakage_ == Breakage::dropped_late_answer) co_return Result<Status>{Status::active};
     auto revived = co_await FaultyStore::revive(std::move(id), expected, asked, std::move(update), std::move(event));
     co_return revived;
   }

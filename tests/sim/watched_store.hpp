@@ -28,15 +28,15 @@ class WatchedStore final : public test::FaultyStore {
     if (kept) oracle_.answer_kept(attempt);
     co_return kept;
   }
-  Task<Result<>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
-                        Event event) override {
+  Task<Result<Status>> commit(ConnectionId id, Fence fence, Generation expected, Fence asked, TokenUpdate update,
+                              Event event) override {
     const Connection before = look(id);
     auto committed = co_await FaultyStore::commit(id, fence, expected, asked, std::move(update), std::move(event));
     if (committed) oracle_.fenced("commit", before, fence, expected);
     oracle_.written("commit", before, {});
     co_return committed;
   }
-  Task<Result<>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
+  Task<Result<Status>> revive(ConnectionId id, Generation expected, Fence asked, TokenUpdate update, Event event) override {
     const Connection before = look(id);
     auto revived = co_await FaultyStore::revive(id, expected, asked, std::move(update), std::move(event));
     if (revived) oracle_.revived(before, expected, asked);

@@ -42,58 +42,15 @@ class TwoProviders final : public HttpTransport {
   FakeTransport& fake_;
 };
 
-inline Registration sandbox_registration() {
-  auto profiles = load_profile_file(std::string{EVERGRANT_SOURCE_DIR} + "/providers/sandbox.toml");
-  if (!profiles) throw std::logic_error(profiles.error().message);
-  Registration registration;
-  registration.id = RegistrationId{"sandbox"};
-  registration.provider = profiles->front();
-  registration.client_id = "sandbox-client";
-  registration.client_secrets.push_back({Secret{"sandbox-secret"}, std::nullopt});
-  registration.redirect_uri = "http://127.0.0.1:8000/callback/sandbox";
-  registration.scopes = {"com.intuit.quickbooks.accounting"};
-  registration.return_urls = {"https://app.example/back/"};
-  return registration;
-}
+Registration sandbox_registration();
 
-inline Registration fake_registration(const std::string& id) {
-  Registration registration;
-  registration.id = RegistrationId{id};
-  registration.client_id = "client";
-  registration.client_secrets.push_back({Secret{"client-secret"}, std::nullopt});
-  registration.redirect_uri = "http://127.0.0.1:8000/callback/" + id;
-  registration.scopes = {"read", "write"};
-  Provider& provider = registration.provider;
-  provider.id = ProviderId{"fake"};
-  provider.metadata_mode = MetadataMode::fixed;
-  provider.endpoints.authorize = "https://fake.test/authorize";
-  provider.endpoints.token = "https://fake.test/token";
-  provider.endpoints.revoke = "https://fake.test/revoke";
-  provider.refresh.rotation = Rotation::always_with_grace;
-  provider.refresh.grace = std::chrono::minutes{30};
-  provider.token.kept_members = {"account"};
-  provider.realm.source = RealmSource::token_response;
-  provider.realm.field = "account";
-  return registration;
-}
+Registration fake_registration(const std::string& id);
 
 class ConnectBench : public ::testing::Test {
  protected:
   struct World {
-    World(ConnectBench& bench, std::vector<Registration> all)
-        : registrations{std::move(all)},
-          vault{bench.store, *bench.kek, {}, bench.clock, bench.random, *bench.log},
-          directory{bench.transport, bench.clock, *bench.log},
-          tokens{parts(bench), bench.refresh_options},
-          connector{parts(bench), tokens, bench.options},
-          revoker{parts(bench), tokens} {
-      const auto started = run(bench.executor, vault.start());
-      if (!started) throw std::logic_error(started.error().message);
-    }
-    TokenService::Parts parts(ConnectBench& bench) {
-      return {bench.executor, bench.store, vault,        directory, bench.transport,
-              registrations,  bench.clock, bench.random, metrics,   *bench.log};
-    }
+    World(ConnectBench& bench, std::vector<Registration> all);
+    TokenService::Parts parts(ConnectBench& bench);
 
     Registrations registrations;
     Metrics metrics;
@@ -104,57 +61,23 @@ class ConnectBench : public ::testing::Test {
     Revoker revoker;
   };
 
-  ~ConnectBench() override {
-    if (!world_) return;
-    world_->revoker.stop();
-    spawn(executor, [](TokenService& tokens) -> Task<void> { co_await tokens.stop(); }(world_->tokens));  // ends below
-    // What waits for a timer ends, so that nothing is left behind.
-    for (int i = 0; i < 1000 && executor.advance_to_next_timer(); ++i) continue;
-  }
+  ~ConnectBench() override;
 
-  World& world() {
-    if (!world_) {
-      std::vector<Registration> all;
-      all.push_back(std::move(sandbox_one));
-      all.push_back(std::move(fake_one));
-      all.push_back(std::move(other_one));
-      world_ = std::make_unique<World>(*this, std::move(all));
-    }
-    return *world_;
-  }
+  World& world();
 
   // --- connect ---
 
-  static ConnectRequest request(const std::string& registration = "sandbox", const std::string& tenant = "acme") {
-    ConnectRequest made;
-    made.registration = RegistrationId{registration};
-    made.tenant = TenantId{tenant};
-    made.caller = CallerId{"cal_1"};
-    return made;
-  }
+  static ConnectRequest request(const std::string& registration = "sandbox", const std::string& tenant = "acme");
   Result<ConnectLink> start(ConnectRequest asked) { return run(executor, world().connector.start(std::move(asked))); }
-  static Secret token_of(const ConnectLink& link) {
-    return Secret{link.url.reveal().substr(link.url.reveal().rfind('/') + 1)};
-  }
+  static Secret token_of(const ConnectLink& link);
   Result<BrowserStep> open(const Secret& token, const Secret& cookie = {}) {
     return run_through_time(executor, world().connector.open(token.clone(), cookie.clone()));
   }
-  Result<ConnectResult> callback(const std::string& registration, const std::string& query, const Secret& cookie) {
-    return run_through_time(executor, world().connector.callback(RegistrationId{registration}, query, cookie.clone()));
-  }
+  Result<ConnectResult> callback(const std::string& registration, const std::string& query, const Secret& cookie);
   static std::string query_of(std::string_view url) { return std::string{url.substr(url.find('?') + 1)}; }
-  static std::string parameter(std::string_view url, std::string_view name) {
-    return single(form_decode(query_of(url)).value_or(Parameters{}), name).value_or("");
-  }
+  static std::string parameter(std::string_view url, std::string_view name);
   // The query with which the sandbox sends the browser back.
-  std::string consent(const std::string& location) {
-    HttpRequest at_provider;
-    at_provider.method = "GET";
-    at_provider.path = "/authorize";
-    at_provider.query = query_of(location);
-    const auto answer = run_through_time(executor, sandbox.handle(std::move(at_provider)));
-    return query_of(answer.headers.find("location").value_or("?"));
-  }
+  std::string consent(const std::string& location);
 
   // A flow up to the provider's page.
   struct Flow {
@@ -170,25 +93,11 @@ class ConnectBench : public ::testing::Test {
     if (!step) throw std::logic_error(step.error().message);
     return {link->id, step->location, std::move(step->cookie)};
   }
-  Result<ConnectResult> connect(const std::string& realm, const std::string& tenant = "acme") {
-    auto asked = request("sandbox", tenant);
-    asked.login_hint = "realm:" + realm;
-    const Flow flow = begin(std::move(asked));
-    return callback("sandbox", consent(flow.location), flow.cookie);
-  }
+  Result<ConnectResult> connect(const std::string& realm, const std::string& tenant = "acme");
   // At the scripted provider, whose token endpoint must have an answer prepared.
-  Result<ConnectResult> connect_fake(ConnectRequest asked = request("fake")) {
-    const std::string registration = asked.registration.str();
-    const Flow flow = begin(std::move(asked));
-    return callback(registration, "code=c&state=" + flow.state(), flow.cookie);
-  }
+  Result<ConnectResult> connect_fake(ConnectRequest asked = request("fake"));
   static std::string answer_with(const std::string& access, const std::string& refresh, const std::string& account = "a-1",
-                                 const std::string& more = "") {
-    std::string body = R"({"token_type":"Bearer","expires_in":3600,"access_token":")" + access + '"';
-    if (!refresh.empty()) body += R"(,"refresh_token":")" + refresh + '"';
-    if (!account.empty()) body += R"(,"account":")" + account + '"';
-    return body + more + '}';
-  }
+                                 const std::string& more = "");
 
   // --- looking ---
 
@@ -196,43 +105,16 @@ class ConnectBench : public ::testing::Test {
   std::vector<Connection> rows() { return run(executor, sqlite->connections({}, "", 1000)).value().items; }
   std::vector<OutboxItem> outbox(const ConnectionId& id) { return run(executor, sqlite->outbox_of(id)).value(); }
   std::string outcome(const SessionId& id) { return run(executor, sqlite->session(id)).value().outcome; }
-  std::vector<std::string> events() {
-    const auto page = run(executor, sqlite->events({}, std::nullopt, "", 1000));
-    std::vector<std::string> types;
-    for (const auto& event : page->items) types.push_back(event.type);
-    return types;
-  }
-  std::string read(const ConnectionId& id) {
-    const auto lease = run_through_time(executor, world().tokens.token(id, {}));
-    return lease ? std::string{lease->access_token.reveal()} : std::string{to_string(lease.error().code)};
-  }
+  std::vector<std::string> events();
+  std::string read(const ConnectionId& id);
 
   // --- importing and revoking ---
 
-  static Connector::ImportRequest tokens_of(const std::string& realm, const std::string& registration = "fake") {
-    Connector::ImportRequest made;
-    made.registration = RegistrationId{registration};
-    made.tenant = TenantId{"acme"};
-    made.realm = RealmId{realm};
-    made.access_token = Secret{"at-" + realm};
-    made.refresh_token = Secret{"rt-" + realm};
-    return made;
-  }
-  Result<Connection> import(Connector::ImportRequest asked) {
-    return run_through_time(executor, world().connector.import(std::move(asked)));
-  }
-  Connection imported(const std::string& realm, const std::string& registration = "fake") {
-    auto made = import(tokens_of(realm, registration));
-    if (!made) throw std::logic_error(made.error().message);
-    return std::move(*made);
-  }
-  Result<Connection> revoke(const ConnectionId& id, bool force = false) {
-    return run(executor, world().revoker.revoke({.connection = id, .reason = "a test", .force = force}));
-  }
-  void work_off_outbox() {
-    spawn(executor, world().revoker.run());  // ends with the fixture
-    executor.run_until_idle();
-  }
+  static Connector::ImportRequest tokens_of(const std::string& realm, const std::string& registration = "fake");
+  Result<Connection> import(Connector::ImportRequest asked);
+  Connection imported(const std::string& realm, const std::string& registration = "fake");
+  Result<Connection> revoke(const ConnectionId& id, bool force = false);
+  void work_off_outbox();
 
   VirtualClock clock;
   VirtualExecutor executor{clock};

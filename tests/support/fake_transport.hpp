@@ -36,30 +36,19 @@ class FakeTransport final : public HttpTransport {
   using Responder = std::function<TransportAnswer(const OutboundRequest&)>;
 
   // Each of these prepares the answer to one request.
-  void answer(TransportAnswer given) {
-    script_.push_back([given = std::move(given)](OutboundRequest) { return ready(given); });
-  }
+  void answer(TransportAnswer given);
   void answer(int status, std::string body) { answer(http_answer(status, std::move(body))); }
   void fail(Error error) { answer(std::unexpected(std::move(error))); }
   // The connection is refused: the provider cannot have acted.
   void refuse_connection() { fail(nothing_was_sent()); }
   // Computed from the request, so that a fake provider can have acted before the answer is lost.
-  void answer_with(Responder responder) {
-    script_.push_back([responder = std::move(responder)](OutboundRequest request) { return computed(responder, request); });
-  }
+  void answer_with(Responder responder);
   // Given after `time`, or lost at the request's own timeout if that comes first.
-  void answer_after(Duration time, TransportAnswer given) {
-    script_.push_back(
-        [time, given = std::move(given)](OutboundRequest request) { return late(time, request.timeout, given); });
-  }
+  void answer_after(Duration time, TransportAnswer given);
   // Silence until the request's own timeout.
   void hang() { answer_after(Duration::max(), std::unexpected(answer_was_lost())); }
   // Given once the test sets it.
-  [[nodiscard]] Completion<TransportAnswer> answer_when_set() {
-    Completion<TransportAnswer> held;
-    script_.push_back([held](OutboundRequest) { return wait(held); });
-    return held;
-  }
+  [[nodiscard]] Completion<TransportAnswer> answer_when_set();
 
   // What happens once the queue is empty.
   void otherwise(Responder responder) { otherwise_ = std::move(responder); }
@@ -70,40 +59,17 @@ class FakeTransport final : public HttpTransport {
   [[nodiscard]] int in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] int most_in_flight() const noexcept { return most_in_flight_; }
 
-  Task<TransportAnswer> send(OutboundRequest request) override {
-    requests_.push_back(request);
-    Step step = next_step();
-    most_in_flight_ = std::max(most_in_flight_, ++in_flight_);
-    TransportAnswer result = co_await step(std::move(request));
-    --in_flight_;
-    co_return result;
-  }
+  Task<TransportAnswer> send(OutboundRequest request) override;
 
  private:
   using Step = std::function<Task<TransportAnswer>(OutboundRequest)>;
 
   static Task<TransportAnswer> ready(TransportAnswer given) { co_return given; }
   static Task<TransportAnswer> computed(Responder responder, OutboundRequest request) { co_return responder(request); }
-  static Task<TransportAnswer> wait(Completion<TransportAnswer> held) {
-    TransportAnswer given = co_await held;
-    co_return given;
-  }
-  static Task<TransportAnswer> late(Duration time, Duration timeout, TransportAnswer given) {
-    co_await delay(std::min(time, timeout));
-    if (time >= timeout) co_return std::unexpected(answer_was_lost());
-    co_return given;
-  }
+  static Task<TransportAnswer> wait(Completion<TransportAnswer> held);
+  static Task<TransportAnswer> late(Duration time, Duration timeout, TransportAnswer given);
 
-  Step next_step() {
-    if (!script_.empty()) {
-      Step step = std::move(script_.front());
-      script_.pop_front();
-      return step;
-    }
-    if (otherwise_) return [responder = otherwise_](OutboundRequest request) { return computed(responder, request); };
-    ADD_FAILURE() << "no answer was prepared for " << requests_.back().method << ' ' << requests_.back().url;
-    return [](OutboundRequest) { return ready(std::unexpected(nothing_was_sent())); };
-  }
+  Step next_step();
 
   std::deque<Step> script_;
   Responder otherwise_;

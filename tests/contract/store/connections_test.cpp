@@ -228,7 +228,7 @@ TEST_P(ConnectionRecords, sharing_finds_the_live_connections_of_one_upstream_gra
 TEST_P(ConnectionRecords, statistics_count_what_is_there) {
   const auto empty = get(store->stats(at(0))).value();
   EXPECT_TRUE(empty.by_status.empty());
-  EXPECT_FALSE(empty.earliest_access_expiry);
+  EXPECT_FALSE(empty.oldest_due);
   created("con_1", "r1");
   created("con_2", "r2");
   auto revoking = created("con_3", "r3");
@@ -238,7 +238,7 @@ TEST_P(ConnectionRecords, statistics_count_what_is_there) {
   EXPECT_EQ(stats.by_status, (std::vector<std::pair<Status, std::int64_t>>{{Status::active, 2}, {Status::revoking, 1}}));
   EXPECT_EQ(stats.due, 1) << "one of the two has a running lease";
   EXPECT_EQ(stats.outbox, 1);
-  EXPECT_EQ(stats.earliest_access_expiry, at(3600));
+  EXPECT_EQ(stats.oldest_due, at(3000));
 }
 
 TEST_P(ConnectionRecords, an_operator_holds_and_releases) {

@@ -259,7 +259,7 @@ TEST_P(RefreshSteps, due_gives_the_soonest_first_and_nothing_that_is_held_or_not
   }
   const auto ids = [&](Time now, int limit) {
     std::string all;
-    for (const auto& c : get(store->due(now, limit)).value()) all += c.id.str().back();
+    for (const auto& c : get(store->due(RegistrationId{"books"}, now, limit)).value()) all += c.id.str().back();
     return all;
   };
   EXPECT_EQ(ids(at(1000), 10), "51");

@@ -27,7 +27,7 @@ TEST_P(Revocation, begins_by_stopping_local_use_and_promising_to_tell_the_provid
   EXPECT_EQ(items[0].tokens, c.tokens);
   EXPECT_EQ(items[0].tries, 0);
   EXPECT_EQ(items[0].created_at, at(20));
-  EXPECT_TRUE(get(store->due(at(9999), 10)).value().empty());
+  EXPECT_TRUE(get(store->due(c.registration, at(9999), 10)).value().empty());
 }
 
 TEST_P(Revocation, a_repeated_call_changes_nothing) {

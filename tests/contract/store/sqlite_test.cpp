@@ -143,7 +143,7 @@ TEST_F(SqliteFile, a_file_with_one_damaged_page_is_refused) {
     file.seekp(static_cast<std::streamoff>(size - 4096));  // one page of data: nothing that opening the file reads by itself
     file << std::string(2000, '\xAB');
   }
-  const auto error = refusal();
+  const auto error = refusal({.check = StoreCheck::whole});
   EXPECT_EQ(error.code, Errc::invalid_argument);
   EXPECT_NE(error.message.find("damaged"), std::string::npos) << error.message;
   EXPECT_NE(error.hint.find("backup"), std::string::npos) << error.hint;

@@ -75,6 +75,33 @@ TEST_F(SchedulerTest, a_mass_that_falls_due_at_once_is_worked_off_under_the_cap)
   for (int i = 0; i < 500; ++i) EXPECT_EQ(row("con_" + std::to_string(i)).generation, 2);
 }
 
+TEST_F(SchedulerTest, what_cannot_be_sent_yet_waits_where_it_is_and_costs_the_store_nothing) {
+  options.concurrency = 4;
+  for (int i = 0; i < 1000; ++i) {
+    const auto c = connect("con_" + std::to_string(i));
+    ASSERT_TRUE(run(node().executor, sqlite->move_due({{c.id, *c.next_due_at, clock.now()}}, clock.now())));
+  }
+  provider->latency = 100ms;
+  start_scheduler();
+  let_pass(30s);
+  EXPECT_EQ(provider->token_requests, 1000);
+  EXPECT_LE(provider->most_in_flight, 4);
+  EXPECT_EQ(node().store.calls("claim"), 1000) << "each once, when it was its turn";
+  EXPECT_EQ(node().store.calls("move_due"), 0);
+}
+
+TEST_F(SchedulerTest, the_next_are_started_as_soon_as_there_is_room) {
+  options.concurrency = 100;
+  for (int i = 0; i < 2000; ++i) {
+    const auto c = connect("con_" + std::to_string(i));
+    ASSERT_TRUE(run(node().executor, sqlite->move_due({{c.id, *c.next_due_at, clock.now()}}, clock.now())));
+  }
+  provider->latency = 10ms;
+  start_scheduler();
+  let_pass(300ms);  // twenty rounds of a hundred take 200
+  EXPECT_EQ(provider->token_requests, 2000);
+}
+
 TEST_F(SchedulerTest, an_outage_costs_few_requests_and_ends_by_itself) {
   for (int i = 0; i < 100; ++i) connect("con_" + std::to_string(i));
   let_pass(3h);
@@ -103,7 +130,6 @@ TEST_F(SchedulerTest, a_lost_answer_is_asked_for_again_at_once_though_nobody_rea
 }
 
 TEST_F(SchedulerTest, what_cannot_be_sent_does_not_stay_at_the_head_of_what_is_due) {
-  options.due_batch = 10;
   for (int i = 0; i < 30; ++i) connect("con_" + std::to_string(i));
   let_pass(2h);
   connect("con_other", "sheets");

@@ -138,7 +138,7 @@ TEST_F(VaultTest, tenants_have_keys_of_their_own) {
 
 TEST_F(VaultTest, seals_are_counted_in_steps_before_they_happen) {
   for (int i = 0; i < 5; ++i) sealed(some_place());
-  EXPECT_EQ(tenant_keys("acme")[0].seals, std::int64_t{1} << 20);
+  EXPECT_EQ(tenant_keys("acme")[0].seals, std::int64_t{1} << 14);
   EXPECT_EQ(store.calls("reserve_seals"), 2) << "once for the root key, once for the tenant's";
 }
 
