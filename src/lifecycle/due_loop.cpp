@@ -85,6 +85,12 @@ void DueLoop::begin(const std::string& key, const RefreshWish& wish) {
 }
 
 Task<void> DueLoop::fly(std::string key, RefreshWish wish) {
+  const bool done = co_await land(std::move(key), std::move(wish));
+  (void)done;
+}
+
+// Whether it succeeded.
+Task<bool> DueLoop::land(std::string key, RefreshWish wish) {
   Result<> outcome;
   try {
     outcome = co_await refresher_.refresh(std::move(wish));
@@ -93,6 +99,7 @@ Task<void> DueLoop::fly(std::string key, RefreshWish wish) {
     outcome = fail(Errc::internal, "the refresh ended by a bug", "See the log, event refresh_threw.");
   }
   end(key, outcome);
+  co_return outcome.has_value();
 }
 
 void DueLoop::end(const std::string& key, const Result<>& outcome) {
@@ -197,7 +204,8 @@ Task<std::optional<Duration>> DueLoop::until_next_due(RegistrationId registratio
     if (!flights_.running(flight_key(row)) && row.next_due_at)
       co_return std::max<Duration>(*row.next_due_at - now, shortest_sleep);
   }
-  co_return look_every_;
+  // All that were listed are under way, some by others than this loop: there may be more behind them.
+  co_return std::cmp_greater(rows->size(), under_way) ? shortest_sleep : look_every_;
 }
 
 void DueLoop::begin_due(Connection row, Lane& lane) {
@@ -211,15 +219,16 @@ void DueLoop::begin_due(Connection row, Lane& lane) {
 }
 
 Task<void> DueLoop::fly_due(std::string key, RefreshWish wish, RegistrationId registration) {
-  co_await fly(std::move(key), std::move(wish));
-  leave_lane(registration);
+  const bool done = co_await land(std::move(key), std::move(wish));
+  leave_lane(registration, done);
 }
 
-// Half empty: what was left is looked at now, and not when the loop would wake by itself.
-void DueLoop::leave_lane(const RegistrationId& registration) {
+// Half empty: what was left is looked at now, and not when the loop would wake by itself. After a failure it waits: what
+// fails at once, and stays due, would keep the loop from ever sleeping.
+void DueLoop::leave_lane(const RegistrationId& registration, bool succeeded) {
   Lane& lane = lanes_[registration];
   --lane.under_way;
-  if (!lane.has_more || lane.under_way > lane.most / 2) return;
+  if (!succeeded || !lane.has_more || lane.under_way > lane.most / 2) return;
   lane.has_more = false;  // once for each look
   look_again_ = true;
   wake_.set(true);

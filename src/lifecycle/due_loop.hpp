@@ -37,8 +37,9 @@ class DueLoop {
   };
   void begin_due(Connection row, Lane& lane);
   Task<void> fly_due(std::string key, RefreshWish wish, RegistrationId registration);
-  void leave_lane(const RegistrationId& registration);
+  void leave_lane(const RegistrationId& registration, bool succeeded);
   Task<void> fly(std::string key, RefreshWish wish);
+  Task<bool> land(std::string key, RefreshWish wish);
   Task<void> resolve(std::string key, Attempt attempt);
   Task<void> load_pauses();
   Task<Duration> recover();

@@ -27,8 +27,15 @@ MassFailureGuard::Counts MassFailureGuard::counts(Time now) const {
   return sum;
 }
 
-MassFailureGuard::Step MassFailureGuard::refused(bool first, Time now) {
-  if (first) ++bucket_at(now).counts.failed;
+bool MassFailureGuard::is_new(const ConnectionId& connection, Time now) {
+  constexpr std::size_t most = 1000;  // where more fail at once, one that counts twice makes no difference
+  std::erase_if(counted_, [&](const auto& one) { return now - one.second >= limits_.window; });
+  if (counted_.size() >= most) return !counted_.contains(connection);
+  return counted_.try_emplace(connection, now).second;
+}
+
+MassFailureGuard::Step MassFailureGuard::refused(const ConnectionId& connection, bool first, Time now) {
+  if (first && is_new(connection, now)) ++bucket_at(now).counts.failed;
   if (held_since_) return Step::hold;
   if (limits_.least <= 0 || (believed_until_ && now < *believed_until_)) return Step::believe;
   const auto [failed, refreshed] = counts(now);
@@ -50,6 +57,7 @@ void MassFailureGuard::believe(Time at) {
 
 void MassFailureGuard::release(Time at) {
   buckets_ = {};
+  counted_.clear();
   believe(at);
 }
 

@@ -5,9 +5,11 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "base/clock.hpp"
+#include "model/ids.hpp"
 
 namespace evergrant {
 
@@ -27,8 +29,9 @@ class MassFailureGuard {
   explicit MassFailureGuard(const MassFailureLimits& limits) : limits_{limits} {}
 
   void refreshed(Time now) { ++bucket_at(now).counts.refreshed; }
-  // The provider refused a grant. `first` of a row of refusals: the connection counts once, however often it is confirmed.
-  [[nodiscard]] Step refused(bool first, Time now);
+  // The provider refused a grant. `first` of a row of refusals: the connection counts once, however often it is confirmed,
+  // and once in a window, however often other failures interrupt that row.
+  [[nodiscard]] Step refused(const ConnectionId& connection, bool first, Time now);
 
   // Held since `since`, by an earlier process or another one.
   void hold(Time since);
@@ -52,9 +55,11 @@ class MassFailureGuard {
   };
   [[nodiscard]] std::int64_t number_at(Time now) const;
   Bucket& bucket_at(Time now);
+  bool is_new(const ConnectionId& connection, Time now);
 
   MassFailureLimits limits_;
   std::array<Bucket, bucket_count> buckets_;
+  std::map<ConnectionId, Time> counted_;  // in this window; of very many, not all
   std::optional<Time> held_since_;
   std::optional<Time> believed_until_;
 };

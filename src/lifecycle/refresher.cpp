@@ -129,7 +129,10 @@ Task<Result<>> Refresher::try_once(const RefreshWish& wish, std::shared_ptr<cons
     if (wish.cause == Cause::due && lock->id != row->id) co_await put_off(std::move(*row), *gate);
     co_return std::unexpected(backing_off(*lock, *gate));
   }
+  const bool is_shared = lock->id != row->id;
   auto outcome = co_await with_slot(wish, std::move(*lock), *registration);
+  // What holds the lock was put off; the one that was due must not stay at the head either.
+  if (!outcome && is_shared && wish.cause == Cause::due) co_await put_off(std::move(*row), clock_.now() + 5s);
   co_return outcome;
 }
 
@@ -240,7 +243,11 @@ Task<Result<>> Refresher::take_custody(const RefreshWish& wish, const Connection
     room = EscrowRoom{*escrow_};
   }
   auto right = co_await vault_.take_seal(row.tenant);
-  if (!right) co_return std::unexpected(right.error());
+  if (!right) {
+    const bool is_away = right.error().code == Errc::store_unavailable;
+    if (!is_waited_for(wish.cause)) co_await put_off(row, clock_.now() + (is_away ? 30s : unopened_pause));
+    co_return std::unexpected(right.error());
+  }
   seal = std::move(*right);
   co_return Result<>{};
 }
@@ -290,6 +297,12 @@ Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, c
   if (!held) co_return std::unexpected(held.error());
   held->seal = std::move(seal);
   held->room = std::move(room);
+  // The row as it was listed may be older than a failure that this claim has found.
+  const auto gate = not_before(held->row);
+  if (wish.cause == Cause::due && !unresolved && gate && *gate > clock_.now()) {
+    co_await set_aside(*held, *gate);
+    co_return std::unexpected(backing_off(held->row, *gate));
+  }
   if (unresolved) {
     held->lost_at = unresolved->sent_at;
     auto settled = co_await settle_unresolved(*held, std::move(*unresolved), wish);

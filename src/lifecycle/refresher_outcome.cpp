@@ -151,7 +151,7 @@ Task<Result<>> Refresher::give_up(HeldGrant& held, Verdict verdict) {
   }
   FailureDecision decision = decide_failure(held.row, held.registration.provider, verdict, clock_.now(), random_);
   if (verdict.failure == FailureClass::grant) {
-    const bool holds = co_await gates_.holds_back(held.registration, decision.failure.count == 1);
+    const bool holds = co_await gates_.holds_back(held.registration, held.row.id, decision.failure.count == 1);
     const bool ends = decision.status == Status::reauth_required;
     if (ends && holds) decision = held_back(std::move(decision), clock_.now(), random_);
     if (ends && !holds && held.lost_at) decision.reason = lost_answer_reason(*held.lost_at, verdict.code);

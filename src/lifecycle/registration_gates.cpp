@@ -183,10 +183,10 @@ Task<Result<>> RegistrationGates::release_hold(RegistrationId id) {
 }
 
 // The hold counts in memory whatever the store says; stored, it survives a restart and reaches the other processes.
-Task<bool> RegistrationGates::holds_back(const Registration& registration, bool first) {
+Task<bool> RegistrationGates::holds_back(const Registration& registration, const ConnectionId& connection, bool first) {
   RegistrationGate& gate = of(registration);
   const RegistrationId id = registration.id;
-  const MassFailureGuard::Step step = gate.guard.refused(first, clock_.now());
+  const MassFailureGuard::Step step = gate.guard.refused(connection, first, clock_.now());
   if (step == MassFailureGuard::Step::believe) co_return false;
   const bool begins = step == MassFailureGuard::Step::begin_hold;
   const OwnWord word{gate};

@@ -70,7 +70,7 @@ class RegistrationGates {
   Task<Result<>> release_hold(RegistrationId id);
   // The provider refused a grant. True: the connection keeps its state, because unusually many fail at once. The stored row
   // is asked first: an operator may have released the hold at another process, just now.
-  Task<bool> holds_back(const Registration& registration, bool first);
+  Task<bool> holds_back(const Registration& registration, const ConnectionId& connection, bool first);
   // The reference is good for the life of this object.
   [[nodiscard]] RegistrationGate& of(const Registration& registration);
   // Why nothing may be sent until when; nothing: go on.

@@ -246,12 +246,8 @@ CURLcode CurlTransfer::on_tls(CURL*, void* context, void*) {
   return CURLE_OK;
 }
 
-// libcurl counts the bytes of requests, a CONNECT to a proxy among them; so both are asked.
-bool CurlTransfer::was_sent() const {
-  long bytes = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &bytes);
-  return request_begun_ && bytes > 0;
-}
+// The connection stood, and libcurl was about to write. What it has written it counts only where the first write took any.
+bool CurlTransfer::was_sent() const { return request_begun_; }
 
 void CurlTransfer::finish(CURLcode code) {
   // libcurl is content with a connection that ends within the header.

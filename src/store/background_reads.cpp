@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -15,7 +16,8 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr int reads_in_a_row = 64;
-constexpr int rest_for_work = 3;  // so many times as long as the reads took
+constexpr int rest_for_work = 3;                        // so many times as long as the reads took
+constexpr std::chrono::milliseconds longest_rest{100};  // a disk that hung, or a process that was stopped, is no reason
 
 // Behind the default VFS's own file: its methods, with another xRead.
 struct Extra {
@@ -53,7 +55,10 @@ struct BackgroundReads::Impl {
     const auto* extra =
         reinterpret_cast<const Extra*>(file->pMethods);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
     if (!extra->reads->may_go_on()) return SQLITE_IOERR_READ;
-    return extra->own->xRead(file, into, size, offset);
+    const int done = extra->own->xRead(file, into, size, offset);
+    // The check would take a page that could not be read for a damaged one.
+    if (done != SQLITE_OK && done != SQLITE_IOERR_SHORT_READ) extra->reads->refused = true;
+    return done;
   }
 
   bool may_go_on() {
@@ -62,7 +67,8 @@ struct BackgroundReads::Impl {
       return false;
     }
     if (++count % reads_in_a_row == 0) {
-      std::this_thread::sleep_for((Steady::now() - since) * rest_for_work);
+      const Steady::duration rest = (Steady::now() - since) * rest_for_work;
+      std::this_thread::sleep_for(std::min<Steady::duration>(rest, longest_rest));
       since = Steady::now();
     }
     return true;

@@ -22,16 +22,20 @@ class Kept {
   }
   // Adds or replaces. Of more than `most`, others go.
   void put(const Key& key, Value value, std::size_t most) {
-    const auto [place, is_new] = entries_.try_emplace(key);
-    place->second.value = std::move(value);
-    if (!is_new) return;
-    while (!order_.empty() && order_.size() >= most) turn_hand();
-    order_.push_back(key);
+    if (!entries_.contains(key)) {
+      while (!order_.empty() && order_.size() >= most) turn_hand();
+      order_.push_back(key);
+    }
+    entries_[key].value = std::move(value);
   }
-  void erase(const Key& key) { entries_.erase(key); }  // its place in the order goes when the hand comes by
+  // Both take as long as there are values.
+  void erase(const Key& key) {
+    if (entries_.erase(key) > 0) std::erase(order_, key);
+  }
   template <class Predicate>
   void erase_if(Predicate predicate) {
     std::erase_if(entries_, [&](const auto& entry) { return predicate(entry.second.value); });
+    std::erase_if(order_, [&](const Key& key) { return !entries_.contains(key); });
   }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
@@ -44,7 +48,6 @@ class Kept {
     Key oldest = std::move(order_.front());
     order_.pop_front();
     const auto found = entries_.find(oldest);
-    if (found == entries_.end()) return;
     if (found->second.used.exchange(false)) {
       order_.push_back(std::move(oldest));
     } else {

@@ -137,7 +137,7 @@ WholeCheck::Outcome WholeCheck::look() {
     whole = check_whole(database);
     is_known = !reads.gave_way();
   } catch (const SqliteError& error) {
-    if (error.code() == SQLITE_CORRUPT && !reads.gave_way()) {
+    if ((error.code() == SQLITE_CORRUPT || error.code() == SQLITE_NOTADB) && !reads.gave_way()) {
       whole = std::unexpected(to_error(error, path_));
       is_known = true;
     }

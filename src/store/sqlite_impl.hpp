@@ -119,12 +119,12 @@ class SqliteStore final : public Store {
     co_return result;
   }
 
-  const std::unique_ptr<JobRunner> writer_;
-  const std::unique_ptr<JobRunner> reader_;
-  const std::unique_ptr<WholeCheck> check_;
   std::mutex stats_mutex_;
   std::optional<ConnectionStats> stats_;  // where counting took long
   std::chrono::steady_clock::time_point stats_good_until_;
+  const std::unique_ptr<JobRunner> writer_;  // both carry out what is queued before they end, which uses what is above
+  const std::unique_ptr<JobRunner> reader_;
+  const std::unique_ptr<WholeCheck> check_;
 };
 
 }  // namespace evergrant

@@ -179,13 +179,17 @@ void Oracle::for_answer(const AttemptId& attempt, const std::function<void(Mint&
 
 void Oracle::answer_kept(const AttemptId& attempt) {
   for_answer(attempt, [this](Mint& mint) {
+    world_.note("store", "keeps the answer that holds " + mint.refresh);
     mint.kept = world_.steady();
     ++counters.mints_kept;
   });
 }
 
 void Oracle::keep_refused(const AttemptId& attempt) {
-  for_answer(attempt, [](Mint& mint) { mint.keep_refused = true; });
+  for_answer(attempt, [this](Mint& mint) {
+    world_.note("store", "refuses the answer that holds " + mint.refresh);
+    mint.keep_refused = true;
+  });
 }
 
 void Oracle::escrow_begins(const AttemptId& attempt) {
@@ -193,7 +197,10 @@ void Oracle::escrow_begins(const AttemptId& attempt) {
 }
 
 void Oracle::escrowed(const AttemptId& attempt, const std::string& owner) {
-  for_answer(attempt, [&](Mint& mint) { mint.escrowed_by.push_back(owner); });
+  for_answer(attempt, [&](Mint& mint) {
+    world_.note(owner, "escrows the answer that holds " + mint.refresh);
+    mint.escrowed_by.push_back(owner);
+  });
 }
 
 void Oracle::remember_durable(const Connection& after) {

@@ -28,10 +28,11 @@ Family& SimProvider::grant(const std::string& connection) {
   return family;
 }
 
-void SimProvider::end(Family& family, std::string why) {
+void SimProvider::end(Family& family, std::string why, Duration under_way) {
   if (!family.alive) return;
   family.alive = false;
   family.ended = world_.steady();
+  family.doomed = family.ended - under_way;
   world_.note("provider", family.name() + " ends: " + why);
   family.end = std::move(why);
 }
@@ -85,12 +86,12 @@ bool SimProvider::honours(const Family& family, const std::string& refresh) cons
   return false;
 }
 
-HttpResponse SimProvider::token(const std::string& body) {
+HttpResponse SimProvider::token(const std::string& body, Duration under_way) {
   const std::string sent = sent_token(body, "refresh_token");
   Family* family = family_of(sent);
   if (family == nullptr || !honours(*family, sent)) {
     world_.note("provider", "refuses " + sent);
-    if (family != nullptr && family->alive && habits.reuse_kills) end(*family, "reuse of " + sent);
+    if (family != nullptr && family->alive && habits.reuse_kills) end(*family, "reuse of " + sent, under_way);
     return json_answer(400, R"({"error":"invalid_grant"})");
   }
   const bool replay = family->refresh != sent;

@@ -47,6 +47,7 @@ struct Family {
   bool alive = true;
   std::string end;  // why it ended
   Duration ended{0};
+  Duration doomed{0};                // when what ended it was sent: nothing that was kept since could stop that
   std::optional<Duration> given_up;  // since when the connection is reauth_required
   bool flapped = false;              // the network said invalid_grant once though it lived
   bool jumped = false;               // a clock jumped while a request of it was under way
@@ -68,9 +69,10 @@ class SimProvider {
   // The customer consents: a new family and its first pair.
   Family& grant(const std::string& connection);
   // The customer disconnects us at the provider.
-  void end(Family& family, std::string why);
+  void end(Family& family, std::string why, Duration under_way = {});
 
-  HttpResponse token(const std::string& body);
+  // `under_way`: how long ago it was sent.
+  HttpResponse token(const std::string& body, Duration under_way);
   HttpResponse revoke(const std::string& body);
 
   [[nodiscard]] Family* family_of(const std::string& token);

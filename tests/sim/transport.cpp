@@ -70,7 +70,7 @@ SimTransport::Answer SimTransport::act(Network& network, const Trip& trip) {
     if (network.breakage == Breakage::untold_revocation) return json_answer(200, "{}");
     return network.provider.revoke(trip.body);
   }
-  Answer answer = network.provider.token(trip.body);
+  Answer answer = network.provider.token(trip.body, trip.there);
   if (trip.fate == Fate::garbled && answer->status == 200) answer->body = answer->body.substr(0, answer->body.size() / 2);
   return answer;
 }

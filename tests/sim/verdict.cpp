@@ -21,7 +21,7 @@ bool Oracle::was_stopped_with(const Family& family, const Mint& mint) const {
 }
 
 bool Oracle::is_kept_in_time(const Family& family, const Mint& mint) {
-  return mint.kept && (family.alive || *mint.kept <= family.ended);
+  return mint.kept && (family.alive || *mint.kept <= family.doomed);
 }
 
 // The new refresh token was in an answer that no process lived to keep, or to escrow: then nobody on our side knows it. A

@@ -36,7 +36,7 @@ class YearTransport final : public HttpTransport {
     if (!in_flight_.insert(family).second) ++overlaps;
     co_await delay(100ms);
     const bool fails = world_.dice.chance(lost);
-    HttpResponse answer = fails ? json_answer(503, "{}") : provider_.token(request.body);
+    HttpResponse answer = fails ? json_answer(503, "{}") : provider_.token(request.body, 100ms);
     in_flight_.erase(family);
     if (!fails && world_.dice.chance(lost)) co_return std::unexpected(Error{Errc::ambiguous, "the answer was lost", {}});
     co_return answer;

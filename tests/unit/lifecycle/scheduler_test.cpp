@@ -50,6 +50,17 @@ TEST_F(SchedulerTest, use_is_written_down_in_batches) {
   EXPECT_EQ(node().store.calls("touch"), 1);
 }
 
+TEST_F(SchedulerTest, what_fails_at_once_does_not_keep_it_from_sleeping) {
+  options.concurrency = 1;
+  for (int i = 0; i < 10; ++i) connect("con_" + std::to_string(i));
+  let_pass(2h);
+  node().store.fail_always("claim", true);  // a full disk: nothing can be sent, and nothing be put off
+  start_scheduler();
+  let_pass(10s);
+  EXPECT_LE(node().store.calls("due"), 400) << "four looks a second, of two registrations, and of what comes next";
+  EXPECT_EQ(provider->token_requests, 0);
+}
+
 TEST_F(SchedulerTest, one_registration_that_hangs_holds_up_no_other) {
   options.concurrency = 2;
   for (int i = 0; i < 60; ++i) connect("con_" + std::to_string(i));

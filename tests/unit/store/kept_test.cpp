@@ -38,6 +38,15 @@ TEST(Kept, what_is_used_stays_while_what_is_not_goes) {
   }
 }
 
+TEST(Kept, what_comes_back_after_it_was_erased_stays) {
+  Kept<int, int> kept;
+  kept.put(0, 0, most);
+  kept.erase(0);
+  for (int i = 1; i < static_cast<int>(most); ++i) kept.put(i, i, most);
+  kept.put(0, 0, most);  // the place that it had is the oldest
+  EXPECT_NE(kept.find(0), nullptr);
+}
+
 TEST(Kept, what_was_erased_leaves_nothing_behind) {
   Kept<int, int> kept;
   for (int i = 0; i < 1000; ++i) {
