@@ -75,8 +75,11 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const Provide
   }
   auto keks = make_keks(config);
   if (!keks) return std::unexpected(keks.error());
-  auto store = open_sqlite_store(
-      {.path = config.store.string(), .check = StoreCheck::behind, .high_water = config.store.string() + ".mark", .now = SystemClock{}.now()}, log);
+  auto store = open_sqlite_store({.path = config.store.string(),
+                                  .check = StoreCheck::behind,
+                                  .high_water = config.store.string() + ".mark",
+                                  .now = SystemClock{}.now()},
+                                 log);
   if (!store) return std::unexpected(store.error());
   auto store_id = id_of(**store);
   if (!store_id) return std::unexpected(store_id.error());

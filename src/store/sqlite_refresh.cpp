@@ -84,49 +84,49 @@ struct TokenSetWriter {
   Fence fence = 0;  // of the lease, or of that request
 };
 
-std::string token_set_sql(const char* right) {
+// Without `status` where it stays: what is set is written anew in every index that names it.
+std::string token_set_sql(const char* more, const char* right) {
   return std::string{
              "UPDATE connections SET generation = generation + 1, access_token = ?, refresh_token = ?, sealed_extras = ?, "
              "access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, missing_scope = ?, extras = ?, "
              "access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, next_due_at = ?, "
              "issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), last_refreshed_at = ?, updated_at = ?, "
              "tokens_fence = ?, lease_owner = '', lease_until = NULL, failure_class = 'none', failure_count = 0, "
-             "failure_since = NULL, failure_code = '', failure_correlation = '', "
-             "reason = CASE WHEN status = 'reauth_required' THEN '' ELSE reason END, "
-             "status = CASE WHEN status = 'reauth_required' THEN 'active' ELSE status END "
-             "WHERE id = ? AND generation = ? AND tokens_fence < ? AND "} +
-         right + " RETURNING status";
+             "failure_since = NULL, failure_code = '', failure_correlation = ''"} +
+         more + " WHERE id = ? AND generation = ? AND tokens_fence < ? AND " + right;
 }
 
 TokenSetWriter holder_of_lease(Fence fence) {
   static const std::string sql =
-      token_set_sql("lease_owner <> '' AND lease_fence = ? AND status IN ('active', 'quarantined')");
+      token_set_sql("", "lease_owner <> '' AND lease_fence = ? AND status IN ('active', 'quarantined')");
   return {sql, fence};
 }
 
 TokenSetWriter reviver(Fence asked) {
-  static const std::string sql = token_set_sql("lease_fence >= ? AND status = 'reauth_required'");
+  static const std::string sql =
+      token_set_sql(", reason = '', status = 'active'", "lease_fence >= ? AND status = 'reauth_required'");
   return {sql, asked};
 }
 
-// The connection's status; nothing: the lease, the generation, the order of the requests or the status is another.
-std::optional<Status> store_token_set(Database& database, const ConnectionId& id, const TokenSetWriter& by,
-                                      Generation expected, Fence asked, const TokenUpdate& u) {
-  Statement rows = database.query(
+// False: the lease, the generation, the order of the requests or the status is another.
+bool store_token_set(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
+                     const TokenUpdate& u) {
+  const auto stored = database.execute(
       by.sql, u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
       u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, asked, id, expected, asked, by.fence);
-  if (!rows.step()) return std::nullopt;
-  const auto status = status_from(rows.text(0));
-  while (rows.step()) {
-  }
-  return status;
+  return stored == 1;
 }
 
-Fence tokens_fence_of(Database& database, const ConnectionId& id) {
-  Statement rows = database.query("SELECT tokens_fence FROM connections WHERE id = ?", id);
-  return rows.step() ? rows.integer(0) : 0;
+struct Standing {
+  Fence tokens_fence = 0;
+  Status status = Status::revoked;
+};
+Standing standing_of(Database& database, const ConnectionId& id) {
+  Statement rows = database.query("SELECT tokens_fence, status FROM connections WHERE id = ?", id);
+  if (!rows.step()) return {};
+  return {rows.integer(0), status_from(rows.text(1)).value_or(Status::revoked)};
 }
 
 // The tokens, and the end of what they settle. Attempts of later requests stay open; so do those of before a reconnect,
@@ -134,12 +134,12 @@ Fence tokens_fence_of(Database& database, const ConnectionId& id) {
 Result<Status> settle(Database& database, const ConnectionId& id, const TokenSetWriter& by, Generation expected, Fence asked,
                       const TokenUpdate& update, const Event& event) {
   if (auto keys = check_keys(database, update.tokens); !keys) return std::unexpected(keys.error());
-  const Fence before = tokens_fence_of(database, id);
-  if (const auto status = store_token_set(database, id, by, expected, asked, update)) {
-    database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ? AND (fence <= ? OR fence = ?)", id, before,
-                     asked, by.fence);
+  const Standing before = standing_of(database, id);
+  if (store_token_set(database, id, by, expected, asked, update)) {
+    database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ? AND (fence <= ? OR fence = ?)", id,
+                     before.tokens_fence, asked, by.fence);
     insert_event(database, event);
-    return *status;
+    return before.status == Status::reauth_required ? Status::active : before.status;
   }
   const auto current = find_connection(database, id);
   if (current && (current->status == Status::revoking || current->status == Status::revoked)) {
@@ -153,7 +153,7 @@ Result<Status> settle(Database& database, const ConnectionId& id, const TokenSet
 bool answer_waits(Database& database, const ConnectionId& id, Fence own) {
   Statement rows = database.query(
       "SELECT 1 FROM attempts WHERE connection = ? AND fence > ? AND fence <> ? AND LENGTH(answer) > 0 LIMIT 1", id,
-      tokens_fence_of(database, id), own);
+      standing_of(database, id).tokens_fence, own);
   return rows.step();
 }
 
@@ -163,7 +163,7 @@ void end_own_attempt(Database& database, const ConnectionId& id, Fence fence) {
 
 // Its grant is dead: nothing is left to resolve.
 void end_open_attempts(Database& database, const ConnectionId& id) {
-  database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ?", id, tokens_fence_of(database, id));
+  database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ?", id, standing_of(database, id).tokens_fence);
 }
 
 }  // namespace
