@@ -115,8 +115,8 @@ Result<ConnectResult> ConnectBench::connect_fake(ConnectRequest asked) {
   return callback(registration, "code=c&state=" + flow.state(), flow.cookie);
 }
 
-std::string ConnectBench::answer_with(const std::string& access, const std::string& refresh,
-                                      const std::string& account, const std::string& more) {
+std::string ConnectBench::answer_with(const std::string& access, const std::string& refresh, const std::string& account,
+                                      const std::string& more) {
   std::string body = R"({"token_type":"Bearer","expires_in":3600,"access_token":")" + access + '"';
   if (!refresh.empty()) body += R"(,"refresh_token":")" + refresh + '"';
   if (!account.empty()) body += R"(,"account":")" + account + '"';
