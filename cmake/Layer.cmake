@@ -19,8 +19,11 @@ add_library(evergrant_asio INTERFACE)
 target_compile_definitions(evergrant_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
                                                     BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
 
+# Several files are compiled as one where speed counts (the presets say where): it halves the time of a full build. Names in
+# unnamed namespaces are then shared by neighbours, so they are told apart; what one file hides of another's is no fault.
 add_library(evergrant_warnings INTERFACE)
-target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+target_compile_options(evergrant_warnings INTERFACE -Wall -Wextra -Wpedantic
+                       $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wnon-virtual-dtor -Wold-style-cast
                        -Wcast-align -Woverloaded-virtual -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Wno-missing-designated-field-initializers -Werror)
 
 # What nearly every file includes, parsed once for each target: a quarter of the time of a full build. A file still includes

@@ -97,7 +97,7 @@ Task<Result<Reply>> Handlers::show_connect_session(Call& call) const {
                              {"connection", nullptr},
                              {"expires_at", to_rfc3339(session->expires_at)}};
   if (connection) answer["connection"] = connection->str();
-  co_return Reply{.status = 200, .body = boost::json::serialize(answer), .content_type = "application/json", .headers = {}};
+  co_return json_reply(200, answer);
 }
 
 Task<Result<Reply>> Handlers::open_connect_link(Call& call) const {

@@ -9,10 +9,6 @@ constexpr std::size_t longest_id = 64;
 constexpr std::size_t longest_pair = 32;
 constexpr std::size_t most_pairs = 20;
 
-Reply json_reply(int status, const boost::json::object& body) {
-  return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
-}
-
 void read_tokens(JsonBody& body, Connector::ImportedTokens& tokens) {
   if (auto secret = body.secret("access_token")) tokens.access_token = std::move(*secret);
   if (auto secret = body.secret("refresh_token")) tokens.refresh_token = std::move(*secret);

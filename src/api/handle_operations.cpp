@@ -7,10 +7,6 @@
 namespace evergrant {
 namespace {
 
-Reply json_reply(int status, const boost::json::value& body) {
-  return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
-}
-
 bool may_see(const Caller& caller, const RegistrationId& id) {
   const auto& allowed = caller.policy.registrations;
   return std::ranges::any_of(allowed, [&](const RegistrationId& entry) { return entry == id || entry.str() == "*"; });

@@ -4,11 +4,18 @@
 
 #include <atomic>
 
+#include <boost/json.hpp>
+
+#include "api/call.hpp"
 #include "api/json_body.hpp"
 #include "api/route.hpp"
 #include "api/service.hpp"
 
 namespace evergrant {
+
+[[nodiscard]] inline Reply json_reply(int status, const boost::json::value& body) {
+  return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
+}
 
 class Handlers {
  public:

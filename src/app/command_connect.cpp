@@ -14,7 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct ConnectOptions {
+struct ConnectWish {
   std::string registration, tenant = "demo", realm, return_to, connection, login_hint;
   std::vector<std::string> scopes;
   bool no_browser = false;
@@ -117,7 +117,7 @@ void tell(CliContext& context, const json::value& state) {
   print("Connected: " + id + "\nIts access token, whenever you need it: evergrant token " + id + "\n");
 }
 
-void connect(CliContext& context, ConnectOptions options) {
+void connect(CliContext& context, ConnectWish options) {
   if (options.registration.empty()) {
     auto only = the_only_registration(context);
     if (!only) return;
@@ -146,7 +146,7 @@ void connect(CliContext& context, ConnectOptions options) {
 }  // namespace
 
 void add_connect_command(CLI::App& program, CliContext& context) {
-  auto options = std::make_shared<ConnectOptions>();
+  auto options = std::make_shared<ConnectWish>();
   auto* command = program.add_subcommand("connect", "Connect an account: opens the browser, waits, prints the connection");
   command->add_option("registration", options->registration, "Registration; may be left out where there is only one");
   command->add_option("--tenant", options->tenant, "Whose connection it is")->capture_default_str();

@@ -5,8 +5,6 @@
 namespace evergrant {
 namespace {
 
-constexpr Duration grace{std::chrono::seconds{5}};
-
 ConnectOptions connect_options(const Config& config) {
   ConnectOptions options = config.connect;
   options.public_url = config.public_url;
@@ -16,7 +14,7 @@ ConnectOptions connect_options(const Config& config) {
 RefreshOptions refresh_options(const Config& config, std::string owner) {
   RefreshOptions options = config.refresh;
   options.owner = std::move(owner);
-  options.stop_wait = grace;
+  options.stop_wait = grace_at_stop;
   return options;
 }
 
@@ -79,7 +77,7 @@ Task<bool> ServiceGraph::stop() {
   co_await tokens_.stop();
   const std::vector<Completion<bool>> endings = endings_;
   for (const auto& ending : endings) {
-    auto over = co_await wait_for(ending, grace);
+    auto over = co_await wait_for(ending, grace_at_stop);
     if (!over) co_return false;
   }
   auto flushed = co_await audit_.flush();

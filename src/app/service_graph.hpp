@@ -29,6 +29,9 @@ struct Cadence {
   Duration outbox_look{std::chrono::seconds{5}};
 };
 
+// How long what is under way at a stop may take to end.
+constexpr Duration grace_at_stop{std::chrono::seconds{5}};
+
 // What the graph stands on. All of it outlives the graph.
 struct Seams {
   Executor& engine;

@@ -6,12 +6,6 @@
 #include "app/config_secret.hpp"
 
 namespace evergrant {
-namespace {
-
-constexpr Duration grace{std::chrono::seconds{5}};
-
-}  // namespace
-
 std::vector<KekSource*> Keks::older() const {
   std::vector<KekSource*> all;
   for (const auto& kek : previous) all.push_back(kek.get());
@@ -116,7 +110,7 @@ Result<> Wiring::start() {
 
 void Wiring::stop() {
   if (!engine_thread_.joinable()) return;
-  if (serving_) server_.stop(grace);
+  if (serving_) server_.stop(grace_at_stop);
   serving_ = false;
   const bool ended = wait_on(engine_, graph_.stop());
   if (!ended) log_.warning("stopped_with_work_in_progress", {{"effect", "it is taken up again at the next start"}});

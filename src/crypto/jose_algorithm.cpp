@@ -6,24 +6,24 @@
 namespace evergrant {
 namespace {
 
-using enum SignatureFamily;
+using Family = SignatureFamily;
 
-constexpr std::array<JoseAlgorithm, 16> algorithms{{{"RS256", rsa_pkcs1, HashKind::sha256, ""},
-                                                    {"RS384", rsa_pkcs1, HashKind::sha384, ""},
-                                                    {"RS512", rsa_pkcs1, HashKind::sha512, ""},
-                                                    {"PS256", rsa_pss, HashKind::sha256, ""},
-                                                    {"PS384", rsa_pss, HashKind::sha384, ""},
-                                                    {"PS512", rsa_pss, HashKind::sha512, ""},
-                                                    {"ES256", ecdsa, HashKind::sha256, "P-256"},
-                                                    {"ES384", ecdsa, HashKind::sha384, "P-384"},
-                                                    {"ES512", ecdsa, HashKind::sha512, "P-521"},
-                                                    {"ES256K", ecdsa, HashKind::sha256, "secp256k1"},
-                                                    {"EdDSA", eddsa, HashKind::sha512, ""},
-                                                    {"Ed25519", eddsa, HashKind::sha512, "Ed25519"},
-                                                    {"Ed448", eddsa, HashKind::sha512, "Ed448"},
-                                                    {"HS256", hmac, HashKind::sha256, ""},
-                                                    {"HS384", hmac, HashKind::sha384, ""},
-                                                    {"HS512", hmac, HashKind::sha512, ""}}};
+constexpr std::array<JoseAlgorithm, 16> algorithms{{{"RS256", Family::rsa_pkcs1, HashKind::sha256, ""},
+                                                    {"RS384", Family::rsa_pkcs1, HashKind::sha384, ""},
+                                                    {"RS512", Family::rsa_pkcs1, HashKind::sha512, ""},
+                                                    {"PS256", Family::rsa_pss, HashKind::sha256, ""},
+                                                    {"PS384", Family::rsa_pss, HashKind::sha384, ""},
+                                                    {"PS512", Family::rsa_pss, HashKind::sha512, ""},
+                                                    {"ES256", Family::ecdsa, HashKind::sha256, "P-256"},
+                                                    {"ES384", Family::ecdsa, HashKind::sha384, "P-384"},
+                                                    {"ES512", Family::ecdsa, HashKind::sha512, "P-521"},
+                                                    {"ES256K", Family::ecdsa, HashKind::sha256, "secp256k1"},
+                                                    {"EdDSA", Family::eddsa, HashKind::sha512, ""},
+                                                    {"Ed25519", Family::eddsa, HashKind::sha512, "Ed25519"},
+                                                    {"Ed448", Family::eddsa, HashKind::sha512, "Ed448"},
+                                                    {"HS256", Family::hmac, HashKind::sha256, ""},
+                                                    {"HS384", Family::hmac, HashKind::sha384, ""},
+                                                    {"HS512", Family::hmac, HashKind::sha512, ""}}};
 
 constexpr std::array<JoseCurve, 6> curves{{{"P-256", "EC", "prime256v1", 32},
                                            {"P-384", "EC", "secp384r1", 48},
@@ -46,11 +46,11 @@ const JoseCurve* find_jose_curve(std::string_view name) noexcept {
 
 std::string_view kty_of(SignatureFamily family) noexcept {
   switch (family) {
-    case rsa_pkcs1:
-    case rsa_pss: return "RSA";
-    case ecdsa: return "EC";
-    case eddsa: return "OKP";
-    case SignatureFamily::hmac: return "oct";
+    case Family::rsa_pkcs1:
+    case Family::rsa_pss: return "RSA";
+    case Family::ecdsa: return "EC";
+    case Family::eddsa: return "OKP";
+    case Family::hmac: return "oct";
   }
   return {};
 }

@@ -20,7 +20,7 @@ constexpr std::size_t most_rsa_exponent = 8;  // bytes
 
 using KeyResult = Result<evp::Key>;
 
-std::unexpected<Error> refuse(std::string why) { return fail(Errc::invalid_argument, std::move(why)); }
+std::unexpected<Error> unusable(std::string why) { return fail(Errc::invalid_argument, std::move(why)); }
 
 std::optional<std::string> binary_member(const json::object& jwk, std::string_view name) {
   const auto text = string_member(jwk, name);
@@ -34,32 +34,33 @@ KeyResult build_key(const char* type, OSSL_PARAM_BLD* builder) {
   EVP_PKEY* made = nullptr;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
-    return refuse("its numbers do not make a key");
+    return unusable("its numbers do not make a key");
   }
   evp::Key key{made};
   const evp::KeyContext check{EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr)};
-  if (!check || EVP_PKEY_public_check(check.get()) != 1) return refuse("its numbers do not make a valid public key");
+  if (!check || EVP_PKEY_public_check(check.get()) != 1) return unusable("its numbers do not make a valid public key");
   return key;
 }
 
 KeyResult parse_rsa(const json::object& jwk) {
   const auto modulus = binary_member(jwk, "n");
   const auto exponent = binary_member(jwk, "e");
-  if (!modulus || !exponent) return refuse("n and e of an RSA key are base64url numbers");
-  if (modulus->size() > most_rsa_bits || exponent->size() > most_rsa_exponent) return refuse("its RSA numbers are too long");
+  if (!modulus || !exponent) return unusable("n and e of an RSA key are base64url numbers");
+  if (modulus->size() > most_rsa_bits || exponent->size() > most_rsa_exponent)
+    return unusable("its RSA numbers are too long");
   const evp::Number n{BN_bin2bn(evp::bytes_of(*modulus), static_cast<int>(modulus->size()), nullptr)};
   const evp::Number e{BN_bin2bn(evp::bytes_of(*exponent), static_cast<int>(exponent->size()), nullptr)};
-  if (!n || !e) return refuse("its RSA numbers are too long");
+  if (!n || !e) return unusable("its RSA numbers are too long");
   const int bits = BN_num_bits(n.get());
   if (bits < least_rsa_bits || bits > most_rsa_bits) {
-    return refuse("RSA keys have 2048 to 8192 bits, this one " + std::to_string(bits));
+    return unusable("RSA keys have 2048 to 8192 bits, this one " + std::to_string(bits));
   }
-  if (BN_is_odd(e.get()) == 0 || BN_is_one(e.get()) == 1) return refuse("an RSA exponent is odd and at least 3");
-  if (BN_is_odd(n.get()) == 0) return refuse("an RSA modulus is odd");
+  if (BN_is_odd(e.get()) == 0 || BN_is_one(e.get()) == 1) return unusable("an RSA exponent is odd and at least 3");
+  if (BN_is_odd(n.get()) == 0) return unusable("an RSA modulus is odd");
   const evp::ParamBuilder builder{OSSL_PARAM_BLD_new()};
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
-    return refuse("its numbers do not make a key");
+    return unusable("its numbers do not make a key");
   }
   return build_key("RSA", builder.get());
 }
@@ -68,34 +69,35 @@ KeyResult parse_ec(const json::object& jwk, const JoseCurve& curve) {
   const auto x = binary_member(jwk, "x");
   const auto y = binary_member(jwk, "y");
   if (!x || !y || x->size() != curve.coordinate || y->size() != curve.coordinate) {
-    return refuse("x and y of an EC key have exactly the length of its curve (RFC 7518 6.2.1)");
+    return unusable("x and y of an EC key have exactly the length of its curve (RFC 7518 6.2.1)");
   }
   const std::string point = "\x04" + *x + *y;  // uncompressed (SEC 1 2.3.3)
   const evp::ParamBuilder builder{OSSL_PARAM_BLD_new()};
   if (!builder || OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.group, 0) != 1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
-    return refuse("its numbers do not make a key");
+    return unusable("its numbers do not make a key");
   }
   return build_key("EC", builder.get());
 }
 
 KeyResult parse_okp(const json::object& jwk, const JoseCurve& curve) {
   const auto x = binary_member(jwk, "x");
-  if (!x || x->size() != curve.coordinate) return refuse("x of an OKP key has exactly the length of its curve (RFC 8037 2)");
-  if (has_small_order(curve.name, *x)) return refuse("its point has a small order");
+  if (!x || x->size() != curve.coordinate)
+    return unusable("x of an OKP key has exactly the length of its curve (RFC 8037 2)");
+  if (has_small_order(curve.name, *x)) return unusable("its point has a small order");
   evp::Key key{EVP_PKEY_new_raw_public_key_ex(nullptr, curve.group, nullptr, evp::bytes_of(*x), x->size())};
-  if (!key) return refuse("its numbers do not make a key");
+  if (!key) return unusable("its numbers do not make a key");
   return key;
 }
 
 KeyResult parse_material(const json::object& jwk, std::string_view kty) {
-  if (kty == "oct") return refuse("a symmetric key in a public set is everybody's key");
+  if (kty == "oct") return unusable("a symmetric key in a public set is everybody's key");
   for (const std::string_view name : {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}) {
-    if (jwk.contains(name)) return refuse("it has private members: the provider has given its private key away");
+    if (jwk.contains(name)) return unusable("it has private members: the provider has given its private key away");
   }
   if (kty == "RSA") return parse_rsa(jwk);
   const JoseCurve* curve = find_jose_curve(string_member(jwk, "crv").value_or(""));
-  if (curve == nullptr || curve->kty != kty) return refuse("its kty and crv are not supported");
+  if (curve == nullptr || curve->kty != kty) return unusable("its kty and crv are not supported");
   return kty == "EC" ? parse_ec(jwk, *curve) : parse_okp(jwk, *curve);
 }
 
@@ -103,18 +105,18 @@ KeyResult parse_material(const json::object& jwk, std::string_view kty) {
 Result<std::string> optional_string(const json::object& jwk, std::string_view name) {
   if (!jwk.contains(name)) return std::string{};
   const auto text = string_member(jwk, name);
-  if (!text) return refuse(std::string{name} + " is not a string");
+  if (!text) return unusable(std::string{name} + " is not a string");
   return std::string{*text};
 }
 
 Result<> check_operations(const json::object& jwk) {
   const json::value* operations = jwk.if_contains("key_ops");
   if (operations == nullptr) return {};
-  if (!operations->is_array()) return refuse("key_ops is not a list");
+  if (!operations->is_array()) return unusable("key_ops is not a list");
   for (const auto& operation : operations->get_array()) {
     if (operation.is_string() && operation.get_string() == "verify") return {};
   }
-  return refuse("key_ops does not allow to verify");
+  return unusable("key_ops does not allow to verify");
 }
 
 Result<Jwk> parse_jwk(const json::object& jwk) {
@@ -157,12 +159,12 @@ Result<JwkSet> parse_jwk_set(std::string_view text) {
   auto document = parse_strict_object(text, max_set_depth, max_set_size);
   if (!document) return std::unexpected(std::move(document).error());
   const json::value* members = document->if_contains("keys");
-  if (members == nullptr || !members->is_array()) return refuse("a JWK set has a list named keys (RFC 7517 5)");
+  if (members == nullptr || !members->is_array()) return unusable("a JWK set has a list named keys (RFC 7517 5)");
   const json::array& list = members->get_array();
   if (list.size() > max_keys) return fail(Errc::too_large, "a JWK set has more than " + std::to_string(max_keys) + " keys");
   JwkSet set;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    auto key = list[i].is_object() ? parse_jwk(list[i].get_object()) : Result<Jwk>{refuse("it is not an object")};
+    auto key = list[i].is_object() ? parse_jwk(list[i].get_object()) : Result<Jwk>{unusable("it is not an object")};
     if (key) {
       set.keys.push_back(std::move(*key));
     } else {

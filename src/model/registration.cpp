@@ -4,6 +4,8 @@
 
 namespace evergrant {
 
+std::string in_message(const Registration& registration) { return "registration '" + registration.id.str() + "': "; }
+
 Registrations::Registrations(std::vector<Registration> all) : all_{std::move(all)} {}
 
 const Registration* Registrations::find(const RegistrationId& id) const {

@@ -31,6 +31,9 @@ struct Registration {
   std::vector<Duration> notices{std::chrono::days{30}, std::chrono::days{7}, std::chrono::days{1}};
 };
 
+// How a message begins that is about one of them: "registration 'books': ".
+[[nodiscard]] std::string in_message(const Registration& registration);
+
 // All registrations. Non-movable, so that references into it stay good.
 class Registrations {
  public:

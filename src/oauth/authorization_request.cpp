@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "oauth/profile_url.hpp"
@@ -11,8 +12,6 @@ namespace evergrant {
 namespace {
 
 std::string where(const Registration& registration) { return "registration '" + registration.id.str() + "': "; }
-
-bool contains(const std::vector<std::string>& all, std::string_view one) { return std::ranges::find(all, one) != all.end(); }
 
 // AUTH-15: what a profile or a registration adds must make sense together.
 Result<> check_extra_parameters(const Registration& registration) {

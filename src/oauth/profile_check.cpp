@@ -5,6 +5,7 @@
 #include <regex>
 #include <span>
 
+#include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/profile_text.hpp"
 #include "oauth/profile_url.hpp"
@@ -14,11 +15,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-bool contains(std::span<const std::string_view> all, std::string_view one) {
-  return std::ranges::find(all, one) != all.end();
-}
-
-std::string quoted(std::string_view text) { return '"' + printable(text, 60) + '"'; }
+std::string in_quotes(std::string_view text) { return '"' + printable(text, 60) + '"'; }
 
 class Checker {
  public:
@@ -103,7 +100,7 @@ void Checker::url(std::string field, std::string_view value, std::initializer_li
   for (const auto& name : *names) {
     if (contains(std::span{further.begin(), further.size()}, name)) continue;
     require(std::ranges::find(variables_, name) != variables_.end(), field,
-            "{" + printable(name, 40) + "} has no [[host_variable]] with name = " + quoted(name));
+            "{" + printable(name, 40) + "} has no [[host_variable]] with name = " + in_quotes(name));
   }
   // A value that is not matched by a pattern of its own must not choose the host that gets the token.
   const auto host = value.substr(0, std::min(value.size(), value.find('/', value.find("://") + 3)));
@@ -121,9 +118,9 @@ void Checker::headers(const std::string& field, const std::map<std::string, std:
   static constexpr std::array<std::string_view, 5> ours{"host", "content-length", "transfer-encoding", "connection",
                                                         "authorization"};
   for (const auto& [name, value] : values) {
-    require(is_header_name(name), field, quoted(name) + " is not a header name");
-    require(!contains(ours, to_lower_ascii(name)), field, "the header " + quoted(name) + " is set by evergrant itself");
-    require(is_header_value(value), field, "the value of " + quoted(name) + " holds control characters");
+    require(is_header_name(name), field, in_quotes(name) + " is not a header name");
+    require(!contains(ours, to_lower_ascii(name)), field, "the header " + in_quotes(name) + " is set by evergrant itself");
+    require(is_header_value(value), field, "the value of " + in_quotes(name) + " holds control characters");
     names_in(field, value, further);
   }
 }
@@ -177,22 +174,24 @@ void Checker::host_variable(const HostVariable& variable) {
   static constexpr std::array<std::string_view, 12> hostile{
       "a/b", "a@b", "a?b", "a#b", "a\\b", "a:1", "a b", "a%2f", "", "evil.example/x", "https://evil.example", "a\r\nb"};
   const std::string field = "host_variable";
-  require(is_identifier(variable.name), field, "name " + quoted(variable.name) + " is not made of letters, digits, _ and -");
+  require(is_identifier(variable.name), field,
+          "name " + in_quotes(variable.name) + " is not made of letters, digits, _ and -");
   require(contains(sources, variable.source), field,
-          "source " + quoted(variable.source) + ", expected callback, token_response or connection");
+          "source " + in_quotes(variable.source) + ", expected callback, token_response or connection");
   const std::string& pattern = variable.pattern;
   if (!pattern.starts_with('^') || !pattern.ends_with('$')) {
-    return add(field, "pattern of " + quoted(variable.name) + " is not anchored, expected ^…$");
+    return add(field, "pattern of " + in_quotes(variable.name) + " is not anchored, expected ^…$");
   }
   try {
     const std::regex expression{pattern, std::regex::ECMAScript};
     const bool lets_pass = std::ranges::any_of(
         hostile, [&](std::string_view text) { return std::regex_match(text.begin(), text.end(), expression); });
-    require(!lets_pass, field, "pattern of " + quoted(variable.name) + " lets through characters that lead to another host");
+    require(!lets_pass, field,
+            "pattern of " + in_quotes(variable.name) + " lets through characters that lead to another host");
     require(variable.fallback.empty() || std::regex_match(variable.fallback, expression), field,
-            "fallback of " + quoted(variable.name) + " does not match its own pattern");
+            "fallback of " + in_quotes(variable.name) + " does not match its own pattern");
   } catch (const std::regex_error&) {
-    add(field, "pattern of " + quoted(variable.name) + " is not a regular expression (ECMAScript)");
+    add(field, "pattern of " + in_quotes(variable.name) + " is not a regular expression (ECMAScript)");
   }
 }
 
@@ -203,11 +202,11 @@ void Checker::authorize() {
   require(!a.code_parameter.empty(), "authorize.code_parameter", "must not be empty");
   for (const auto& extra : a.callback_extras) {
     require(extra != "code" && extra != "state" && extra != "iss" && !extra.empty(), "authorize.callback_extras",
-            quoted(extra) + " is read by the protocol itself");
+            in_quotes(extra) + " is read by the protocol itself");
   }
   for (const auto& scope : a.default_scopes) {
     const bool fits = !scope.empty() && !scope.contains(' ') && !scope.contains(a.scope_separator) && is_header_value(scope);
-    require(fits, "authorize.default_scopes", quoted(scope) + " is not one scope; write each as a string of its own");
+    require(fits, "authorize.default_scopes", in_quotes(scope) + " is not one scope; write each as a string of its own");
   }
 }
 
@@ -217,7 +216,7 @@ void Checker::authorize_parameters() {
       "code_challenge", "request",       "request_uri", "code_challenge_method", "client_secret"};
   for (const auto& [name, value] : p_.authorize.extra_parameters) {
     const bool taken = contains(reserved, name) || name == p_.authorize.scope_parameter;
-    require(!taken, "authorize.extra_parameters", quoted(name) + " is set by evergrant itself and must not be doubled");
+    require(!taken, "authorize.extra_parameters", in_quotes(name) + " is set by evergrant itself and must not be doubled");
   }
   const auto prompt = p_.authorize.extra_parameters.find("prompt");
   if (prompt == p_.authorize.extra_parameters.end()) return;
@@ -236,15 +235,15 @@ void Checker::token() {
   for (const auto& predicate : t.failure_members) {
     const auto equals = predicate.find('=');
     require(equals != std::string::npos && equals > 0, "token.failure_members",
-            quoted(predicate) + R"(, expected "member=value" such as "ok=false")");
+            in_quotes(predicate) + R"(, expected "member=value" such as "ok=false")");
   }
   for (const auto& name : t.correlation_headers) {
-    require(is_header_name(name), "token.correlation_headers", quoted(name) + " is not a header name");
+    require(is_header_name(name), "token.correlation_headers", in_quotes(name) + " is not a header name");
   }
   static constexpr std::array<std::string_view, 8> reserved{
       "grant_type", "code", "redirect_uri", "refresh_token", "client_secret", "code_verifier", "client_id", "scope"};
   for (const auto& [name, value] : t.extra_parameters) {
-    require(!contains(reserved, name), "token.extra_parameters", quoted(name) + " is set by evergrant itself");
+    require(!contains(reserved, name), "token.extra_parameters", in_quotes(name) + " is set by evergrant itself");
   }
 }
 
@@ -253,10 +252,10 @@ void Checker::pairs() {
   for (const PairProfile& pair : p_.token.pairs) {
     const bool named = !pair.name.empty() && pair.name.size() <= 32 &&
                        pair.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
-    require(named, "token.pair", quoted(pair.name) + ", expected a name of 1 to 32 of a-z, 0-9, _ and -");
-    require(std::ranges::find(names, pair.name) == names.end(), "token.pair", quoted(pair.name) + " is named twice");
+    require(named, "token.pair", in_quotes(pair.name) + ", expected a name of 1 to 32 of a-z, 0-9, _ and -");
+    require(std::ranges::find(names, pair.name) == names.end(), "token.pair", in_quotes(pair.name) + " is named twice");
     require(!pair.path.empty() && !pair.access_token_member.empty(), "token.pair",
-            quoted(pair.name) + ": path and access_token_member must not be empty");
+            in_quotes(pair.name) + ": path and access_token_member must not be empty");
     names.push_back(pair.name);
   }
 }
@@ -277,7 +276,7 @@ void Checker::refresh() {
   static constexpr std::array<std::string_view, 5> reserved{"grant_type", "client_id", "client_secret", "scope", ""};
   require(!r.grant_type.empty(), "refresh.grant_type", "must not be empty");
   require(!contains(reserved, r.credential_parameter), "refresh.credential_parameter",
-          quoted(r.credential_parameter) + " is set by evergrant itself, or empty");
+          in_quotes(r.credential_parameter) + " is set by evergrant itself, or empty");
   require(r.mandatory_margin == Duration{0} || r.advisory_margin == Duration{0} || r.mandatory_margin <= r.advisory_margin,
           "refresh.mandatory_margin", "must not be longer than advisory_margin");
 }
@@ -331,7 +330,7 @@ void Checker::realm_source() {
   if (r.source == RealmSource::callback) {
     const auto& extras = p_.authorize.callback_extras;
     require(std::ranges::find(extras, r.field) != extras.end(), "realm.field",
-            quoted(r.field) + " is not among authorize.callback_extras");
+            in_quotes(r.field) + " is not among authorize.callback_extras");
     // CB-11: nothing signs a callback parameter, so something must prove it before it keys a record.
     require(!r.verify_url.empty() || !r.id_token_claim.empty() || !p_.authorize.callback_hmac_parameter.empty(),
             "realm.source",
@@ -344,13 +343,13 @@ void Checker::realm_source() {
 
 void Checker::inject() {
   const InjectProfile& i = p_.inject;
-  require(is_header_name(i.header), "inject.header", quoted(i.header) + " is not a header name");
+  require(is_header_name(i.header), "inject.header", in_quotes(i.header) + " is not a header name");
   require(i.format.contains("{token}"), "inject.format", "must hold {token}");
   names_in("inject.format", i.format, {"token"});
   require(is_header_value(i.format), "inject.format", "holds control characters");
   headers("inject.extra_headers", i.extra_headers, {"realm"});
   for (const auto& name : i.forbidden_headers) {
-    require(is_header_name(name), "inject.forbidden_headers", quoted(name) + " is not a header name");
+    require(is_header_name(name), "inject.forbidden_headers", in_quotes(name) + " is not a header name");
   }
   url("inject.api_base", i.api_base, {"realm"});
   names_in("inject.realm_path", i.realm_path, {"realm"});
@@ -359,7 +358,7 @@ void Checker::inject() {
     const bool plain =
         !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == std::string_view::npos;
     require(plain && (name.size() == host.size() || name.contains('.')), "inject.allowed_hosts",
-            quoted(host) + R"(, expected a lower-case host such as "api.example.com" or "*.example.com")");
+            in_quotes(host) + R"(, expected a lower-case host such as "api.example.com" or "*.example.com")");
   }
 }
 
@@ -370,7 +369,7 @@ void Checker::id_token() {
   require(!t.algorithms.empty(), "id_token.algorithms", "must not be empty");
   for (const auto& algorithm : t.algorithms) {
     require(contains(known, algorithm), "id_token.algorithms",
-            quoted(algorithm) + " is not allowed, expected RS256, PS256, ES256, EdDSA, HS256 or their longer kin");
+            in_quotes(algorithm) + " is not allowed, expected RS256, PS256, ES256, EdDSA, HS256 or their longer kin");
   }
   require((t.issuer_rule == IssuerRule::alternatives) == !t.issuer_alternatives.empty(), "id_token.issuer_alternatives",
           R"(belongs to issuer_rule = "alternatives", and is required there)");
@@ -380,7 +379,7 @@ void Checker::signals() {
   const SignalProfile& s = p_.signals;
   const auto& header = s.webhook_signature_header;
   require(header.empty() || is_header_name(header), "signals.webhook_signature_header",
-          quoted(header) + " is not a header name");
+          in_quotes(header) + " is not a header name");
   require(s.webhook_algorithm == "hmac-sha256", "signals.webhook_algorithm", R"(expected "hmac-sha256")");
   url("signals.liveness_url", s.liveness_url);
   positive("signals.liveness_every", s.liveness_every);

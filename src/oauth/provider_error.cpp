@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/json_member.hpp"
 
@@ -113,12 +114,6 @@ bool holds(const json::value& body, std::string_view predicate) {
   const bool same = text_of(*value).value_or("") == trim(predicate.substr(equals + 1));
   return same != negated;
 }
-
-bool contains(std::span<const std::string_view> all, std::string_view one) {
-  return std::ranges::find(all, one) != all.end();
-}
-bool contains(const std::vector<std::string>& all, std::string_view one) { return std::ranges::find(all, one) != all.end(); }
-bool contains(const std::vector<int>& all, int one) { return std::ranges::find(all, one) != all.end(); }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/answer_body.hpp"
 #include "oauth/client_authentication.hpp"
@@ -12,8 +13,6 @@
 
 namespace evergrant {
 namespace {
-
-std::string where(const Registration& registration) { return "registration '" + registration.id.str() + "': "; }
 
 // The parameters beside the token: profile-given, with our public client_id where they ask for it.
 Parameters body_of(const Registration& registration, const Secret& token) {
@@ -83,7 +82,7 @@ Result<> write_query(const Registration& registration, const Secret& client_secr
 
 Result<> write_self_bearer(const Registration& registration, const Secret& token, TokenKind kind, OutboundRequest& request) {
   if (kind == TokenKind::refresh) {
-    return fail(Errc::unsupported, where(registration) + "this provider revokes by the access token only");
+    return fail(Errc::unsupported, in_message(registration) + "this provider revokes by the access token only");
   }
   request.method = registration.provider.revoke.method;
   std::string value = "Bearer " + std::string{token.reveal()};
@@ -108,21 +107,21 @@ Result<> write(const Registration& registration, const Secret& client_secret, co
     case RevokeStyle::self_bearer: return write_self_bearer(registration, token, kind, request);
     case RevokeStyle::none: break;
   }
-  return fail(Errc::unsupported, where(registration) + "this provider has no way to revoke a token");
+  return fail(Errc::unsupported, in_message(registration) + "this provider has no way to revoke a token");
 }
 
 Result<OutboundRequest> build(const Registration& registration, const std::string& revoke_url, const Secret& client_secret,
                               const Secret& token, TokenKind kind) {
   const Provider& provider = registration.provider;
   if (provider.revoke.style == RevokeStyle::none || revoke_url.empty()) {
-    return fail(Errc::unsupported, where(registration) + "this provider has no way to revoke a token",
+    return fail(Errc::unsupported, in_message(registration) + "this provider has no way to revoke a token",
                 "let the customer remove the app at the provider");
   }
   OutboundRequest request;
   request.method = "POST";
   request.url = fill_in(revoke_url, "client_id", percent_encode(registration.client_id));
   if (const auto problem = url_problem(fill_in(request.url, "token", "t"), provider.allow_loopback_http)) {
-    return fail(Errc::invalid_argument, where(registration) + "revocation endpoint: " + *problem,
+    return fail(Errc::invalid_argument, in_message(registration) + "revocation endpoint: " + *problem,
                 "correct endpoints.revoke in the provider's profile, or the provider's metadata");
   }
   request.allow_loopback_http = provider.allow_loopback_http;
@@ -132,8 +131,6 @@ Result<OutboundRequest> build(const Registration& registration, const std::strin
   }
   return request;
 }
-
-bool contains(const std::vector<int>& all, int one) { return std::ranges::find(all, one) != all.end(); }
 
 // On 2xx the body counts only where the profile says how a failure looks (Slack); RFC 7009 2.2 says to ignore it.
 RevocationOutcome outcome_of_success(std::string_view code, bool failed, const Provider& provider) {

@@ -9,13 +9,11 @@
 namespace evergrant {
 namespace {
 
-std::string where(const Registration& registration) { return "registration '" + registration.id.str() + "': "; }
-
 Result<> add_extra_parameters(const Registration& registration, Parameters& parameters) {
   for (const auto& [name, value] : registration.provider.token.extra_parameters) {
     if (count(parameters, name) > 0) {
       return fail(Errc::invalid_argument,
-                  where(registration) + "token.extra_parameters sets '" + printable(name, 60) + "' again",
+                  in_message(registration) + "token.extra_parameters sets '" + printable(name, 60) + "' again",
                   "remove it: evergrant sets this parameter itself");
     }
     parameters.emplace_back(name, value);
@@ -26,7 +24,7 @@ Result<> add_extra_parameters(const Registration& registration, Parameters& para
 Result<> check_endpoint(const Registration& registration, const std::string& url) {
   const auto problem = url_problem(url, registration.provider.allow_loopback_http);
   if (!problem) return {};
-  return fail(Errc::invalid_argument, where(registration) + "token endpoint: " + *problem,
+  return fail(Errc::invalid_argument, in_message(registration) + "token endpoint: " + *problem,
               "correct endpoints.token in the provider's profile, or the provider's metadata");
 }
 
@@ -75,7 +73,7 @@ Task<Result<RawTokenAnswer>> TokenEndpoint::refresh(const Registration& registra
                                                     Duration timeout, std::string pair) {
   const RefreshProfile& profile = registration.provider.refresh;
   if (profile.mode == RefreshMode::none) {
-    co_return fail(Errc::unsupported, where(registration) + "this provider has no way to refresh",
+    co_return fail(Errc::unsupported, in_message(registration) + "this provider has no way to refresh",
                    "let the customer connect again when the access token ends");
   }
   Parameters parameters{{"grant_type", profile.grant_type}};

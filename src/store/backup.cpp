@@ -68,11 +68,6 @@ Result<> sync_with_folder(const std::string& path) {
   return sync(folder.string(), O_RDONLY | O_DIRECTORY);
 }
 
-std::int64_t number_of(Database& database, std::string_view sql) {
-  Statement rows = database.prepare_once(sql);
-  return rows.step() ? rows.integer(0) : 0;
-}
-
 // Reads every page: a copy that cannot be restored must be noticed now.
 Result<BackupReport> examine(const std::string& path) {
   SqliteOptions options;
@@ -81,9 +76,10 @@ Result<BackupReport> examine(const std::string& path) {
   if (!database) return std::unexpected(database.error());
   if (auto ours = check_store(**database); !ours) return std::unexpected(ours.error());
   std::error_code ignored;
-  return BackupReport{.connections = number_of(**database, "SELECT COUNT(*) FROM connections WHERE status <> 'revoked'"),
-                      .bytes = static_cast<std::int64_t>(fs::file_size(path, ignored)),
-                      .last_event = last_event_of(**database)};
+  return BackupReport{
+      .connections = number_of((*database)->prepare_once("SELECT COUNT(*) FROM connections WHERE status <> 'revoked'")),
+      .bytes = static_cast<std::int64_t>(fs::file_size(path, ignored)),
+      .last_event = last_event_of(**database)};
 }
 
 Result<BackupReport> copy_store(const std::string& from, const std::string& to) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -42,13 +43,17 @@ class Statement {
  public:
   Statement(sqlite3_stmt* statement, bool* in_use) noexcept : statement_{statement}, in_use_{in_use} {}
   Statement(Statement&& other) noexcept
-      : statement_{std::exchange(other.statement_, nullptr)}, in_use_{std::exchange(other.in_use_, nullptr)} {}
+      : statement_{std::exchange(other.statement_, nullptr)},
+        in_use_{std::exchange(other.in_use_, nullptr)},
+        borrows_{other.borrows_} {}
   Statement& operator=(Statement&&) = delete;
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
   ~Statement();
 
-  // Values are copied. Parameters are numbered from 1 in the order of the `?`.
+  // Values are copied, unless they outlive the statement and `borrow_values` said so. Parameters are numbered from 1 in the
+  // order of the `?`.
+  void borrow_values() noexcept { borrows_ = true; }
   void bind(int index, std::int64_t value);
   void bind(int index, std::string_view text);
   void bind_blob(int index, std::string_view bytes);
@@ -64,6 +69,7 @@ class Statement {
  private:
   sqlite3_stmt* statement_;
   bool* in_use_;  // null: not cached, ended with this object
+  bool borrows_ = false;
 };
 
 struct SqliteOpenFlags {
@@ -124,7 +130,11 @@ class Database {
   std::string path_;
   std::unique_ptr<int> busy_timeout_ms_;  // read by SQLite's busy handler
   sqlite3* handle_ = nullptr;
-  std::unordered_map<std::string, std::unique_ptr<Cached>> cache_;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Cached>, TextHash, std::equal_to<>> cache_;
   bool checkpoint_wanted_ = false;
   std::shared_ptr<const std::atomic<bool>> damaged_;
 };
@@ -161,11 +171,17 @@ Statement Database::query(std::string_view sql, const Values&... values) {
 
 template <class... Values>
 std::int64_t Database::execute(std::string_view sql, const Values&... values) {
-  Statement statement = query(sql, values...);
+  Statement statement = prepare(sql);
+  statement.borrow_values();  // it ends before they do
+  int index = 0;
+  (bind_value(statement, ++index, values), ...);
   while (statement.step()) {
   }
   return changes();
 }
+
+// The first column of the first row; 0: there is none.
+[[nodiscard]] inline std::int64_t number_of(Statement rows) { return rows.step() ? rows.integer(0) : 0; }
 
 // Reads the columns of the current row from left to right.
 class Row {

@@ -26,8 +26,6 @@ std::unexpected<Error> damaged(const Database& database, const std::string& what
               "Keep the file for examination and restore the latest backup.");
 }
 
-std::int64_t number_of(Statement rows) { return rows.step() ? rows.integer(0) : 0; }
-
 std::uintmax_t size_of(const std::string& path) {
   std::error_code none;
   const auto size = fs::file_size(path, none);

@@ -145,11 +145,6 @@ std::vector<std::string> registrations_in_use(Database& database) {
 
 constexpr auto counting_is_cheap = std::chrono::milliseconds{20};
 
-std::int64_t number_of(Statement rows) {
-  rows.step();
-  return Row{rows}.next<std::int64_t>();
-}
-
 ConnectionStats count_connections(Database& database, Time now) {
   ConnectionStats stats;
   stats.by_status = count_by_status(database);

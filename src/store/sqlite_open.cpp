@@ -56,8 +56,6 @@ Result<> secure_file(const std::string& path, const Log& log) {
 }
 
 std::string text_of(Statement rows) { return rows.step() ? rows.text(0) : std::string{}; }
-std::int64_t number_of(Statement rows) { return rows.step() ? rows.integer(0) : 0; }
-
 // Two processes that open a new file at once: SQLite answers "busy" to one without waiting.
 void enter_wal(Database& database, int timeout_ms) {
   const auto pause = std::chrono::milliseconds{5};

@@ -21,10 +21,11 @@
 
 namespace evergrant::test {
 
+inline const Time new_year = from_epoch_ms(1'767'225'600'000);  // 2026-01-01T00:00:00Z
+
 class VirtualClock final : public Clock {
  public:
-  // Starts at 2026-01-01T00:00:00Z unless told otherwise.
-  explicit VirtualClock(Time start = from_epoch_ms(1'767'225'600'000)) : now_{to_epoch_ms(start)} {}
+  explicit VirtualClock(Time start = new_year) : now_{to_epoch_ms(start)} {}
   [[nodiscard]] Time now() const override { return from_epoch_ms(now_.load()); }
   void set(Time time) { now_.store(to_epoch_ms(time)); }
   // The wall clock alone; timers do not notice. To let time pass, use VirtualExecutor::advance.

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-const fs::path source{EVERGRANT_SOURCE_DIR};
+const fs::path example = fs::path{EVERGRANT_SOURCE_DIR} / "evergrant.example.toml";
 
 std::string complaint(std::string_view text) {
   const auto config = parse_config(text, "e.toml");
@@ -189,7 +189,7 @@ TEST(Config, notices_are_sorted_and_a_registrations_own_go_before_the_rest) {
 }
 
 TEST(Config, the_example_file_loads_as_it_is) {
-  const auto config = load_config(source / "evergrant.example.toml");
+  const auto config = load_config(example);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->registrations.size(), 1U);
 }
@@ -216,7 +216,7 @@ std::string all_fields_set(const std::string& example) {
 }
 
 TEST(Config, the_example_file_shows_every_field_and_only_fields_that_exist) {
-  const auto text = all_fields_set(contents(source / "evergrant.example.toml"));
+  const auto text = all_fields_set(contents(example));
   const auto root = parse_toml(text, "example");
   ASSERT_TRUE(root) << root.error().message;
   for (const auto& field : config_schema())
@@ -226,7 +226,7 @@ TEST(Config, the_example_file_shows_every_field_and_only_fields_that_exist) {
 }
 
 TEST(Config, the_example_file_shows_the_true_defaults) {
-  const auto root = parse_toml(all_fields_set(contents(source / "evergrant.example.toml")), "example");
+  const auto root = parse_toml(all_fields_set(contents(example)), "example");
   ASSERT_TRUE(root);
   int compared = 0;
   for (const auto& field : config_schema()) {

@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using Step = MassFailureGuard::Step;
 
-const Time start = from_epoch_ms(1'767'225'600'000);
-
 ConnectionId another() {
   static int made = 0;
   return ConnectionId{"con_" + std::to_string(++made)};
@@ -29,47 +27,47 @@ TEST(MassFailureGuard, holds_when_both_the_number_and_the_share_are_unusual) {
                                                                  {100, 25, Step::believe},
                                                                  {100, 26, Step::begin_hold}}) {
     MassFailureGuard guard{{}};
-    for (int i = 0; i < refreshed; ++i) guard.refreshed(start);
+    for (int i = 0; i < refreshed; ++i) guard.refreshed(new_year);
     for (int i = 1; i < refused; ++i)
-      EXPECT_EQ(guard.refused(another(), true, start), Step::believe) << refreshed << ' ' << i;
-    EXPECT_EQ(guard.refused(another(), true, start), last) << refreshed << ' ' << refused;
+      EXPECT_EQ(guard.refused(another(), true, new_year), Step::believe) << refreshed << ' ' << i;
+    EXPECT_EQ(guard.refused(another(), true, new_year), last) << refreshed << ' ' << refused;
   }
 }
 
 TEST(MassFailureGuard, a_connection_counts_once_however_its_failures_alternate) {
   MassFailureGuard guard{{}};
   const ConnectionId one{"con_one"};
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(one, true, start + i * 10s), Step::believe);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(one, true, new_year + i * 10s), Step::believe);
 }
 
 TEST(MassFailureGuard, forgets_what_is_older_than_its_window) {
   MassFailureGuard guard{{}};
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(guard.refused(another(), true, start + i * 2min), Step::believe)
+    EXPECT_EQ(guard.refused(another(), true, new_year + i * 2min), Step::believe)
         << "one every two minutes is how customers leave";
   }
-  EXPECT_LE(guard.counts(start + 200min).failed, 5);
-  EXPECT_EQ(guard.counts(start + 300min).failed, 0);
+  EXPECT_LE(guard.counts(new_year + 200min).failed, 5);
+  EXPECT_EQ(guard.counts(new_year + 300min).failed, 0);
 }
 
 TEST(MassFailureGuard, counts_a_connection_once_however_often_it_is_confirmed) {
   MassFailureGuard guard{{}};
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(guard.refused(another(), true, start), Step::believe);
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(another(), false, start), Step::believe);
-  EXPECT_EQ(guard.refused(another(), true, start), Step::begin_hold);
-  EXPECT_EQ(guard.refused(another(), false, start), Step::hold);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(guard.refused(another(), true, new_year), Step::believe);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(another(), false, new_year), Step::believe);
+  EXPECT_EQ(guard.refused(another(), true, new_year), Step::begin_hold);
+  EXPECT_EQ(guard.refused(another(), false, new_year), Step::hold);
 }
 
 TEST(MassFailureGuard, believes_for_a_while_after_a_release_and_can_be_switched_off) {
   MassFailureGuard guard{{}};
-  for (int i = 0; i < 10; ++i) (void)guard.refused(another(), true, start);
+  for (int i = 0; i < 10; ++i) (void)guard.refused(another(), true, new_year);
   ASSERT_TRUE(guard.holding());
-  guard.release(start);
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(another(), true, start + 29min), Step::believe);
-  for (int i = 0; i < 9; ++i) (void)guard.refused(another(), true, start + 45min);
-  EXPECT_EQ(guard.refused(another(), true, start + 45min), Step::begin_hold);
+  guard.release(new_year);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(guard.refused(another(), true, new_year + 29min), Step::believe);
+  for (int i = 0; i < 9; ++i) (void)guard.refused(another(), true, new_year + 45min);
+  EXPECT_EQ(guard.refused(another(), true, new_year + 45min), Step::begin_hold);
   MassFailureGuard off{{.least = 0}};
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(off.refused(another(), true, start), Step::believe);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(off.refused(another(), true, new_year), Step::believe);
 }
 
 class MassFailureTest : public RefreshBench {

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration day = 24h;
+constexpr Duration one_day = 24h;
 
 class ReauthAnnouncerTest : public RefreshBench {
  protected:
@@ -89,7 +89,7 @@ TEST_F(ReauthAnnouncerTest, an_idle_end_that_nothing_moves_is_announced_and_the_
   settings(false);
   connect("con_1");
   start();
-  let_pass(120 * day);
+  let_pass(120 * one_day);
   EXPECT_EQ(told(GrantEnd::idle), (Told{"idle_end 30", "idle_end 7", "idle_end 1", "idle_end_passed 0"}));
   EXPECT_EQ(row("con_1").status, Status::active) << "only the provider's refusal ends a grant (I4)";
   EXPECT_EQ(provider->token_requests, 0);
@@ -101,18 +101,18 @@ TEST_F(ReauthAnnouncerTest, keep_alive_leaves_nothing_to_announce) {
   connect("con_1");
   start_scheduler();
   start();
-  let_pass(300 * day);
+  let_pass(300 * one_day);
   EXPECT_GT(provider->token_requests, 9);
   EXPECT_TRUE(notices().empty());
 }
 
 TEST_F(ReauthAnnouncerTest, an_absolute_end_is_announced_while_refreshes_go_on) {
   options.look_every = 1h;
-  settings(true, 200 * day);
+  settings(true, 200 * one_day);
   connect_with_ends("con_1");
   start_scheduler();
   start();
-  let_pass(201 * day);
+  let_pass(201 * one_day);
   EXPECT_GT(provider->token_requests, 5);
   EXPECT_EQ(told(GrantEnd::absolute),
             (Told{"absolute_end 30", "absolute_end 7", "absolute_end 1", "absolute_end_passed 0"}));
@@ -133,8 +133,8 @@ TEST_F(ReauthAnnouncerTest, after_a_sleep_the_most_urgent_is_told_once) {
   settings(false);
   connect("con_1");
   start();
-  let_pass(71 * day);
-  clock.advance(28 * day + 20h);  // suspended: the timers stood still
+  let_pass(71 * one_day);
+  clock.advance(28 * one_day + 20h);  // suspended: the timers stood still
   let_pass(15min);
   EXPECT_EQ(told(GrantEnd::idle), (Told{"idle_end 30", "idle_end 0"}));
   clock.advance(9h);
@@ -145,7 +145,7 @@ TEST_F(ReauthAnnouncerTest, after_a_sleep_the_most_urgent_is_told_once) {
 TEST_F(ReauthAnnouncerTest, two_processes_tell_it_once) {
   settings(false);
   connect("con_1");
-  clock.advance(75 * day);
+  clock.advance(75 * one_day);
   ReauthAnnouncer& first = announcer();
   ReauthAnnouncer& second = announcer();
   bool between = false;
@@ -163,7 +163,7 @@ TEST_F(ReauthAnnouncerTest, two_processes_tell_it_once) {
 TEST_F(ReauthAnnouncerTest, a_store_that_is_away_is_asked_again) {
   settings(false);
   connect("con_1");
-  clock.advance(75 * day);
+  clock.advance(75 * one_day);
   node().store.fail_next("give_notice");
   start();
   EXPECT_TRUE(notices().empty());
@@ -174,7 +174,7 @@ TEST_F(ReauthAnnouncerTest, a_store_that_is_away_is_asked_again) {
 TEST_F(ReauthAnnouncerTest, more_than_a_page_is_told_in_one_look) {
   settings(false);
   for (int i = 0; i < 450; ++i) connect("con_" + std::to_string(i));
-  clock.advance(75 * day);
+  clock.advance(75 * one_day);
   EXPECT_EQ(run(node().executor, announcer().look()).value(), 450);
   EXPECT_EQ(run(node().executor, announcer().look()).value(), 0);
 }
@@ -187,15 +187,15 @@ TEST_F(ReauthAnnouncerTest, who_needs_the_customer_already_is_left_alone) {
                   sqlite->change_status(ConnectionId{"con_1"}, Status::active, Status::reauth_required, "refused", {})));
   ASSERT_TRUE(run(node().executor,
                   sqlite->change_status(ConnectionId{"con_2"}, Status::active, Status::quarantined, "on hold", {})));
-  clock.advance(75 * day);
+  clock.advance(75 * one_day);
   EXPECT_EQ(run(node().executor, announcer().look()).value(), 1);
   EXPECT_EQ(notices().at(0).connection, ConnectionId{"con_2"});
 }
 
 TEST_F(ReauthAnnouncerTest, a_reconnect_begins_a_new_time) {
-  settings(false, 40 * day);
+  settings(false, 40 * one_day);
   connect_with_ends("con_1");
-  clock.advance(39 * day + 1h);
+  clock.advance(39 * one_day + 1h);
   EXPECT_EQ(run(node().executor, announcer().look()).value(), 1);
   const auto [access, refresh] = provider->grant("con_1");
   TokenSet tokens;

@@ -3,13 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/virtual_time.hpp"
+
 namespace evergrant::test {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr Duration day = 24h;
-const Time start = from_epoch_ms(1'767'225'600'000);
 const std::vector<Duration> usual{30 * day, 7 * day, 1 * day};
 
 EndingGrant grant_of(GrantEnd end, Duration whole) {
@@ -20,12 +21,12 @@ EndingGrant grant_of(GrantEnd end, Duration whole) {
   grant.realm = RealmId{"r"};
   grant.generation = 3;
   grant.end = end;
-  grant.since = start;
-  grant.ends_at = start + whole;
+  grant.since = new_year;
+  grant.ends_at = new_year + whole;
   return grant;
 }
 
-struct Case {
+struct NoticeRow {
   const char* name;
   GrantEnd end;
   Duration whole;                    // from `since` to the end
@@ -39,7 +40,7 @@ constexpr auto idle = GrantEnd::idle;
 constexpr auto absolute = GrantEnd::absolute;
 constexpr auto none = std::nullopt;
 
-const std::vector<Case> cases{
+const std::vector<NoticeRow> notice_rows{
     {"far from its end", absolute, 1825 * day, 31 * day, none, 0s, none},
     {"at the first lead", absolute, 1825 * day, 30 * day, none, 0s, 30 * day},
     {"between two leads, not yet told", absolute, 1825 * day, 20 * day, none, 0s, 30 * day},
@@ -68,14 +69,14 @@ const std::vector<Case> cases{
 };
 
 TEST(DueNotice, is_given_once_for_each_lead_and_end) {
-  for (const Case& one : cases) {
+  for (const NoticeRow& one : notice_rows) {
     EndingGrant grant = grant_of(one.end, one.whole);
     if (one.lead) {
       grant.given = ReauthNotice{.connection = grant.connection,
                                  .end = one.end,
                                  .ends_at = grant.ends_at - one.moved,
                                  .lead = *one.lead,
-                                 .at = start};
+                                 .at = new_year};
     }
     EXPECT_EQ(due_notice(grant, usual, grant.ends_at - one.left), one.expected) << one.name;
   }
@@ -90,7 +91,7 @@ TEST(DueNotice, without_leads_tells_only_that_the_end_has_passed) {
 TEST(DueNotice, looked_at_every_quarter_of_an_hour_for_a_year_each_lead_comes_once_in_order) {
   EndingGrant grant = grant_of(absolute, 365 * day);
   std::vector<Duration> given;
-  for (Time now = start; now < grant.ends_at + 2 * day; now += 15min) {
+  for (Time now = new_year; now < grant.ends_at + 2 * day; now += 15min) {
     const auto lead = due_notice(grant, usual, now);
     if (!lead) continue;
     given.push_back(*lead);

@@ -17,13 +17,13 @@ enum class Cut : std::uint8_t {
   before_commit,   // the raw answer is durable
 };
 
-struct Case {
+struct CrashCase {
   Rotation rotation;
   Cut cut;
   bool expired;  // at the moment of the crash; else the refresh was forced
 };
 
-std::string name_of(const Case& which) {
+std::string name_of(const CrashCase& which) {
   static const std::map<Rotation, std::string> rotations{{Rotation::never, "never"},
                                                          {Rotation::sometimes, "sometimes"},
                                                          {Rotation::always_with_grace, "grace"},
@@ -34,7 +34,7 @@ std::string name_of(const Case& which) {
          (which.expired ? "_expired" : "_valid");
 }
 
-class CrashTest : public RefreshBench, public ::testing::WithParamInterface<Case> {
+class CrashTest : public RefreshBench, public ::testing::WithParamInterface<CrashCase> {
  protected:
   void arm(Cut cut) {
     switch (cut) {
@@ -49,12 +49,12 @@ class CrashTest : public RefreshBench, public ::testing::WithParamInterface<Case
 };
 
 // True if no engine in the world could save the grant: the new refresh token was in an answer that nobody kept.
-bool is_beyond_saving(const Case& which) {
+bool is_beyond_saving(const CrashCase& which) {
   return which.rotation == Rotation::always_strict && (which.cut == Cut::answer_unread || which.cut == Cut::before_keep);
 }
 
 TEST_P(CrashTest, loses_no_grant_and_leaves_none_stuck) {
-  const Case which = GetParam();
+  const CrashCase which = GetParam();
   profile(which.rotation);
   connect("con_1");
   let_pass(which.expired ? 1h : 10min);
@@ -85,8 +85,8 @@ TEST_P(CrashTest, loses_no_grant_and_leaves_none_stuck) {
   }
 }
 
-std::vector<Case> all_cases() {
-  std::vector<Case> cases;
+std::vector<CrashCase> all_cases() {
+  std::vector<CrashCase> cases;
   for (const auto rotation : {Rotation::never, Rotation::sometimes, Rotation::always_with_grace, Rotation::always_strict}) {
     for (const auto cut :
          {Cut::before_claim, Cut::request_unseen, Cut::answer_unread, Cut::before_keep, Cut::before_commit}) {

@@ -12,16 +12,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Time start = from_epoch_ms(1'767'225'600'000);
-
 Connection aged(Duration life, Duration age) {
   Connection row;
   row.id = ConnectionId{"con_1"};
   row.tokens.access_token = Sealed{"a"};
   row.tokens.refresh_token = Sealed{"r"};
-  row.created_at = start - age;
-  row.last_refreshed_at = start - age;
-  row.access_expires_at = start - age + life;
+  row.created_at = new_year - age;
+  row.last_refreshed_at = new_year - age;
+  row.access_expires_at = new_year - age + life;
   return row;
 }
 
@@ -93,7 +91,7 @@ TEST(DecideRead, goes_by_what_is_left_of_the_life) {
   };
   for (const Row& row : table) {
     const Connection connection = aged(1h, 1h - row.left);
-    EXPECT_EQ(decide_read(connection, Provider{}, 1h, row.min_ttl, start), row.action)
+    EXPECT_EQ(decide_read(connection, Provider{}, 1h, row.min_ttl, new_year), row.action)
         << row.left.count() << " left, at least " << row.min_ttl.count();
   }
 }
@@ -101,20 +99,20 @@ TEST(DecideRead, goes_by_what_is_left_of_the_life) {
 TEST(DecideRead, serves_what_does_not_expire_and_what_cannot_be_renewed) {
   Connection forever = aged(1h, 0s);
   forever.access_expires_at.reset();
-  EXPECT_EQ(decide_read(forever, Provider{}, std::nullopt, 10h, start), ReadAction::serve);
+  EXPECT_EQ(decide_read(forever, Provider{}, std::nullopt, 10h, new_year), ReadAction::serve);
   Connection last = aged(1h, 59min + 50s);
   last.tokens.refresh_token = {};
-  EXPECT_EQ(decide_read(last, Provider{}, 1h, 0s, start), ReadAction::serve);
+  EXPECT_EQ(decide_read(last, Provider{}, 1h, 0s, new_year), ReadAction::serve);
 }
 
 TEST(DecideRead, respects_when_the_provider_lets_itself_be_asked) {
   Provider exact;
   exact.refresh.earliest_before_expiry = 30s;
-  EXPECT_EQ(decide_read(aged(10min, 5min), exact, 10min, 10min, start), ReadAction::serve);
-  EXPECT_EQ(decide_read(aged(10min, 10min - 20s), exact, 10min, 0s, start), ReadAction::serve_and_refresh);
+  EXPECT_EQ(decide_read(aged(10min, 5min), exact, 10min, 10min, new_year), ReadAction::serve);
+  EXPECT_EQ(decide_read(aged(10min, 10min - 20s), exact, 10min, 0s, new_year), ReadAction::serve_and_refresh);
   Provider zoho;
   zoho.refresh.min_interval = 2min;
-  EXPECT_EQ(decide_read(aged(1h, 1min), zoho, 1h, 2h, start), ReadAction::serve);
+  EXPECT_EQ(decide_read(aged(1h, 1min), zoho, 1h, 2h, new_year), ReadAction::serve);
 }
 
 class DrawNextDue : public ::testing::Test {
@@ -122,7 +120,7 @@ class DrawNextDue : public ::testing::Test {
   TokenSet tokens(Duration life) const {
     TokenSet set;
     set.refresh_token = Secret{"r"};
-    set.access_expires_at = start + life;
+    set.access_expires_at = new_year + life;
     return set;
   }
   SeededRandom random;
@@ -131,9 +129,9 @@ class DrawNextDue : public ::testing::Test {
 
 TEST_F(DrawNextDue, a_used_connection_comes_between_half_its_life_and_the_advisory_margin) {
   for (int i = 0; i < 1000; ++i) {
-    const Time due = draw_next_due(registration, tokens(1h), start, start, random).value();
-    EXPECT_GE(due, start + 30min);
-    EXPECT_LE(due, start + 54min);
+    const Time due = draw_next_due(registration, tokens(1h), new_year, new_year, random).value();
+    EXPECT_GE(due, new_year + 30min);
+    EXPECT_LE(due, new_year + 54min);
   }
 }
 
@@ -143,11 +141,11 @@ TEST_F(DrawNextDue, a_hundred_thousand_that_begin_together_spread_to_less_than_t
   constexpr Duration slot = 1min;
   std::vector<int> per_slot(8 * 60, 0);
   for (int i = 0; i < count; ++i) {
-    for (Time at = start; at < start + 8h;) {
+    for (Time at = new_year; at < new_year + 8h;) {
       TokenSet set = tokens(1h);
       set.access_expires_at = at + 1h;
       at = draw_next_due(registration, set, at, at, random).value();
-      if (at < start + 8h) ++per_slot[static_cast<std::size_t>((at - start) / slot)];
+      if (at < new_year + 8h) ++per_slot[static_cast<std::size_t>((at - new_year) / slot)];
     }
   }
   int total = 0;
@@ -182,11 +180,11 @@ TEST_F(DrawNextDue, whatever_begins_together_never_comes_at_more_than_twice_the_
     const Duration slot = period / 40;
     std::vector<int> per_slot(slots, 0);
     for (int i = 0; i < count; ++i) {
-      for (Time at = start; at < start + slots * slot;) {
+      for (Time at = new_year; at < new_year + slots * slot;) {
         TokenSet set = tokens(kind.life);
         set.access_expires_at = at + kind.life;
         at = draw_next_due(registration, set, kind.in_use ? std::optional{at} : std::nullopt, at, random).value();
-        if (at < start + slots * slot) ++per_slot[static_cast<std::size_t>((at - start) / slot)];
+        if (at < new_year + slots * slot) ++per_slot[static_cast<std::size_t>((at - new_year) / slot)];
       }
     }
     double late = 0;  // the second half: by then they are spread
@@ -197,37 +195,38 @@ TEST_F(DrawNextDue, whatever_begins_together_never_comes_at_more_than_twice_the_
 
 TEST_F(DrawNextDue, an_idle_connection_is_kept_alive_inside_a_third_of_its_window) {
   for (int i = 0; i < 1000; ++i) {
-    const Time due = draw_next_due(registration, tokens(1h), std::nullopt, start, random).value();
-    EXPECT_GE(due, start + std::chrono::days{15});
-    EXPECT_LE(due, start + std::chrono::days{30});
+    const Time due = draw_next_due(registration, tokens(1h), std::nullopt, new_year, random).value();
+    EXPECT_GE(due, new_year + std::chrono::days{15});
+    EXPECT_LE(due, new_year + std::chrono::days{30});
   }
 }
 
 TEST_F(DrawNextDue, what_the_provider_says_about_the_idle_end_wins_over_the_profile) {
   TokenSet set = tokens(1h);
-  set.refresh_idle_expires_at = start + std::chrono::days{10};
-  EXPECT_LE(draw_next_due(registration, set, std::nullopt, start, random).value(), start + std::chrono::days{3});
+  set.refresh_idle_expires_at = new_year + std::chrono::days{10};
+  EXPECT_LE(draw_next_due(registration, set, std::nullopt, new_year, random).value(), new_year + std::chrono::days{3});
 }
 
 TEST_F(DrawNextDue, use_long_ago_is_no_use) {
-  EXPECT_GT(draw_next_due(registration, tokens(1h), start - 3h, start, random).value(), start + std::chrono::days{1});
+  EXPECT_GT(draw_next_due(registration, tokens(1h), new_year - 3h, new_year, random).value(),
+            new_year + std::chrono::days{1});
 }
 
 TEST_F(DrawNextDue, nothing_is_due_without_a_refresh_token_or_a_reason) {
   TokenSet bare = tokens(1h);
   bare.refresh_token.reset();
-  EXPECT_FALSE(draw_next_due(registration, bare, start, start, random));
+  EXPECT_FALSE(draw_next_due(registration, bare, new_year, new_year, random));
   registration.keepalive = false;
-  EXPECT_FALSE(draw_next_due(registration, tokens(1h), std::nullopt, start, random));
-  EXPECT_TRUE(draw_next_due(registration, tokens(1h), start, start, random));
+  EXPECT_FALSE(draw_next_due(registration, tokens(1h), std::nullopt, new_year, random));
+  EXPECT_TRUE(draw_next_due(registration, tokens(1h), new_year, new_year, random));
 }
 
 TEST_F(DrawNextDue, exact_online_is_asked_in_the_last_half_minute_only) {
   registration.provider.refresh.earliest_before_expiry = 30s;
   for (int i = 0; i < 1000; ++i) {
-    const Time due = draw_next_due(registration, tokens(10min), start, start, random).value();
-    EXPECT_GE(due, start + 10min - 30s);
-    EXPECT_LT(due, start + 10min);
+    const Time due = draw_next_due(registration, tokens(10min), new_year, new_year, random).value();
+    EXPECT_GE(due, new_year + 10min - 30s);
+    EXPECT_LT(due, new_year + 10min);
   }
 }
 
@@ -235,30 +234,30 @@ TEST(DecideFailure, a_terminal_answer_is_confirmed_while_the_access_token_lives)
   SeededRandom random;
   Connection row = aged(1h, 30min);
   for (int count = 1; count <= 2; ++count) {
-    const auto decision = decide_failure(row, Provider{}, failed(FailureClass::grant, "invalid_grant"), start, random);
+    const auto decision = decide_failure(row, Provider{}, failed(FailureClass::grant, "invalid_grant"), new_year, random);
     EXPECT_EQ(decision.status, Status::active);
     ASSERT_TRUE(decision.next_due_at);
-    EXPECT_GT(*decision.next_due_at, start);
-    EXPECT_LE(*decision.next_due_at, start + 1min);
+    EXPECT_GT(*decision.next_due_at, new_year);
+    EXPECT_LE(*decision.next_due_at, new_year + 1min);
     row.failure = decision.failure;
   }
-  const auto last = decide_failure(row, Provider{}, failed(FailureClass::grant, "invalid_grant"), start, random);
+  const auto last = decide_failure(row, Provider{}, failed(FailureClass::grant, "invalid_grant"), new_year, random);
   EXPECT_EQ(last.status, Status::reauth_required);
   EXPECT_FALSE(last.reason.empty());
 }
 
 TEST(DecideFailure, a_terminal_answer_is_believed_when_the_access_token_is_dead) {
   SeededRandom random;
-  const auto decision = decide_failure(aged(1h, 2h), Provider{}, failed(FailureClass::grant), start, random);
+  const auto decision = decide_failure(aged(1h, 2h), Provider{}, failed(FailureClass::grant), new_year, random);
   EXPECT_EQ(decision.status, Status::reauth_required);
 }
 
 TEST(DecideFailure, other_failures_between_begin_the_confirmation_anew) {
   SeededRandom random;
   Connection row = aged(1h, 30min);
-  row.failure = {FailureClass::grant, 2, start, "invalid_grant", {}};
-  row.failure = decide_failure(row, Provider{}, failed(FailureClass::transient), start, random).failure;
-  EXPECT_EQ(decide_failure(row, Provider{}, failed(FailureClass::grant), start, random).status, Status::active);
+  row.failure = {FailureClass::grant, 2, new_year, "invalid_grant", {}};
+  row.failure = decide_failure(row, Provider{}, failed(FailureClass::transient), new_year, random).failure;
+  EXPECT_EQ(decide_failure(row, Provider{}, failed(FailureClass::grant), new_year, random).status, Status::active);
 }
 
 TEST(DecideFailure, no_count_of_other_failures_ends_a_grant) {
@@ -266,7 +265,7 @@ TEST(DecideFailure, no_count_of_other_failures_ends_a_grant) {
     SeededRandom random;
     Connection row = aged(1h, 1000h);
     for (int i = 0; i < 1000; ++i) {
-      const auto decision = decide_failure(row, rotating(Rotation::always_strict), failed(kind), start, random);
+      const auto decision = decide_failure(row, rotating(Rotation::always_strict), failed(kind), new_year, random);
       ASSERT_EQ(decision.status, Status::active);
       ASSERT_TRUE(decision.next_due_at);
       row.failure = decision.failure;
@@ -279,8 +278,8 @@ TEST(DecideFailure, back_off_grows_is_jittered_and_capped) {
   Connection row = aged(1h, 10min);
   Duration longest{0};
   for (int i = 0; i < 40; ++i) {
-    const auto decision = decide_failure(row, Provider{}, failed(FailureClass::transient), start, random);
-    const Duration wait = *decision.next_due_at - start;
+    const auto decision = decide_failure(row, Provider{}, failed(FailureClass::transient), new_year, random);
+    const Duration wait = *decision.next_due_at - new_year;
     EXPECT_GE(wait, 200ms);
     EXPECT_LE(wait, std::min<Duration>(5min, backoff_ceiling(i + 1, 1s, 5min)));
     longest = std::max(longest, wait);
@@ -292,10 +291,11 @@ TEST(DecideFailure, back_off_grows_is_jittered_and_capped) {
 TEST(DecideFailure, somebody_who_waits_is_not_made_to_wait_a_quarter_of_an_hour) {
   SeededRandom random;
   Connection row = aged(1h, 2h);
-  row.last_used_at = start;
-  row.failure = {FailureClass::transient, 50, start, "http_503", {}};
+  row.last_used_at = new_year;
+  row.failure = {FailureClass::transient, 50, new_year, "http_503", {}};
   for (int i = 0; i < 100; ++i) {
-    EXPECT_LE(*decide_failure(row, Provider{}, failed(FailureClass::transient), start, random).next_due_at, start + 30s);
+    EXPECT_LE(*decide_failure(row, Provider{}, failed(FailureClass::transient), new_year, random).next_due_at,
+              new_year + 30s);
   }
 }
 
@@ -304,15 +304,15 @@ TEST(DecideFailure, retry_after_is_honoured) {
   Verdict verdict = failed(FailureClass::transient, "http_429");
   verdict.retry_after = 2min;
   for (int i = 0; i < 100; ++i) {
-    const Time due = decide_failure(aged(1h, 0s), Provider{}, verdict, start, random).next_due_at.value();
-    EXPECT_GE(due, start + 2min);
-    EXPECT_LE(due, start + 3min);
+    const Time due = decide_failure(aged(1h, 0s), Provider{}, verdict, new_year, random).next_due_at.value();
+    EXPECT_GE(due, new_year + 2min);
+    EXPECT_LE(due, new_year + 3min);
   }
 }
 
 TEST(DecideFailure, an_operator_fault_pauses_and_kills_nothing) {
   SeededRandom random;
-  const auto decision = decide_failure(aged(1h, 2h), Provider{}, failed(FailureClass::registration), start, random);
+  const auto decision = decide_failure(aged(1h, 2h), Provider{}, failed(FailureClass::registration), new_year, random);
   EXPECT_TRUE(decision.pause_registration);
   EXPECT_EQ(decision.status, Status::active);
 }
@@ -333,12 +333,12 @@ TEST(DecideFailure, an_ambiguous_end_keeps_the_attempt_and_waits_as_the_rotation
   };
   SeededRandom random;
   for (const Row& row : table) {
-    const auto decision = decide_failure(aged(1h, row.age), row.provider, failed(FailureClass::ambiguous), start, random);
+    const auto decision = decide_failure(aged(1h, row.age), row.provider, failed(FailureClass::ambiguous), new_year, random);
     EXPECT_TRUE(decision.keep_attempt);
     EXPECT_EQ(decision.status, Status::active);
     ASSERT_TRUE(decision.next_due_at);
-    EXPECT_GE(*decision.next_due_at - start, row.least);
-    EXPECT_LE(*decision.next_due_at - start, row.most);
+    EXPECT_GE(*decision.next_due_at - new_year, row.least);
+    EXPECT_LE(*decision.next_due_at - new_year, row.most);
   }
 }
 
@@ -347,11 +347,11 @@ TEST(DecideFailure, an_ambiguous_end_that_names_a_time_is_asked_again_then_if_th
   Verdict verdict = failed(FailureClass::ambiguous, "http_504");
   verdict.retry_after = 1min;
   const auto patient =
-      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 30min), verdict, start, random).next_due_at;
-  EXPECT_GE(patient.value(), start + 1min);
+      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 30min), verdict, new_year, random).next_due_at;
+  EXPECT_GE(patient.value(), new_year + 1min);
   const auto in_a_hurry =
-      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 40s), verdict, start, random).next_due_at;
-  EXPECT_LE(in_a_hurry.value(), start + 10s);
+      decide_failure(aged(1h, 30min), rotating(Rotation::always_with_grace, 40s), verdict, new_year, random).next_due_at;
+  EXPECT_LE(in_a_hurry.value(), new_year + 10s);
 }
 
 TEST(DecideFailure, what_is_held_back_keeps_its_state_and_is_looked_at_ever_more_seldom) {
@@ -363,15 +363,15 @@ TEST(DecideFailure, what_is_held_back_keeps_its_state_and_is_looked_at_ever_more
   for (const auto& [failures, least, most] :
        std::vector<Row>{{1, 30s, 1min}, {2, 1min, 2min}, {3, 2min, 4min}, {50, 7min + 30s, 15min}}) {
     FailureDecision decision;
-    decision.failure = {FailureClass::grant, failures, start, "invalid_grant", {}};
+    decision.failure = {FailureClass::grant, failures, new_year, "invalid_grant", {}};
     decision.status = Status::reauth_required;
     decision.reason = "gone";
-    const auto held = held_back(decision, start, random);
+    const auto held = held_back(decision, new_year, random);
     EXPECT_EQ(held.status, Status::active);
     EXPECT_TRUE(held.reason.empty());
     EXPECT_TRUE(held.held);
-    EXPECT_GE(held.next_due_at.value() - start, least);
-    EXPECT_LE(held.next_due_at.value() - start, most);
+    EXPECT_GE(held.next_due_at.value() - new_year, least);
+    EXPECT_LE(held.next_due_at.value() - new_year, most);
   }
 }
 
@@ -406,18 +406,18 @@ TEST(DecideRecovery, is_told_by_the_rotation_profile) {
   };
   for (const Row& row : table) {
     Attempt attempt;
-    attempt.sent_at = start - row.sent_ago;
-    EXPECT_EQ(decide_recovery(aged(1h, row.token_age), row.provider, attempt, start), row.recovery);
+    attempt.sent_at = new_year - row.sent_ago;
+    EXPECT_EQ(decide_recovery(aged(1h, row.token_age), row.provider, attempt, new_year), row.recovery);
   }
 }
 
 TEST(DecideRecovery, after_a_week_of_lost_answers_a_person_must_look) {
   Connection row = aged(1h, 200h);
-  row.failure = {FailureClass::ambiguous, 900, start - std::chrono::days{8}, "no_answer", {}};
-  EXPECT_EQ(decide_recovery(row, rotating(Rotation::always_strict), Attempt{}, start), Recovery::quarantine);
-  EXPECT_EQ(decide_recovery(row, rotating(Rotation::never), Attempt{}, start), Recovery::replay);
-  row.access_expires_at = start + 10min;
-  EXPECT_EQ(decide_recovery(row, killing(rotating(Rotation::always_strict)), Attempt{}, start), Recovery::quarantine);
+  row.failure = {FailureClass::ambiguous, 900, new_year - std::chrono::days{8}, "no_answer", {}};
+  EXPECT_EQ(decide_recovery(row, rotating(Rotation::always_strict), Attempt{}, new_year), Recovery::quarantine);
+  EXPECT_EQ(decide_recovery(row, rotating(Rotation::never), Attempt{}, new_year), Recovery::replay);
+  row.access_expires_at = new_year + 10min;
+  EXPECT_EQ(decide_recovery(row, killing(rotating(Rotation::always_strict)), Attempt{}, new_year), Recovery::quarantine);
 }
 
 TEST(OthersMayHaveSent, unless_the_answer_was_found_by_whoever_claimed_next) {

@@ -9,8 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Time start = from_epoch_ms(1'767'225'600'000);
-
 TEST(RegistrationStanding, a_pause_follows_the_stored_row) {
   struct Row {
     bool paused, written, stored;
@@ -33,18 +31,19 @@ TEST(RegistrationStanding, a_hold_follows_the_stored_row_and_no_release_from_bef
     std::optional<StoredHold> stored;
     HoldStep step;
   };
-  const StoredHold open{.since = start, .released_at = std::nullopt};
-  const StoredHold released{.since = start, .released_at = start + 10s};
-  for (const auto& [held_since, written, stored, step] : std::vector<Row>{{std::nullopt, true, std::nullopt, HoldStep::none},
-                                                                          {std::nullopt, true, open, HoldStep::hold},
-                                                                          {std::nullopt, true, released, HoldStep::believe},
-                                                                          {start + 5s, true, open, HoldStep::none},
-                                                                          {start + 5s, true, released, HoldStep::release},
-                                                                          {start + 10s, false, released, HoldStep::release},
-                                                                          {start + 11s, false, released, HoldStep::write},
-                                                                          {start + 11s, true, released, HoldStep::none},
-                                                                          {start, true, std::nullopt, HoldStep::none},
-                                                                          {start, false, std::nullopt, HoldStep::write}}) {
+  const StoredHold open{.since = new_year, .released_at = std::nullopt};
+  const StoredHold released{.since = new_year, .released_at = new_year + 10s};
+  for (const auto& [held_since, written, stored, step] :
+       std::vector<Row>{{std::nullopt, true, std::nullopt, HoldStep::none},
+                        {std::nullopt, true, open, HoldStep::hold},
+                        {std::nullopt, true, released, HoldStep::believe},
+                        {new_year + 5s, true, open, HoldStep::none},
+                        {new_year + 5s, true, released, HoldStep::release},
+                        {new_year + 10s, false, released, HoldStep::release},
+                        {new_year + 11s, false, released, HoldStep::write},
+                        {new_year + 11s, true, released, HoldStep::none},
+                        {new_year, true, std::nullopt, HoldStep::none},
+                        {new_year, false, std::nullopt, HoldStep::write}}) {
     EXPECT_EQ(follow_hold(held_since, written, stored), step);
   }
 }

@@ -8,7 +8,7 @@
 namespace evergrant {
 namespace {
 
-Registration books() {
+Registration some_registration_with_return() {
   Registration registration;
   registration.id = RegistrationId{"books"};
   registration.provider.authorize.callback_extras = {"realmId", "location"};
@@ -16,13 +16,13 @@ Registration books() {
   return registration;
 }
 
-Callback read(std::string_view query, const Registration& registration = books()) {
+Callback read(std::string_view query, const Registration& registration = some_registration_with_return()) {
   auto callback = read_callback(query, registration);
   EXPECT_TRUE(callback) << (callback ? "" : callback.error().message);
   return callback ? std::move(*callback) : Callback{};
 }
 
-std::string refusal(std::string_view query, const Registration& registration = books()) {
+std::string refusal(std::string_view query, const Registration& registration = some_registration_with_return()) {
   const auto callback = read_callback(query, registration);
   EXPECT_FALSE(callback) << query.substr(0, 100);
   if (callback) return "";
@@ -131,7 +131,7 @@ TEST(CallbackTest, error_texts_are_stripped_of_controls_and_cut) {
 }
 
 TEST(CallbackTest, codes_are_cleaned_as_the_profile_says) {
-  auto registration = books();
+  auto registration = some_registration_with_return();
   registration.provider.authorize.code_url_decode = true;  // Square, TikTok
   EXPECT_EQ(read("code=sq%2525+a&state=st", registration).code.reveal(), "sq% a");
   EXPECT_EQ(read("code=a%25zz&state=st", registration).error, "malformed_code");
@@ -150,7 +150,7 @@ std::string shopify_query(std::string_view canonical, std::string_view query, st
 }
 
 Registration shop() {
-  auto registration = books();
+  auto registration = some_registration_with_return();
   registration.provider.authorize.callback_hmac_parameter = "hmac";
   registration.provider.authorize.callback_extras = {"shop"};
   return registration;

@@ -9,6 +9,7 @@
 #include "base/encoding.hpp"
 #include "oauth/profile.hpp"
 #include "oauth/profile_check.hpp"
+#include "unit/oauth/profiles.hpp"
 
 namespace evergrant::test {
 namespace {
@@ -16,8 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::days;
 namespace fs = std::filesystem;
-
-const fs::path shipped = fs::path{EVERGRANT_SOURCE_DIR} / "providers";
 
 struct Facts {
   Rotation rotation;
@@ -57,7 +56,7 @@ const std::map<std::string, Facts> facts{
 };
 
 TEST(ProfileRotation, every_shipped_profile_has_the_facts_of_its_provider) {
-  const auto catalogue = load_profiles({shipped});
+  const auto catalogue = load_profiles({shipped_profiles});
   ASSERT_TRUE(catalogue) << catalogue.error().message;
   EXPECT_EQ(catalogue->ids().size(), facts.size());
   for (const Provider& provider : catalogue->all()) {
@@ -82,7 +81,7 @@ TEST(ProfileRotation, every_shipped_profile_has_the_facts_of_its_provider) {
 // The rotation decides what is sent after a lost answer: it is never left to a default, and never without its source. The
 // sandbox is our own.
 TEST(ProfileRotation, every_shipped_file_says_its_rotation_and_where_that_is_known_from) {
-  for (const auto& entry : fs::directory_iterator{shipped}) {
+  for (const auto& entry : fs::directory_iterator{shipped_profiles}) {
     if (entry.path().extension() != ".toml") continue;
     std::ifstream file{entry.path()};
     std::string section;
@@ -123,14 +122,6 @@ TEST(ProfileRotation, a_rotation_that_nobody_knows_is_refused_by_name) {
       << loaded.error().message;
 }
 
-Provider sound() {
-  Provider p;
-  p.endpoints.authorize = "https://x.example/a";
-  p.endpoints.token = "https://x.example/t";
-  p.endpoints.revoke = "https://x.example/r";
-  return p;
-}
-
 TEST(ProfileRotation, exchanges_and_pairs_are_checked) {
   struct Row {
     std::string field;
@@ -149,13 +140,13 @@ TEST(ProfileRotation, exchanges_and_pairs_are_checked) {
       {"token.pair", [](Provider& p) { p.token.pairs = {{.name = "user", .path = "u"}, {.name = "user", .path = "v"}}; }},
   };
   for (const auto& row : table) {
-    Provider provider = sound();
+    Provider provider = sound_profile();
     row.spoil(provider);
     const auto problems = check_profile(provider);
     EXPECT_TRUE(std::ranges::any_of(problems, [&](const ProfileProblem& p) { return p.field == row.field; }))
         << row.field << " in row " << &row - table;
   }
-  Provider good = sound();
+  Provider good = sound_profile();
   good.refresh.mode = RefreshMode::access_token_exchange;
   good.refresh.rotation = Rotation::self_refresh;
   good.token.pairs = {{.name = "user", .path = "authed_user"}, {.name = "admin", .path = "data.admin"}};

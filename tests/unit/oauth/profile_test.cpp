@@ -8,14 +8,13 @@
 #include "oauth/profile_check.hpp"
 #include "oauth/profile_fields.hpp"
 #include "oauth/profile_url.hpp"
+#include "unit/oauth/profiles.hpp"
 
 namespace evergrant::test {
 namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
-
-const fs::path shipped = fs::path{EVERGRANT_SOURCE_DIR} / "providers";
 
 constexpr std::string_view minimal = R"(display_name = "X"
 [endpoints]
@@ -48,7 +47,7 @@ class Folder {
 };
 
 ProviderCatalogue shipped_catalogue() {
-  auto loaded = load_profiles({shipped});
+  auto loaded = load_profiles({shipped_profiles});
   EXPECT_TRUE(loaded) << loaded.error().message;
   return loaded ? std::move(*loaded) : ProviderCatalogue{{}};
 }
@@ -184,7 +183,7 @@ TEST(Profile, a_users_directory_adds_profiles_and_overrides_shipped_ones) {
   user.write("acme.toml", minimal);
   user.write("github.toml", minimal);
   user.write("notes.txt", "not a profile");
-  const auto catalogue = load_profiles({shipped, user.path()});
+  const auto catalogue = load_profiles({shipped_profiles, user.path()});
   ASSERT_TRUE(catalogue) << catalogue.error().message;
   EXPECT_NE(catalogue->find(ProviderId{"acme"}), nullptr);
   ASSERT_NE(catalogue->find(ProviderId{"github"}), nullptr);
@@ -228,15 +227,7 @@ TEST(Profile, the_schema_names_every_group_of_fields) {
   }
 }
 
-Provider sound() {
-  Provider p;
-  p.endpoints.authorize = "https://x.example/a";
-  p.endpoints.token = "https://x.example/t";
-  p.endpoints.revoke = "https://x.example/r";
-  return p;
-}
-
-TEST(ProfileCheck, a_sound_profile_has_no_problem) { EXPECT_TRUE(check_profile(sound()).empty()); }
+TEST(ProfileCheck, a_sound_profile_has_no_problem) { EXPECT_TRUE(check_profile(sound_profile()).empty()); }
 
 TEST(ProfileCheck, what_cannot_be_together_is_found) {
   struct Row {
@@ -294,7 +285,7 @@ TEST(ProfileCheck, what_cannot_be_together_is_found) {
       {"id_token.issuer_alternatives", [](Provider& p) { p.id_token.issuer_alternatives = {"x"}; }},
   };
   for (const auto& row : table) {
-    Provider provider = sound();
+    Provider provider = sound_profile();
     row.spoil(provider);
     const auto problems = check_profile(provider);
     EXPECT_TRUE(std::ranges::any_of(problems, [&](const ProfileProblem& p) { return p.field == row.field; }))
@@ -308,7 +299,7 @@ TEST(ProfileCheck, a_host_variable_must_not_lead_to_another_host) {
       {"^[^/]+$", false},     {"^[a-z", false},      {"^[a-z0-9-]*$", false}, {"^(eu|us)\\.x\\.example$", true},
   };
   for (const auto& [pattern, fits] : table) {
-    Provider provider = sound();
+    Provider provider = sound_profile();
     provider.host_variables = {{.name = "shop", .source = "callback", .field = "shop", .pattern = pattern, .fallback = ""}};
     provider.endpoints.token = "https://{shop}.x.example/t";
     EXPECT_EQ(check_profile(provider).empty(), fits) << pattern;

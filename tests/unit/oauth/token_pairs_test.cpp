@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::http_answer;
 
-const Time sent_at = *from_rfc3339("2026-11-23T12:00:00Z");
+const Time pairs_sent_at = *from_rfc3339("2026-11-23T12:00:00Z");
 
 const std::string both =
     R"({"ok":true,"access_token":"xoxb-1","token_type":"bot","scope":"chat:write,commands","refresh_token":"xoxe-b1",)"
@@ -25,8 +25,8 @@ Provider slack() {
 }
 
 Verdict judge(const std::string& body, const std::string& pair = {}, const Provider& provider = slack()) {
-  return judge_token_answer(http_answer(200, body), provider, {.sent_at = sent_at, .scope = {"asked"}, .pair = pair},
-                            sent_at + 1s);
+  return judge_token_answer(http_answer(200, body), provider, {.sent_at = pairs_sent_at, .scope = {"asked"}, .pair = pair},
+                            pairs_sent_at + 1s);
 }
 
 TEST(TokenPairs, a_code_brings_the_bots_and_the_users) {
@@ -34,7 +34,7 @@ TEST(TokenPairs, a_code_brings_the_bots_and_the_users) {
   ASSERT_TRUE(verdict.tokens);
   EXPECT_EQ(verdict.tokens->access_token.reveal(), "xoxb-1");
   EXPECT_EQ(verdict.tokens->refresh_token->reveal(), "xoxe-b1");
-  EXPECT_EQ(verdict.tokens->access_expires_at, sent_at + 12h);
+  EXPECT_EQ(verdict.tokens->access_expires_at, pairs_sent_at + 12h);
   EXPECT_EQ(verdict.tokens->scope, (std::vector<std::string>{"chat:write", "commands"}));
   EXPECT_EQ(verdict.tokens->extras.at("authed_user.id"), "U1");
   ASSERT_EQ(verdict.pairs.size(), 1U);
@@ -43,7 +43,7 @@ TEST(TokenPairs, a_code_brings_the_bots_and_the_users) {
   EXPECT_EQ(user.access_token.reveal(), "xoxp-1");
   EXPECT_EQ(user.token_type, "user");
   EXPECT_EQ(user.refresh_token->reveal(), "xoxe-u1");
-  EXPECT_EQ(user.access_expires_at, sent_at + 6h);
+  EXPECT_EQ(user.access_expires_at, pairs_sent_at + 6h);
   EXPECT_EQ(user.scope, std::vector<std::string>{"users:read"});
   EXPECT_EQ(user.extras, (std::map<std::string, std::string>{{"id", "U1"}}));
   EXPECT_FALSE(user.id_token);
@@ -118,7 +118,7 @@ TEST(TokenPairs, an_app_that_asks_for_the_users_token_alone_has_it_as_the_main_o
 }
 
 TEST(TokenPairs, the_journal_remembers_whose_refresh_it_was) {
-  RawTokenAnswer answer{.response = http_answer(200, "{}"), .sent = {.sent_at = sent_at, .scope = {}, .pair = "user"}};
+  RawTokenAnswer answer{.response = http_answer(200, "{}"), .sent = {.sent_at = pairs_sent_at, .scope = {}, .pair = "user"}};
   EXPECT_EQ(from_journal(to_journal(answer))->sent.pair, "user");
   answer.sent.pair.clear();
   EXPECT_FALSE(to_journal(answer).reveal().contains("pair"));
