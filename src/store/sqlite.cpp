@@ -72,12 +72,14 @@ void Statement::bind(int index, std::int64_t value) {
 
 void Statement::bind(int index, std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL
-  check(sqlite3_bind_text64(statement_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8), statement_, "bind");
+  check(sqlite3_bind_text64(statement_, index, data, text.size(), borrows_ ? SQLITE_STATIC : SQLITE_TRANSIENT, SQLITE_UTF8),
+        statement_, "bind");
 }
 
 void Statement::bind_blob(int index, std::string_view bytes) {
   const char* data = bytes.data() == nullptr ? "" : bytes.data();
-  check(sqlite3_bind_blob64(statement_, index, data, bytes.size(), SQLITE_TRANSIENT), statement_, "bind");
+  check(sqlite3_bind_blob64(statement_, index, data, bytes.size(), borrows_ ? SQLITE_STATIC : SQLITE_TRANSIENT), statement_,
+        "bind");
 }
 
 void Statement::bind_null(int index) { check(sqlite3_bind_null(statement_, index), statement_, "bind"); }
@@ -131,8 +133,9 @@ sqlite3_stmt* Database::compile(std::string_view sql, bool keep) {
 }
 
 Statement Database::prepare(std::string_view sql) {
-  auto& cached = cache_[std::string{sql}];
-  if (!cached) cached = std::make_unique<Cached>();
+  auto found = cache_.find(sql);
+  if (found == cache_.end()) found = cache_.emplace(sql, std::make_unique<Cached>()).first;
+  const auto& cached = found->second;
   if (cached->in_use) return prepare_once(sql);
   if (cached->statement == nullptr) cached->statement = compile(sql, true);
   cached->in_use = true;

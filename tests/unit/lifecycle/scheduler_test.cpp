@@ -1,6 +1,8 @@
 // The scheduler: ahead of expiry while in use, keep-alive while not, one hang delays nobody, nothing spins.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "support/refresh_bench.hpp"
 
 namespace evergrant::test {
@@ -149,6 +151,44 @@ TEST_F(SchedulerTest, what_cannot_be_sent_does_not_stay_at_the_head_of_what_is_d
   start_scheduler();
   let_pass(55min);
   EXPECT_EQ(row("con_other").generation, 2);
+}
+
+TEST_F(SchedulerTest, a_tenant_whose_key_is_away_does_not_stay_at_the_head_of_what_is_due) {
+  options.concurrency = 1;
+  for (int i = 0; i < 5; ++i) connect("con_" + std::to_string(i));
+  let_pass(2h);
+  crash();  // another process: it has no key of the tenant yet
+  node().store.fail_always("tenant_keys", true);
+  start_scheduler();
+  let_pass(20s);
+  for (int i = 0; i < 5; ++i) EXPECT_GT(row("con_" + std::to_string(i)).next_due_at, clock.now()) << i;
+  EXPECT_EQ(provider->token_requests, 0);
+  node().store.fail_always("tenant_keys", false);
+  let_pass(2min);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(row("con_" + std::to_string(i)).generation, 2) << i;
+}
+
+TEST_F(SchedulerTest, a_failure_that_another_process_records_after_the_listing_is_not_skipped) {
+  const Connection listed = connect("con_1");
+  const Time pause = *listed.next_due_at + 5min;
+  VirtualExecutor elsewhere{clock};
+  bool done = false;
+  start_scheduler();
+  node().store.after("due", [&] {
+    const Time now = clock.now();
+    if (now < *listed.next_due_at || std::exchange(done, true)) return;
+    const auto claim = run(elsewhere, sqlite->claim(listed.id, listed.generation, "other", now, now + 1min, std::nullopt));
+    ASSERT_TRUE(claim);
+    const Failure failure{FailureClass::transient, 3, now, "http_503", {}};
+    ASSERT_TRUE(run(elsewhere, sqlite->record_failure(listed.id, claim->connection.lease.fence, failure, Status::active, {},
+                                                      pause, false, Event{})));
+  });
+  let_pass(pause - clock.now() - 1s);
+  EXPECT_TRUE(done);
+  EXPECT_EQ(provider->token_requests, 0);
+  EXPECT_EQ(row("con_1").next_due_at, pause);
+  let_pass(1min);
+  EXPECT_EQ(row("con_1").generation, 2);
 }
 
 TEST_F(SchedulerTest, a_store_that_is_away_stops_nothing_for_good) {
