@@ -62,8 +62,13 @@ endfunction()
 
 function(evergrant_program)
   if(EXISTS ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
-    # The allocator is the program's own: who links the libraries keeps theirs.
+    # The allocator is the program's own: who links the libraries keeps theirs. mimalloc comes first, so that it stands in for
+    # the C library's malloc; sanitizers bring one themselves.
     add_executable(evergrant ${CMAKE_SOURCE_DIR}/src/app/main.cpp ${CMAKE_SOURCE_DIR}/src/app/wiping_allocator.cpp)
+    if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=(address|thread)")
+      find_package(mimalloc REQUIRED)
+      target_link_libraries(evergrant PRIVATE mimalloc)
+    endif()
     target_link_libraries(evergrant PRIVATE app evergrant_warnings evergrant_cli11)
   endif()
 endfunction()

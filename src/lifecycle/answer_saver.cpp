@@ -12,14 +12,14 @@ constexpr Duration first_retry = 100ms;
 constexpr Duration slowest_retry = 5s;
 
 // What the row looks like once `update` is stored.
-Connection updated(Connection row, Fence asked, const TokenUpdate& update) {
+Connection updated(Connection row, Fence asked, TokenUpdate update) {
   row.generation += 1;
   row.tokens_fence = asked;
-  row.tokens = update.tokens;
-  row.token_type = update.token_type;
-  row.scope = update.scope;
-  row.missing_scope = update.missing_scope;
-  row.extras = update.extras;
+  row.tokens = std::move(update.tokens);
+  row.token_type = std::move(update.token_type);
+  row.scope = std::move(update.scope);
+  row.missing_scope = std::move(update.missing_scope);
+  row.extras = std::move(update.extras);
   row.access_expires_at = update.access_expires_at;
   row.refresh_idle_expires_at = update.refresh_idle_expires_at;
   row.refresh_absolute_expires_at = update.refresh_absolute_expires_at;
@@ -136,8 +136,10 @@ Task<Result<>> AnswerSaver::commit(HeldGrant& held, TokenSet tokens, AnswerNote 
     if (outdated) co_return Result<>{};
     sharers = co_await share(held.row, tokens, note);
   }
-  Place place{held.row, held.row.lease.fence, held.asked};
+  const Fence fence = held.row.lease.fence;
+  Place place{std::move(held.row), fence, held.asked};
   const Step step = co_await store_until_done(place, tokens, note);
+  held.row = std::move(place.row);
   held.stored = step == Step::done || step == Step::revoked;
   switch (step) {
     case Step::done:
@@ -277,7 +279,7 @@ Task<AnswerSaver::Step> AnswerSaver::store_once(Place& place, const TokenSet& to
   }
   place.row.status = *written;  // on hold since the claim, it may be: then the tokens are stored, and not served
   if (place.row.status != Status::active) cache_.forget(place.row.id);
-  remember(place, *update, asked_at, ticket);
+  remember(place, std::move(*update), asked_at, ticket);
   co_return Step::done;
 }
 
@@ -294,11 +296,11 @@ Task<AnswerSaver::Step> AnswerSaver::look_again(Place& place, const std::optiona
   co_return row->status == Status::active || revives(place) ? Step::again : Step::quarantined;
 }
 
-void AnswerSaver::remember(const Place& place, const TokenUpdate& update, Time asked_at, TokenCache::Ticket ticket) {
+void AnswerSaver::remember(const Place& place, TokenUpdate update, Time asked_at, TokenCache::Ticket ticket) {
   const Registration* registration = registrations_.find(place.row.registration);
   if (registration == nullptr) return;
   const Fence asked = place.asked == 0 ? place.fence : place.asked;
-  cache_.put(std::make_shared<CachedToken>(updated(place.row, asked, update), *registration, asked_at), ticket);
+  cache_.put(std::make_shared<CachedToken>(updated(place.row, asked, std::move(update)), *registration, asked_at), ticket);
 }
 
 Task<void> AnswerSaver::enqueue_revocation(Connection row, OutboxKind kind, TokenSet tokens) {

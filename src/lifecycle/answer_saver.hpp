@@ -69,7 +69,7 @@ class AnswerSaver {
   Task<void> end_attempt(const HeldGrant& held);
   Task<std::optional<Errc>> keep_once(HeldGrant& held, std::optional<Sealed>& sealed);
   Task<void> pause_before_retry(int& tries, std::string_view what, const Connection& row, Errc why);
-  void remember(const Place& place, const TokenUpdate& update, Time asked_at, TokenCache::Ticket ticket);
+  void remember(const Place& place, TokenUpdate update, Time asked_at, TokenCache::Ticket ticket);
 
   Store& store_;
   Vault& vault_;

@@ -24,12 +24,15 @@ struct HeldGrant {
   bool older_unresolved = false;  // an earlier request of the same generation still has no outcome
   bool answer_kept = false;
   Time since;                        // when it was claimed
-  Connection source;                 // whose refresh token is the newest: `row` itself unless the grant is shared
+  std::optional<Connection> newest = {};  // of a shared grant: whose refresh token is the newest
   std::optional<Time> lost_at = {};  // when the earlier request was sent
   SealRight seal = {};               // taken before sending: what comes in can be sealed without the store
   EscrowRoom room = {};              // reserved before sending
   bool escrowed = false;             // the answer waits in the escrow
   bool stored = false;               // its tokens are in the row, or in the outbox
+
+  // Whose refresh token is sent.
+  [[nodiscard]] const Connection& source() const noexcept { return newest ? *newest : row; }
 };
 
 // The connections of one upstream grant, as `Store::sharing` lists them.

@@ -90,20 +90,25 @@ Task<Result<Connection>> Refresher::load(ConnectionId id) {
 Task<Result<>> Refresher::await_other(const RefreshWish& wish, Time until) {
   while (clock_.now() < until) {  // ends with the other's lease, which it may renew, or at `until`
     co_await delay(look_at_others_every);
-    const auto row = co_await load(wish.connection);
+    auto row = co_await load(wish.connection);
     if (!row) co_return std::unexpected(row.error());
-    const auto lock = co_await lock_of(*row);
+    const Generation generation = row->generation;
+    const auto lock = co_await lock_of(std::make_shared<const Connection>(std::move(*row)));
     if (!lock) co_return std::unexpected(lock.error());
-    const bool free = lock->lease.owner.empty() || !lock->lease.until || *lock->lease.until <= clock_.now();
-    if (free || row->generation > wish.seen) co_return Result<>{};
+    const Lease& lease = (*lock)->lease;
+    const bool free = lease.owner.empty() || !lease.until || *lease.until <= clock_.now();
+    if (free || generation > wish.seen) co_return Result<>{};
   }
   co_return fail(Errc::provider_unavailable, "Another process is refreshing connection " + wish.connection.str() + '.',
                  "Ask again in a moment.");
 }
 
-Task<Result<>> Refresher::try_once(const RefreshWish& wish, std::shared_ptr<const Connection> listed) {
-  auto row = listed ? Result<Connection>{*listed} : co_await load(wish.connection);
-  if (!row) co_return std::unexpected(row.error());
+Task<Result<>> Refresher::try_once(const RefreshWish& wish, Row row) {
+  if (!row) {
+    auto loaded = co_await load(wish.connection);
+    if (!loaded) co_return std::unexpected(loaded.error());
+    row = std::make_shared<const Connection>(std::move(*loaded));
+  }
   if (row->generation > wish.seen) co_return Result<>{};
   if (auto refused = refusal_of(*row)) co_return std::unexpected(std::move(*refused));
   const Registration* registration = registrations_.find(row->registration);
@@ -117,22 +122,23 @@ Task<Result<>> Refresher::try_once(const RefreshWish& wish, std::shared_ptr<cons
     if (!urgent) co_await put_off(*row, clock_.now() + 24h);
     co_return std::unexpected(nothing_to_refresh_with(*row, registration->provider));
   }
-  auto lock = co_await lock_of(*row);
-  if (!lock) co_return std::unexpected(lock.error());
-  if (escrow_ != nullptr && escrow_->holds(lock->id)) {  // an answer is there that the store has not got yet
-    auto delivered = co_await deliver_of(lock->id);
+  const auto found = co_await lock_of(row);
+  if (!found) co_return std::unexpected(found.error());
+  const Connection& lock = **found;
+  if (escrow_ != nullptr && escrow_->holds(lock.id)) {  // an answer is there that the store has not got yet
+    auto delivered = co_await deliver_of(lock.id);
     if (!delivered) co_return delivered;
-    co_return fail(Errc::stale, "connection " + lock->id.str() + " has an answer that was waiting for the store");
+    co_return fail(Errc::stale, "connection " + lock.id.str() + " has an answer that was waiting for the store");
   }
-  const auto gate = not_before(*lock);
+  const bool is_shared = lock.id != row->id;
+  const auto gate = not_before(lock);
   if (gate && *gate > clock_.now()) {
-    if (wish.cause == Cause::due && lock->id != row->id) co_await put_off(std::move(*row), *gate);
-    co_return std::unexpected(backing_off(*lock, *gate));
+    if (wish.cause == Cause::due && is_shared) co_await put_off(*row, *gate);
+    co_return std::unexpected(backing_off(lock, *gate));
   }
-  const bool is_shared = lock->id != row->id;
-  auto outcome = co_await with_slot(wish, std::move(*lock), *registration);
+  auto outcome = co_await with_slot(wish, lock, *registration);
   // What holds the lock was put off; the one that was due must not stay at the head either.
-  if (!outcome && is_shared && wish.cause == Cause::due) co_await put_off(std::move(*row), clock_.now() + 5s);
+  if (!outcome && is_shared && wish.cause == Cause::due) co_await put_off(*row, clock_.now() + 5s);
   co_return outcome;
 }
 
@@ -191,11 +197,11 @@ Task<Result<>> Refresher::release_hold(RegistrationId registration) {
   co_return released;
 }
 
-Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, const Registration& registration) {
+Task<Result<>> Refresher::with_slot(const RefreshWish& wish, const Connection& row, const Registration& registration) {
   RegistrationGate& gate = gates_.of(registration);
   const bool urgent = is_waited_for(wish.cause);
   if (auto refused = gates_.refusal(registration, gate.breaker.peek(clock_.now()))) {
-    if (!urgent) co_await put_off(std::move(row), gate.breaker.peek(clock_.now()).retry_at);
+    if (!urgent) co_await put_off(row, gate.breaker.peek(clock_.now()).retry_at);
     co_return std::unexpected(std::move(*refused));
   }
   if (urgent && gate.slots.overcrowded()) {
@@ -204,18 +210,18 @@ Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, con
                    "Ask again in a moment.");
   }
   if (!urgent && gate.slots.crowded()) {
-    co_await put_off(std::move(row), clock_.now() + 5s);
+    co_await put_off(row, clock_.now() + 5s);
     co_return fail(Errc::busy, "registration " + registration.id.str() + " has many refreshes waiting");
   }
   const auto resolved = co_await directory_.resolve(registration.provider);
   if (!resolved) {
-    if (!urgent) co_await put_off(std::move(row), clock_.now() + 30s);
+    if (!urgent) co_await put_off(row, clock_.now() + 30s);
     co_return std::unexpected(resolved.error());
   }
   const Endpoints& endpoints = resolved->endpoints;
   auto url = fill_hosts(endpoints.refresh.empty() ? endpoints.token : endpoints.refresh, registration.provider, row.extras);
   if (!url) {
-    if (!urgent) co_await put_off(std::move(row), clock_.now() + 1h);
+    if (!urgent) co_await put_off(row, clock_.now() + 1h);
     co_return std::unexpected(url.error());
   }
   auto paced = co_await keep_pace(wish, row, gate);
@@ -223,10 +229,10 @@ Task<Result<>> Refresher::with_slot(const RefreshWish& wish, Connection row, con
   const RequestSlots::Slot slot = co_await gate.slots.take(urgent);
   const auto admission = gate.breaker.admit(clock_.now());
   if (auto refused = gates_.refusal(registration, admission)) {
-    if (!urgent) co_await put_off(std::move(row), admission.retry_at);
+    if (!urgent) co_await put_off(row, admission.retry_at);
     co_return std::unexpected(std::move(*refused));
   }
-  auto outcome = co_await under_lease(wish, std::move(row), registration, std::move(*url), GatePass{gate.breaker});
+  auto outcome = co_await under_lease(wish, row, registration, std::move(*url), GatePass{gate.breaker});
   co_return outcome;
 }
 
@@ -254,7 +260,7 @@ Task<Result<>> Refresher::take_custody(const RefreshWish& wish, const Connection
 
 // Step 2. A crash after this leaves an attempt; it is resolved by the rotation profile. Where nothing rotates, nothing needs
 // to be resolved, and the attempt is left out.
-Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& registration,
+Task<Result<HeldGrant>> Refresher::claim(const Connection& row, const Registration& registration,
                                          std::optional<Attempt>& unresolved) {
   const Time now = clock_.now();
   std::optional<Attempt> attempt;
@@ -272,7 +278,6 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
   if (!claimed) co_return std::unexpected(claimed.error());
   unresolved = std::move(claimed->unresolved);
   const Fence fence = claimed->connection.lease.fence;
-  Connection source = claimed->connection;
   co_return HeldGrant{
       .row = std::move(claimed->connection),
       .registration = registration,
@@ -282,18 +287,17 @@ Task<Result<HeldGrant>> Refresher::claim(Connection row, const Registration& reg
       .asked = fence,
       .older_unresolved = unresolved.has_value(),
       .answer_kept = false,
-      .since = now,
-      .source = std::move(source)};
+      .since = now};
 }
 
-Task<Result<>> Refresher::under_lease(const RefreshWish& wish, Connection row, const Registration& registration,
+Task<Result<>> Refresher::under_lease(const RefreshWish& wish, const Connection& row, const Registration& registration,
                                       std::string url, GatePass pass) {
   std::optional<Attempt> unresolved;
   SealRight seal;
   EscrowRoom room;
   auto prepared = co_await take_custody(wish, row, registration, seal, room);
   if (!prepared) co_return prepared;
-  auto held = co_await claim(std::move(row), registration, unresolved);
+  auto held = co_await claim(row, registration, unresolved);
   if (!held) co_return std::unexpected(held.error());
   held->seal = std::move(seal);
   held->room = std::move(room);
@@ -370,11 +374,11 @@ Task<Result<>> Refresher::leave_unsent(HeldGrant& held) {
 
 Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) {
   const bool exchanges = held.registration.provider.refresh.mode == RefreshMode::access_token_exchange;
-  auto opening = exchanges ? sealing_.open_access(held.source) : sealing_.open_refresh(held.source);
+  auto opening = exchanges ? sealing_.open_access(held.source()) : sealing_.open_refresh(held.source());
   auto credential = co_await std::move(opening);
   if (!credential) {
     log_.error("refresh_token_not_opened",
-               {{"connection", held.source.id.str()}, {"code", to_string(credential.error().code)}});
+               {{"connection", held.source().id.str()}, {"code", to_string(credential.error().code)}});
     co_await set_aside(held, clock_.now() + unopened_pause);
     co_return std::unexpected(credential.error());
   }
@@ -384,7 +388,7 @@ Task<Result<>> Refresher::send(HeldGrant& held, std::string url, GatePass pass) 
     co_return left;
   }
   const auto answer = co_await endpoint_.refresh(held.registration, std::move(url), std::move(*credential),
-                                                 held.source.scope, options_.timeout, held.row.pair);
+                                                 held.source().scope, options_.timeout, held.row.pair);
   Verdict verdict;
   if (answer) {
     const bool holds_tokens = answer->response.status >= 200 && answer->response.status < 300;

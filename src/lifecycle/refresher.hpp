@@ -52,19 +52,20 @@ class Refresher {
   Task<Result<>> release_hold(RegistrationId registration);
 
  private:
-  Task<Result<>> try_once(const RefreshWish& wish, std::shared_ptr<const Connection> listed);
+  using Row = std::shared_ptr<const Connection>;
+  Task<Result<>> try_once(const RefreshWish& wish, Row listed);
   Task<Result<Connection>> load(ConnectionId id);
-  Task<Result<Connection>> lock_of(Connection row);
+  Task<Result<Row>> lock_of(Row row);
   Task<Result<>> await_other(const RefreshWish& wish, Time until);
   Task<void> put_off(Connection row, Time until);
   Task<void> set_aside(const HeldGrant& held, Time until);
   Task<Result<>> keep_pace(const RefreshWish& wish, const Connection& row, RegistrationGate& gate);
-  Task<Result<>> with_slot(const RefreshWish& wish, Connection row, const Registration& registration);
-  Task<Result<>> under_lease(const RefreshWish& wish, Connection row, const Registration& registration, std::string url,
-                             GatePass pass);
+  Task<Result<>> with_slot(const RefreshWish& wish, const Connection& row, const Registration& registration);
+  Task<Result<>> under_lease(const RefreshWish& wish, const Connection& row, const Registration& registration,
+                             std::string url, GatePass pass);
   Task<Result<>> take_custody(const RefreshWish& wish, const Connection& row, const Registration& registration,
                               SealRight& seal, EscrowRoom& room);
-  Task<Result<HeldGrant>> claim(Connection row, const Registration& registration, std::optional<Attempt>& unresolved);
+  Task<Result<HeldGrant>> claim(const Connection& row, const Registration& registration, std::optional<Attempt>& unresolved);
   Task<std::optional<Result<>>> adopt_newer(HeldGrant& held, const RefreshWish& wish);
   Task<Result<TokenSet>> open_all(const Connection& source);
   Task<std::optional<Result<>>> settle_unresolved(HeldGrant& held, Attempt unresolved, const RefreshWish& wish);

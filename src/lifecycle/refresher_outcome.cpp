@@ -76,7 +76,7 @@ Task<Result<>> Refresher::complete(const HeldGrant& held, TokenSet& tokens, Answ
     note.rotated = true;
     co_return Result<>{};
   }
-  auto previous = co_await sealing_.open_refresh(held.source);
+  auto previous = co_await sealing_.open_refresh(held.source());
   if (tokens.refresh_token) {
     note.rotated = !previous || *previous != *tokens.refresh_token;
     if (note.rotated && refresh.rotation == Rotation::never) {
@@ -288,7 +288,7 @@ Task<Result<>> Refresher::recover_kept(Connection row, const Registration& regis
   if (!claimed) co_return std::unexpected(claimed.error());
   const Fence fence = claimed->connection.lease.fence;
   const std::optional<Attempt> unresolved = std::move(claimed->unresolved);  // of several answers the latest
-  HeldGrant held{.row = claimed->connection,
+  HeldGrant held{.row = std::move(claimed->connection),
                  .registration = registration,
                  .keeper = LeaseKeeper{executor_, store_, clock_, log_, row.id, fence, now + options_.lease, options_.lease},
                  .attempt = unresolved ? std::optional{unresolved->id} : std::nullopt,
@@ -296,8 +296,7 @@ Task<Result<>> Refresher::recover_kept(Connection row, const Registration& regis
                  .asked = unresolved ? unresolved->fence : 0,
                  .older_unresolved = true,
                  .answer_kept = true,
-                 .since = now,
-                 .source = claimed->connection};
+                 .since = now};
   if (!unresolved || unresolved->answer.empty()) {  // others have settled it since it was listed
     co_await release(held);
     co_return Result<>{};

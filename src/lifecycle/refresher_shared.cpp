@@ -7,12 +7,12 @@
 
 namespace evergrant {
 
-Task<Result<Connection>> Refresher::lock_of(Connection row) {
-  if (row.upstream_grant.empty()) co_return row;
-  const auto siblings = co_await store_.sharing(row.registration, row.upstream_grant);
+Task<Result<Refresher::Row>> Refresher::lock_of(Row row) {
+  if (row->upstream_grant.empty()) co_return row;
+  const auto siblings = co_await store_.sharing(row->registration, row->upstream_grant);
   if (!siblings) co_return std::unexpected(siblings.error());
   auto shared = shared_grant_of(*siblings);
-  co_return shared ? std::move(shared->lock) : std::move(row);
+  co_return shared ? std::make_shared<const Connection>(std::move(shared->lock)) : std::move(row);
 }
 
 // A sibling may have stored later tokens than the connection that is asked for, after a crash between their commits
@@ -23,12 +23,13 @@ Task<std::optional<Result<>>> Refresher::adopt_newer(HeldGrant& held, const Refr
     co_await release(held);
     co_return Result<>{std::unexpected(siblings.error())};
   }
-  const auto shared = shared_grant_of(*siblings);
-  if (shared) held.source = shared->newest;
+  auto shared = shared_grant_of(*siblings);
+  if (shared) held.newest = std::move(shared->newest);
   const auto wanted = std::ranges::find(*siblings, wish.connection, &Connection::id);
-  const Margins margins = margins_of(held.registration.provider, lifetime_of(held.source));
-  if (wanted == siblings->end() || !can_adopt(*wanted, held.source, margins.mandatory, clock_.now())) co_return std::nullopt;
-  auto tokens = co_await open_all(held.source);
+  const Margins margins = margins_of(held.registration.provider, lifetime_of(held.source()));
+  if (wanted == siblings->end() || !can_adopt(*wanted, held.source(), margins.mandatory, clock_.now()))
+    co_return std::nullopt;
+  auto tokens = co_await open_all(held.source());
   if (!tokens) {
     co_await release(held);
     co_return Result<>{std::unexpected(tokens.error())};

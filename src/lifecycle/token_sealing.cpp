@@ -105,7 +105,7 @@ Task<Result<TokenUpdate>> TokenSealing::seal_refresh(const Connection& connectio
   co_return update;
 }
 
-Task<Result<SealedTokens>> TokenSealing::seal_fields(Connection connection, Generation generation, TokenSet tokens) {
+Task<Result<SealedTokens>> TokenSealing::seal_fields(const Connection& connection, Generation generation, TokenSet tokens) {
   SealedTokens sealed;
   if (!tokens.access_token.empty()) {
     auto access = co_await vault_.seal(place_of(connection, "access_token", generation), tokens.access_token);

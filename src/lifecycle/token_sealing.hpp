@@ -24,7 +24,7 @@ class TokenSealing {
   Task<Result<Secret>> open_refresh(const Connection& connection);
 
  private:
-  Task<Result<SealedTokens>> seal_fields(Connection connection, Generation generation, TokenSet tokens);
+  Task<Result<SealedTokens>> seal_fields(const Connection& connection, Generation generation, TokenSet tokens);
   Task<Result<Sealed>> carry_extras(const Connection& connection, Generation generation);
 
   Vault& vault_;
