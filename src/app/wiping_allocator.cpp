@@ -23,6 +23,13 @@ void* allocate(std::size_t size, std::size_t alignment) {
   }
 }
 
+// As many bytes as were asked for: no more were written.
+void wipe_and_free(void* block, std::size_t size) noexcept {
+  if (block == nullptr) return;
+  explicit_bzero(block, size);
+  std::free(block);
+}
+
 void wipe_and_free(void* block) noexcept {
   if (block == nullptr) return;
   explicit_bzero(block, malloc_usable_size(block));
@@ -41,11 +48,11 @@ void* operator new[](std::size_t size, std::align_val_t alignment) {
 }
 void operator delete(void* block) noexcept { wipe_and_free(block); }
 void operator delete[](void* block) noexcept { wipe_and_free(block); }
-void operator delete(void* block, std::size_t) noexcept { wipe_and_free(block); }
-void operator delete[](void* block, std::size_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t size) noexcept { wipe_and_free(block, size); }
+void operator delete[](void* block, std::size_t size) noexcept { wipe_and_free(block, size); }
 void operator delete(void* block, std::align_val_t) noexcept { wipe_and_free(block); }
 void operator delete[](void* block, std::align_val_t) noexcept { wipe_and_free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { wipe_and_free(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t size, std::align_val_t) noexcept { wipe_and_free(block, size); }
+void operator delete[](void* block, std::size_t size, std::align_val_t) noexcept { wipe_and_free(block, size); }
 
 #endif

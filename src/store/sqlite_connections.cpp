@@ -25,7 +25,10 @@ Result<> insert_connection(Database& database, const Connection& c) {
       c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant, c.next_due_at, c.last_used_at,
       c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence, to_string(c.failure.kind),
       c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at, c.updated_at);
-  if (inserted == 1) return {};
+  if (inserted == 1) {
+    note_idle_half(database, c.id);
+    return {};
+  }
   return fail(Errc::conflict, "This realm of " + c.registration.str() + " has a live connection already.",
               "Reconnect that one, or revoke it first.");
 }
@@ -46,6 +49,7 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
       u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, u.at, id);
+  note_idle_half(database, id);
   return {};
 }
 

@@ -216,6 +216,11 @@ void SqliteWriter::submit(std::unique_ptr<Job> job) {
 Jobs SqliteWriter::take_batch() {
   std::unique_lock lock{mutex_};
   wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  if (queue_.size() < max_batch_ && !stopping_) {  // others on this core have more to bring: one commit carries it all
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  }
   const auto size = static_cast<std::ptrdiff_t>(std::min(queue_.size(), max_batch_));
   Jobs batch{std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + size)};
   queue_.erase(queue_.begin(), queue_.begin() + size);

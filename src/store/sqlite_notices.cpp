@@ -24,13 +24,13 @@ std::string_view name_of(GrantEnd end) {
 // The statuses are excluded rather than listed: SQLite would take an index that begins with them.
 // What the index of each end is ordered by: see migrations.cpp. The cursor carries it as if it were a time.
 struct EndColumns {
-  std::string order, ends_at, since;
+  std::string order, ends_at, since, precise;
 };
 const EndColumns& columns_of(GrantEnd end) {
-  static const EndColumns idle{"c.refresh_idle_expires_at + COALESCE(c.last_refreshed_at, c.created_at)",
-                               "c.refresh_idle_expires_at", "COALESCE(c.last_refreshed_at, c.created_at)"};
+  static const EndColumns idle{"c.idle_half_day", "c.refresh_idle_expires_at", "COALESCE(c.last_refreshed_at, c.created_at)",
+                               "c.refresh_idle_expires_at + COALESCE(c.last_refreshed_at, c.created_at)"};
   static const EndColumns absolute{"c.refresh_absolute_expires_at", "c.refresh_absolute_expires_at",
-                                   "COALESCE(c.granted_at, c.created_at)"};
+                                   "COALESCE(c.granted_at, c.created_at)", "c.refresh_absolute_expires_at"};
   return end == GrantEnd::idle ? idle : absolute;
 }
 
@@ -39,8 +39,8 @@ std::string select_ending(const EndColumns& columns) {
          ", " + columns.since +
          ", n.ends_at, n.lead, n.at FROM connections AS c LEFT JOIN reauth_notices AS n ON n.connection = c.id AND "
          "n.ending = ? WHERE " +
-         columns.ends_at + " IS NOT NULL AND " + columns.order + " <= ? AND " + columns.order + " >= ? AND (" +
-         columns.order +
+         columns.ends_at + " IS NOT NULL AND " + columns.precise + " <= ? AND " + columns.order + " <= ? AND " +
+         columns.order + " >= ? AND (" + columns.order +
          " > ? OR c.id > ?) AND c.status NOT IN ('reauth_required', 'revoking', 'revoked') AND (n.lead IS NULL OR n.lead > "
          "0 OR " +
          columns.ends_at + " > n.ends_at + ?) ORDER BY " + columns.order + ", c.id LIMIT ?";
@@ -100,7 +100,8 @@ Task<Result<Page<EndingGrant>>> SqliteStore::ending(GrantEnd end, Time now, Dura
     const std::int64_t from = *after ? to_epoch_ms((*after)->created_at) : std::numeric_limits<std::int64_t>::min();
     const std::string beyond = *after ? (*after)->id : std::string{};
     const std::int64_t until = end == GrantEnd::idle ? 2 * to_epoch_ms(now) : to_epoch_ms(now + within);
-    Statement rows = database.query(end == GrantEnd::idle ? idle : absolute, name_of(end), until, from, from, beyond,
+    const std::int64_t last = end == GrantEnd::idle ? until / idle_half_step : until;
+    Statement rows = database.query(end == GrantEnd::idle ? idle : absolute, name_of(end), until, last, from, from, beyond,
                                     same_end.count(), limit);
     Page<EndingGrant> page;
     std::int64_t order = 0;

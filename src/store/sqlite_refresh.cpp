@@ -138,6 +138,7 @@ Result<Status> settle(Database& database, const ConnectionId& id, const TokenSet
   if (store_token_set(database, id, by, expected, asked, update)) {
     database.execute("DELETE FROM attempts WHERE connection = ? AND fence > ? AND (fence <= ? OR fence = ?)", id,
                      before.tokens_fence, asked, by.fence);
+    note_idle_half(database, id);
     insert_event(database, event);
     return before.status == Status::reauth_required ? Status::active : before.status;
   }

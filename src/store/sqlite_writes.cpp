@@ -23,6 +23,13 @@ std::vector<Connection> find_pairs(Database& database, const ConnectionId& main)
   return read_all(database.query(sql, main), read_connection);
 }
 
+void note_idle_half(Database& database, const ConnectionId& id) {
+  database.execute(
+      "UPDATE connections SET idle_half_day = (refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at)) / ? WHERE "
+      "id = ? AND idle_half_day IS NOT (refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at)) / ?",
+      idle_half_step, id, idle_half_step);
+}
+
 void insert_event(Database& database, const Event& event) {
   if (event.type.empty()) return;
   // To the outside a further token pair is part of its connection (REF-23).

@@ -44,6 +44,19 @@ TEST_P(Notices, an_idle_end_is_near_when_half_of_its_time_is_over) {
   EXPECT_FALSE(one.given);
 }
 
+TEST_P(Notices, a_refresh_moves_an_idle_end_away) {
+  const Connection c = grant("con_1", at(1100), std::nullopt);
+  ASSERT_TRUE(get(store->claim(c.id, 1, "node", at(500), at(560), std::nullopt)));
+  auto update = some_update();
+  update.tokens = {};
+  update.at = at(510);
+  update.refresh_idle_expires_at = at(510) + std::chrono::days{100};
+  ASSERT_TRUE(get(store->commit(c.id, 1, 1, 1, update, {})));
+  EXPECT_EQ(near(GrantEnd::idle, at(600)), "");
+  EXPECT_EQ(near(GrantEnd::idle, at(509) + std::chrono::days{50}), "");
+  EXPECT_EQ(near(GrantEnd::idle, at(510) + std::chrono::days{50}), "con_1 ");
+}
+
 TEST_P(Notices, an_absolute_end_is_near_within_the_time_that_is_asked_for) {
   grant("con_1", std::nullopt, at(1000));
   EXPECT_EQ(near(GrantEnd::absolute, at(500), 499s), "");

@@ -47,5 +47,18 @@ TEST(Migrations, the_order_of_requests_is_taken_from_the_generations) {
   EXPECT_EQ(tokens_fence(database, "open"), 5);
 }
 
+TEST(Migrations, idle_ends_are_found_by_their_day) {
+  Database database{":memory:", {}};
+  const auto steps = sqlite_migrations();
+  for (const char* step : steps.first(7)) database.run_script(step);
+  insert_connection(database, "idle", 1, 1, "");
+  insert_connection(database, "endless", 1, 1, "");
+  database.execute(
+      "UPDATE connections SET refresh_idle_expires_at = 864000000, last_refreshed_at = 172800000 WHERE id = 'idle'");
+  database.run_script(steps[7]);
+  EXPECT_EQ(number_of(database.query("SELECT idle_half_day FROM connections WHERE id = 'idle'")), 6);
+  EXPECT_EQ(number_of(database.query("SELECT COUNT(*) FROM connections WHERE idle_half_day IS NULL")), 1);
+}
+
 }  // namespace
 }  // namespace evergrant::test
