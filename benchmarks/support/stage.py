@@ -147,6 +147,7 @@ class Provider(Child):
                 progress(f"{number:,} of {count:,} grants at the provider")
             grant = self.web.ask("POST", "/control/grants", {"client_id": CLIENT[0], "realm": str(first_realm + number)})
             tokens.append(json.loads(grant)["refresh_token"])
+        self.web.line.close()  # the provider would, before the next size is measured
         done_with_progress()
         return tokens
 
