@@ -29,9 +29,11 @@ boost::json::object to_json(const RotationReport& report) {
 
 }  // namespace
 
-// The registration that the path names, where this caller may see it.
 Result<RegistrationId> Handlers::registration_in(Call& call) const {
-  RegistrationId id{call.path.at(0)};
+  return visible_registration(call, RegistrationId{call.path.at(0)});
+}
+
+Result<RegistrationId> Handlers::visible_registration(Call& call, RegistrationId id) const {
   call.audit.registration = id;
   if (parts_.registrations.find(id) == nullptr || !may_see(*call.caller, id)) {
     return fail(Errc::not_found, "there is no registration '" + printable(id.str(), 80) + "' that this caller may see",

@@ -39,7 +39,10 @@ Result<> Handlers::allow(Call& call, const RegistrationId& registration, const T
 }
 
 Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) const {
-  const ConnectionId id{call.path.at(index)};
+  return visible_connection(call, ConnectionId{call.path.at(index)});
+}
+
+Task<Result<Connection>> Handlers::visible_connection(Call& call, ConnectionId id) const {
   call.audit.connection = id_for_audit(id);
   auto connection = co_await parts_.store.connection(id);
   if (!connection && connection.error().code == Errc::not_found) co_return std::unexpected(no_such_connection(id.str()));

@@ -40,6 +40,8 @@ class Handlers {
   Task<Result<Reply>> open_connect_link(Call& call) const;
   Task<Result<Reply>> provider_callback(Call& call) const;
   Task<Result<Reply>> connect_result(Call& call) const;
+  // ID tokens
+  Task<Result<Reply>> verify_id_token(Call& call) const;
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
@@ -62,10 +64,13 @@ class Handlers {
   // The connection of path parameter `index` if the caller may see it. Errors: not_found also where the policy forbids it,
   // so that nobody learns what exists.
   Task<Result<Connection>> visible_connection(Call& call, std::size_t index) const;
+  Task<Result<Connection>> visible_connection(Call& call, ConnectionId id) const;
   // The row that the query's `pair` names: a further token pair of `main`, which the caller may see; itself without one.
   Task<Result<Connection>> chosen_pair(Call& call, Connection main) const;
   [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
+  // The registration that the path names, or the given one, where this caller may see it. Errors: not_found.
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
+  [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
 
   ApiParts parts_;

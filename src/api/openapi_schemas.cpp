@@ -133,6 +133,21 @@ constexpr std::string_view schemas = R"json({
 "RotationReport": {"type": "object", "additionalProperties": false, "properties": {
   "rewrapped_root_keys": {"type": "integer"}, "rewrapped_tenant_keys": {"type": "integer"}, "resealed_records": {"type": "integer"},
   "retired_keys": {"type": "integer"}, "unreadable_records": {"type": "integer"}}},
+"IdTokenQuestion": {"type": "object", "additionalProperties": false, "required": ["registration", "id_token"], "properties": {
+  "registration": {"type": "string", "description": "Whose provider signed it, and whose client_id it is for"},
+  "id_token": {"type": "string", "description": "The compact JWS as it came"},
+  "nonce": {"type": ["string", "null"], "description": "As it was sent; absent: not checked"},
+  "access_token": {"type": ["string", "null"], "description": "That came beside it; at_hash has to fit"},
+  "max_age": {"type": ["integer", "null"], "minimum": 0, "description": "Seconds, as asked for: the sign-in may be so long ago"},
+  "acr_values": {"type": "array", "items": {"type": "string"}, "description": "As asked for: acr has to be one of them"},
+  "realm": {"type": ["string", "null"], "description": "Which realm it has to name, where it names one"},
+  "connection": {"type": ["string", "null"], "description": "It has to be about this connection's realm, issuer and subject"}}},
+"IdTokenVerdict": {"type": "object", "required": ["valid"], "properties": {
+  "valid": {"type": "boolean"},
+  "check": {"type": "string", "description": "The check that failed: format, encryption, alg, key, signature, typ, iss, aud, …"},
+  "reason": {"type": "string"}, "hint": {"type": "string"}, "issuer": {"type": "string"}, "subject": {"type": "string"},
+  "audience": {"type": "array", "items": {"type": "string"}}, "issued_at": {"type": "string"}, "expires_at": {"type": "string"},
+  "auth_time": {"type": ["string", "null"]}, "claims": {"type": "object", "additionalProperties": {"type": "string"}}}},
 "Health": {"type": "object", "additionalProperties": false, "required": ["status"], "properties": {"status": {"type": "string"}}},
 "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]}
 })json";

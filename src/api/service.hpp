@@ -7,6 +7,7 @@
 
 #include "access/access_control.hpp"
 #include "lifecycle/connect.hpp"
+#include "lifecycle/id_token_verifier.hpp"
 #include "lifecycle/janitor.hpp"
 #include "lifecycle/revoker.hpp"
 #include "lifecycle/token_service.hpp"
@@ -20,6 +21,7 @@ struct ApiParts {
   TokenService& tokens;
   Connector& connector;
   Revoker& revoker;
+  IdTokenVerifier& id_tokens;
   Callers& callers;
   Audit& audit;
   const Registrations& registrations;

@@ -153,6 +153,7 @@ int run_cli(int argc, char** argv) {
   add_connect_command(program, context);
   add_connection_commands(program, context);
   add_operator_commands(program, context);
+  add_id_token_commands(program, context);
   add_key_commands(program, context);
   add_backup_commands(program, context);
   add_doctor_command(program, context);

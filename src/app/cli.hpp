@@ -59,6 +59,7 @@ void add_connect_command(CLI::App& program, CliContext& context);
 void add_operator_commands(CLI::App& program, CliContext& context);
 void add_bootstrap_command(CLI::App& callers, CliContext& context);
 void add_key_commands(CLI::App& program, CliContext& context);
+void add_id_token_commands(CLI::App& program, CliContext& context);
 void add_backup_commands(CLI::App& program, CliContext& context);
 void add_serve_commands(CLI::App& program, CliContext& context);
 void add_doctor_command(CLI::App& program, CliContext& context);

@@ -77,6 +77,7 @@ class ServiceGraph {
   TokenService tokens_;
   Connector connector_;
   Revoker revoker_;
+  IdTokenVerifier id_tokens_;
   Janitor janitor_;
   ReauthAnnouncer announcer_;
   Callers callers_;

@@ -46,6 +46,7 @@ struct Error {
   Errc code = Errc::internal;
   std::string message;
   std::string hint;
+  std::string check = {};  // of a token: which of its checks failed ("aud", "signature" …)
 
   bool operator==(const Error&) const = default;
 };

@@ -26,6 +26,12 @@ std::unexpected<Error> refuse(std::string why) {
   return fail(Errc::invalid_argument, "not an acceptable JWS: " + std::move(why));
 }
 
+std::unexpected<Error> refuse_algorithm(std::string why) {
+  auto refused = refuse(std::move(why));
+  refused.error().check = "alg";
+  return refused;
+}
+
 std::unexpected<Error> bad_signature() { return fail(Errc::sealed_broken, "the signature of the JWS is wrong"); }
 
 Result<std::array<std::string_view, 3>> split_compact(std::string_view compact) {
@@ -80,7 +86,7 @@ Result<const JoseAlgorithm*> allowed_algorithm(const JwsHeader& header, const st
   for (const auto& name : allowed) {
     if (known != nullptr && name == header.alg) return known;
   }
-  return refuse("its alg, " + printable(header.alg, 32) + ", is not one of the allowed " + join(allowed, ", "));
+  return refuse_algorithm("its alg, " + printable(header.alg, 32) + ", is not one of the allowed " + join(allowed, ", "));
 }
 
 std::vector<const Jwk*> candidates_for(const JwsHeader& header, const JwkSet& keys) {
@@ -106,7 +112,8 @@ Result<VerifiedJws> verify_jws(std::string_view compact, const JwkSet& keys,
   if (!jws) return std::unexpected(std::move(jws).error());
   const auto algorithm = allowed_algorithm(jws->header, allowed_algorithms);
   if (!algorithm) return std::unexpected(algorithm.error());
-  if ((*algorithm)->family == SignatureFamily::hmac) return refuse("its alg needs a shared secret, not a public key");
+  if ((*algorithm)->family == SignatureFamily::hmac)
+    return refuse_algorithm("its alg needs a shared secret, not a public key");
   const auto candidates = candidates_for(jws->header, keys);
   if (candidates.empty()) {
     return fail(Errc::not_found, "no key of the set fits the JWS (alg " + jws->header.alg + ", kid '" +
@@ -126,10 +133,12 @@ Result<VerifiedJws> verify_jws_hmac(std::string_view compact, const Secret& key,
   if (!jws) return std::unexpected(std::move(jws).error());
   const auto algorithm = allowed_algorithm(jws->header, allowed_algorithms);
   if (!algorithm) return std::unexpected(algorithm.error());
-  if ((*algorithm)->family != SignatureFamily::hmac) return refuse("its alg needs a public key, not a shared secret");
+  if ((*algorithm)->family != SignatureFamily::hmac)
+    return refuse_algorithm("its alg needs a public key, not a shared secret");
   if (key.size() < digest_size((*algorithm)->hash)) {
-    return fail(Errc::invalid_argument, "the shared secret is shorter than the hash of " + jws->header.alg,
-                "RFC 7518 3.2 asks for " + std::to_string(digest_size((*algorithm)->hash)) + " bytes or more");
+    return std::unexpected(
+        Error{Errc::invalid_argument, "the shared secret is shorter than the hash of " + jws->header.alg,
+              "RFC 7518 3.2 asks for " + std::to_string(digest_size((*algorithm)->hash)) + " bytes or more", "key"});
   }
   if (!equal_in_constant_time(hmac((*algorithm)->hash, key, jws->signed_part), jws->signature)) return bad_signature();
   return VerifiedJws{.header = std::move(jws->header), .payload = std::move(jws->payload)};

@@ -9,8 +9,20 @@ namespace {
 
 constexpr int encrypted_dots = 4;  // of a compact JWE (RFC 7516 7.1)
 
+// Which check of the signature an error is about; "": none of them, the keys could not be had.
+std::string_view check_of(const Error& error) {
+  switch (error.code) {
+    case Errc::invalid_argument:
+    case Errc::too_large: return "format";
+    case Errc::not_found: return "key";
+    case Errc::sealed_broken: return "signature";
+    default: return "";
+  }
+}
+
 Error named(Error error) {
   error.message = "ID token: " + error.message;
+  if (error.check.empty()) error.check = check_of(error);
   return error;
 }
 
@@ -18,8 +30,8 @@ bool is_hmac(std::string_view algorithm) { return algorithm.starts_with("HS"); }
 
 // Verified with each of our secrets in turn: the provider may still sign with the older one.
 Result<VerifiedJws> verify_with_secrets(const Secret& id_token, const Registration& registration) {
-  Result<VerifiedJws> verified =
-      fail(Errc::invalid_argument, "its alg needs a client secret, and this registration has none");
+  Result<VerifiedJws> verified = std::unexpected(
+      Error{Errc::invalid_argument, "its alg needs a client secret, and this registration has none", {}, "alg"});
   for (const ClientSecret& secret : registration.client_secrets) {
     verified = verify_jws_hmac(id_token.reveal(), secret.value, registration.provider.id_token.algorithms);
     if (verified) break;
@@ -66,8 +78,9 @@ IdTokenExpectation id_token_expectation(const Registration& registration, const 
 Task<Result<IdTokenClaims>> validate_id_token(Secret id_token, const Registration& registration, ResolvedProvider resolved,
                                               IdTokenExpectation expectation, ProviderDirectory& directory) {
   if (std::ranges::count(id_token.reveal(), '.') == encrypted_dots) {
-    co_return fail(Errc::unsupported, "ID token: it is encrypted",
-                   "ask the provider for signed, unencrypted ID tokens (id_token_encrypted_response_alg)");
+    co_return std::unexpected(Error{Errc::unsupported, "ID token: it is encrypted",
+                                    "ask the provider for signed, unencrypted ID tokens (id_token_encrypted_response_alg)",
+                                    "encryption"});
   }
   const auto header = parse_jws_header(id_token.reveal());
   if (!header) co_return std::unexpected(named(header.error()));
@@ -85,10 +98,10 @@ Task<Result<IdTokenClaims>> validate_id_token(Secret id_token, const Registratio
 Result<> check_refreshed_id_token(const IdTokenClaims& claims, std::string_view original_issuer,
                                   std::string_view original_subject) {
   if (claims.issuer != original_issuer) {
-    return fail(Errc::forbidden, "ID token: iss: a refresh gave another issuer than the sign-in did");
+    return std::unexpected(Error{Errc::forbidden, "ID token: iss: it names another issuer than the sign-in did", {}, "iss"});
   }
   if (claims.subject != original_subject) {
-    return fail(Errc::forbidden, "ID token: sub: a refresh gave another user than the sign-in did");
+    return std::unexpected(Error{Errc::forbidden, "ID token: sub: it names another user than the sign-in did", {}, "sub"});
   }
   return {};
 }

@@ -21,7 +21,8 @@ constexpr std::size_t max_kept = 1024;
 constexpr double last_second = 253'402'300'799;  // of the year 9999
 
 std::unexpected<Error> refuse(std::string_view check, std::string_view why) {
-  return fail(Errc::provider_rejected, "ID token: " + std::string{check} + ": " + std::string{why});
+  return std::unexpected(
+      Error{Errc::provider_rejected, "ID token: " + std::string{check} + ": " + std::string{why}, {}, std::string{check}});
 }
 
 Result<std::string> text_claim(const json::object& claims, std::string_view name) {
