@@ -65,10 +65,12 @@ function(evergrant_program)
     # The allocator is the program's own: who links the libraries keeps theirs. mimalloc comes first, so that it stands in for
     # the C library's malloc; sanitizers bring one themselves.
     add_executable(evergrant ${CMAKE_SOURCE_DIR}/src/app/main.cpp ${CMAKE_SOURCE_DIR}/src/app/wiping_allocator.cpp)
-    if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=(address|thread)")
+    if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,]*(address|thread)")
       find_package(mimalloc REQUIRED)
       target_link_libraries(evergrant PRIVATE mimalloc)
     endif()
     target_link_libraries(evergrant PRIVATE app evergrant_warnings evergrant_cli11)
+    # By itself: nothing may be inlined into it or out of it.
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/app/wiping_allocator.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
 endfunction()

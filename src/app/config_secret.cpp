@@ -36,7 +36,7 @@ std::string octal(mode_t mode) {
 }
 
 // At start-up, before there are threads that could change the environment.
-const char* environment(const char* name) {
+const char* value_of_variable(const char* name) {
   return std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
 }
 
@@ -83,12 +83,12 @@ Result<Secret> read_file(const std::string& path, bool must_be_private) {
 }
 
 bool is_systemd_credential(const std::string& path) {
-  const char* directory = environment("CREDENTIALS_DIRECTORY");
+  const char* directory = value_of_variable("CREDENTIALS_DIRECTORY");
   return directory != nullptr && path.starts_with(std::string{directory} + '/');
 }
 
 Result<Secret> read_variable(const std::string& name) {
-  const char* value = environment(name.c_str());
+  const char* value = value_of_variable(name.c_str());
   if (value == nullptr) {
     return fail(Errc::key_unavailable, "environment variable " + name + " is not set", "set it where evergrant is started");
   }
@@ -96,7 +96,7 @@ Result<Secret> read_variable(const std::string& name) {
 }
 
 Result<Secret> read_credential(const std::string& name) {
-  const char* directory = environment("CREDENTIALS_DIRECTORY");
+  const char* directory = value_of_variable("CREDENTIALS_DIRECTORY");
   if (directory == nullptr) {
     return fail(Errc::key_unavailable, "there is no credential " + name + ": CREDENTIALS_DIRECTORY is not set",
                 "start evergrant from a systemd unit with LoadCredential=" + name + ":/path/of/the/secret");

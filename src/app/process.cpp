@@ -1,6 +1,5 @@
 #include "app/process.hpp"
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,17 +27,9 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// What a burst took is kept for the next one: given back to the system, it comes again page by page, each with a fault.
-void keep_freed_memory() {
-  constexpr int kept = 16 << 20;  // bytes, at the end of each arena
-  ::mallopt(M_TRIM_THRESHOLD, kept);
-  ::mallopt(M_MMAP_THRESHOLD, kept);
-}
-
 }  // namespace
 
 void harden_process() {
-  keep_freed_memory();
   raise_descriptor_limit();
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);

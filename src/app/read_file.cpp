@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::size_t largest = 1U << 20U;
 
-class Descriptor {
+class OpenFile {
  public:
-  explicit Descriptor(int number) : number_{number} {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
+  explicit OpenFile(int number) : number_{number} {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
     if (number_ >= 0) ::close(number_);
   }
   [[nodiscard]] int get() const noexcept { return number_; }
@@ -38,7 +38,7 @@ std::unexpected<Error> failure(const std::string& path, const char* what) {
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.get() < 0) return failure(path, "cannot be opened");
   std::string content;
   std::array<char, 4096> piece{};
@@ -57,7 +57,7 @@ Result<std::string> read_file(const std::string& path) {
 Result<> write_private_file(const std::string& path, std::string_view content) {
   const std::string beside = path + ".new";
   {
-    const Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+    const OpenFile file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
     if (file.get() < 0) return failure(beside, "cannot be created");
     if (::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return failure(beside, "cannot be made private");
     while (!content.empty()) {

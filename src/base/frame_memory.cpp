@@ -23,7 +23,7 @@ struct Free {
   Free* next;
 };
 
-struct Shelf {
+struct FreeList {
   Free* first = nullptr;
   std::size_t kept = 0;
 };
@@ -34,7 +34,7 @@ class Shelves {
   Shelves(const Shelves&) = delete;
   Shelves& operator=(const Shelves&) = delete;
   ~Shelves() {
-    for (Shelf& shelf : shelves_) {
+    for (FreeList& shelf : shelves_) {
       while (Free* frame = take(shelf)) ::operator delete(frame);
     }
     ended = true;
@@ -45,7 +45,7 @@ class Shelves {
     return kept != nullptr ? kept : ::operator new((size_class + 1) * step);
   }
   bool keep(void* frame, std::size_t size_class) noexcept {
-    Shelf& shelf = shelves_[size_class];
+    FreeList& shelf = shelves_[size_class];
     if (shelf.kept >= kept_of_each) return false;
     shelf.first = new (frame) Free{shelf.first};
     ++shelf.kept;
@@ -55,7 +55,7 @@ class Shelves {
   static thread_local bool ended;  // frames that go later than this thread's shelves
 
  private:
-  static Free* take(Shelf& shelf) noexcept {
+  static Free* take(FreeList& shelf) noexcept {
     Free* first = shelf.first;
     if (first == nullptr) return nullptr;
     shelf.first = first->next;
@@ -63,7 +63,7 @@ class Shelves {
     return first;
   }
 
-  std::array<Shelf, classes> shelves_;
+  std::array<FreeList, classes> shelves_;
 };
 
 thread_local bool Shelves::ended = false;

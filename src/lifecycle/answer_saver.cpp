@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration first_retry = 100ms;
+constexpr Duration first_save_retry = 100ms;
 constexpr Duration slowest_retry = 5s;
 
 // What the row looks like once `update` is stored.
@@ -54,7 +54,7 @@ Task<void> AnswerSaver::pause_before_retry(int& tries, std::string_view what, co
     report_.unsaved(++unsaved_);
     log_.error(what, {{"connection", row.id.str()}, {"generation", row.generation}, {"code", to_string(why)}});
   }
-  co_await delay(backoff_ceiling(tries, first_retry, slowest_retry));
+  co_await delay(backoff_ceiling(tries, first_save_retry, slowest_retry));
 }
 
 Task<void> AnswerSaver::keep(HeldGrant& held, const RawTokenAnswer& answer) {

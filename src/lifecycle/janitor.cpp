@@ -3,7 +3,7 @@
 namespace evergrant {
 namespace {
 
-constexpr int batch = 1000;
+constexpr int swept_at_once = 1000;
 
 RetentionCutoffs cutoffs_at(const Retention& retention, Time now) {
   const auto before = [&](const std::optional<Duration>& kept) { return kept ? std::optional{now - *kept} : std::nullopt; };
@@ -36,7 +36,7 @@ Task<Result<SweepReport>> Janitor::sweep() {
   const auto cutoffs = cutoffs_at(retention_, clock_.now());
   SweepReport total;
   while (true) {
-    auto part = co_await store_.sweep(cutoffs, batch);
+    auto part = co_await store_.sweep(cutoffs, swept_at_once);
     if (!part) co_return std::unexpected(part.error());
     add(total, *part);
     if (rows_of(*part) == 0) break;  // batches keep each transaction short

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int record_tries = 4;
 constexpr Duration answer_may_come = 15min;  // to a process that was stopped meanwhile
-constexpr int attempts_at_once = 10'000;     // as the recovery pass lists them
+constexpr int attempts_looked_at = 10'000;   // as the recovery pass lists them
 constexpr Duration first_record_retry = 100ms;
 // On a refresh the ID token only has to be about the same person; a clock that is off must not put a fleet on hold.
 constexpr Duration refreshed_id_token_leeway = 10min;
@@ -276,7 +276,7 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
 // The attempt was listed before the row was read. A commit ends what it settles in its own transaction: one that is listed
 // no more was committed meanwhile, and its tokens are the connection's own.
 Task<Result<bool>> Refresher::is_open(AttemptId id) {
-  const auto attempts = co_await store_.unresolved_attempts(attempts_at_once);
+  const auto attempts = co_await store_.unresolved_attempts(attempts_looked_at);
   if (!attempts) co_return std::unexpected(attempts.error());
   co_return std::ranges::find(*attempts, id, &Attempt::id) != attempts->end();
 }

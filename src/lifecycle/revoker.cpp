@@ -11,11 +11,11 @@
 namespace evergrant {
 namespace {
 
-constexpr int batch = 100;
+constexpr int rows_at_once = 100;
 constexpr int longest_look = 10'000;  // rows at once, where the first ones belong to registrations that have no place free
 constexpr std::size_t most_in_flight = 32;
 constexpr std::size_t most_per_registration = 8;  // a hanging provider holds these, not the others' places
-constexpr Duration first_retry{std::chrono::seconds{5}};
+constexpr Duration first_outbox_retry{std::chrono::seconds{5}};
 constexpr Duration longest_retry{std::chrono::hours{1}};
 constexpr Duration longest_asked{std::chrono::hours{24}};  // whatever a Retry-After says
 constexpr Duration give_up_after{std::chrono::days{30}};   // REV-05: never blocked for ever by a provider that is gone
@@ -62,8 +62,8 @@ std::string sentence_of(RevocationOutcome outcome) {
 
 // Exponential, full jitter (REF-12), or what the provider asks for.
 Time next_try(const OutboxItem& item, std::optional<Duration> asked, Time now, Random& random) {
-  if (asked) return now + std::clamp(*asked, first_retry, longest_asked);
-  Duration most = first_retry;
+  if (asked) return now + std::clamp(*asked, first_outbox_retry, longest_asked);
+  Duration most = first_outbox_retry;
   for (int i = 0; i < item.tries && most < longest_retry; ++i) most *= 2;
   most = std::min(most, longest_retry);
   return now + std::chrono::seconds{1} +
@@ -130,7 +130,7 @@ struct Revoker::Impl {
       ConnectionFilter filter;
       filter.tenant = tenant;
       filter.main_only = true;
-      auto page = co_await parts.store.connections(filter, cursor, batch);
+      auto page = co_await parts.store.connections(filter, cursor, rows_at_once);
       if (!page) co_return std::unexpected(page.error());
       for (const auto& connection : page->items) {
         const bool over = connection.status == Status::revoked;
@@ -155,7 +155,7 @@ struct Revoker::Impl {
         ConnectionFilter filter;
         filter.tenant = tenant;
         filter.status = status;
-        auto page = co_await parts.store.connections(filter, cursor, batch);
+        auto page = co_await parts.store.connections(filter, cursor, rows_at_once);
         if (!page) co_return std::unexpected(page.error());
         count += static_cast<std::int64_t>(page->items.size());
         cursor = page->next;
@@ -317,7 +317,7 @@ struct Revoker::Impl {
   Task<void> work_off(OutboxItem item) {
     auto verdict = co_await tell_provider(item);
     const bool recorded = co_await act_on(item, std::move(verdict));
-    if (!recorded) co_await delay(first_retry);  // still due: a store that refuses must not make us ask again at once
+    if (!recorded) co_await delay(first_outbox_retry);  // still due: a store that refuses must not make us ask again at once
     in_flight.erase(item.id);
     --per_registration[item.registration];
     wake();
@@ -340,7 +340,7 @@ struct Revoker::Impl {
   // What is due and not in flight. Behind many items of one registration that hangs stand those of the others: the look
   // widens until it finds one of theirs, or the end.
   Task<void> start_due() {
-    for (int rows = batch; in_flight.size() < most_in_flight; rows = std::min(rows * 4, longest_look)) {
+    for (int rows = rows_at_once; in_flight.size() < most_in_flight; rows = std::min(rows * 4, longest_look)) {
       auto due = co_await parts.store.outbox_due(parts.clock.now(), rows);
       if (!due) {
         parts.log.warning("outbox_not_readable", {{"reason", due.error().message}});
@@ -350,7 +350,7 @@ struct Revoker::Impl {
       const auto started = start(std::move(*due));
       if (all || started > 0) co_return;
       const Time now = parts.clock.now();
-      if (rows == batch && now >= wide_look_at && now < wide_look_at + look_every)
+      if (rows == rows_at_once && now >= wide_look_at && now < wide_look_at + look_every)
         co_return;  // it reads much: not at each wake
       wide_look_at = now;
     }

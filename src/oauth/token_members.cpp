@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t max_extra = 2048;
+constexpr std::size_t max_member = 2048;
 
 // The member that stands beside the access token, where that is nested; else at the top.
 std::string beside_access_token(const json::value& body, const TokenProfile& profile, std::string_view name) {
@@ -73,7 +73,7 @@ std::map<std::string, std::string> kept_extras(const json::value& body, const To
     const auto* value = is_token_member(path, profile) ? nullptr : member_at(body, path);
     if (value == nullptr) continue;
     auto text = text_of(*value);
-    if (text && text->size() <= max_extra) extras.emplace(path, std::move(*text));
+    if (text && text->size() <= max_member) extras.emplace(path, std::move(*text));
   }
   return extras;
 }

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> refused_by_system(const std::string& path, int error) {
+std::unexpected<Error> copy_refused(const std::string& path, int error) {
   return fail(Errc::store_unavailable, "The file " + path + " cannot be written: " + std::strerror(error) + ".",
               "Check its folder's owner, mode and free space.");
 }
@@ -40,7 +40,7 @@ class NewFile {
     const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0 && errno == EEXIST)
       return fail(Errc::invalid_argument, "The file " + path_ + " exists already.", "Name another, or remove it.");
-    if (file < 0) return refused_by_system(path_, errno);
+    if (file < 0) return copy_refused(path_, errno);
     ::close(file);
     made_ = true;
     return {};
@@ -54,11 +54,11 @@ class NewFile {
 
 Result<> sync(const std::string& path, int flags) {
   const int file = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (file < 0) return refused_by_system(path, errno);
+  if (file < 0) return copy_refused(path, errno);
   const bool synced = ::fsync(file) == 0;
   const int error = errno;
   ::close(file);
-  if (!synced) return refused_by_system(path, error);
+  if (!synced) return copy_refused(path, error);
   return {};
 }
 
@@ -129,7 +129,7 @@ Result<> move_with_log(const std::string& from, const std::string& to) {
     std::error_code error;
     if (!fs::exists(fs::symlink_status(from + suffix, error))) continue;
     fs::rename(from + suffix, to + suffix, error);
-    if (error) return refused_by_system(to + suffix, error.value());
+    if (error) return copy_refused(to + suffix, error.value());
   }
   return {};
 }
@@ -178,7 +178,7 @@ Result<RestoreReport> restore(const std::string& file, const std::string& store,
   }
   std::error_code error;
   fs::rename(fresh, store, error);
-  if (error) return refused_by_system(store, error.value());
+  if (error) return copy_refused(store, error.value());
   target.keep();
   if (auto synced = sync_with_folder(store); !synced) return std::unexpected(synced.error());
   return done;

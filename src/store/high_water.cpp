@@ -16,7 +16,7 @@ constexpr std::string_view title = "evergrant-mark 1 ";
 constexpr std::size_t longest = 128;
 constexpr std::size_t digits_written = 20;
 
-std::unexpected<Error> refused_by_system(const std::string& path, int error) {
+std::unexpected<Error> mark_refused(const std::string& path, int error) {
   return fail(Errc::store_unavailable, "The high-water mark " + path + " cannot be used: " + std::strerror(error) + ".",
               "Give the user of this process read and write access to the file and its folder.");
 }
@@ -51,12 +51,12 @@ HighWaterMark::~HighWaterMark() {
 Result<std::optional<Mark>> HighWaterMark::read() const {
   const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0 && errno == ENOENT) return std::nullopt;
-  if (file < 0) return refused_by_system(path_, errno);
+  if (file < 0) return mark_refused(path_, errno);
   std::array<char, longest> bytes{};
   const auto size = ::read(file, bytes.data(), bytes.size());
   const int error = errno;
   ::close(file);
-  if (size < 0) return refused_by_system(path_, error);
+  if (size < 0) return mark_refused(path_, error);
   if (size == 0) return std::nullopt;  // the power went while it was made
   auto mark = from_text({bytes.data(), static_cast<std::size_t>(size)});
   if (mark) return mark;
@@ -77,12 +77,11 @@ Result<> HighWaterMark::raise(std::int64_t sequence) {
 
 Result<> HighWaterMark::write(const Mark& mark, bool sync) {
   if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file_ < 0) return refused_by_system(path_, errno);
+  if (file_ < 0) return mark_refused(path_, errno);
   const auto text = to_text(mark);
-  if (::pwrite(file_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return refused_by_system(path_, errno);
-  if (sync && ::ftruncate(file_, static_cast<off_t>(text.size())) != 0) return refused_by_system(path_, errno);
-  if (sync && ::fdatasync(file_) != 0) return refused_by_system(path_, errno);
+  if (::pwrite(file_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) return mark_refused(path_, errno);
+  if (sync && ::ftruncate(file_, static_cast<off_t>(text.size())) != 0) return mark_refused(path_, errno);
+  if (sync && ::fdatasync(file_) != 0) return mark_refused(path_, errno);
   last_ = mark;
   return {};
 }

@@ -161,6 +161,10 @@ void bind_value(Statement& to, int index, const std::optional<T>& value) {
   }
 }
 
+// Nothing is converted on the way: what came of it would end before the statement does.
+template <class T>
+void bind_value(Statement& to, int index, const T& value) = delete;
+
 template <class... Values>
 Statement Database::query(std::string_view sql, const Values&... values) {
   Statement statement = prepare(sql);

@@ -27,7 +27,7 @@ struct EndColumns {
   std::string order, ends_at, since, precise;
 };
 const EndColumns& columns_of(GrantEnd end) {
-  static const EndColumns idle{"c.idle_half_day", "c.refresh_idle_expires_at", "COALESCE(c.last_refreshed_at, c.created_at)",
+  static const EndColumns idle{"c.idle_half", "c.refresh_idle_expires_at", "COALESCE(c.last_refreshed_at, c.created_at)",
                                "c.refresh_idle_expires_at + COALESCE(c.last_refreshed_at, c.created_at)"};
   static const EndColumns absolute{"c.refresh_absolute_expires_at", "c.refresh_absolute_expires_at",
                                    "COALESCE(c.granted_at, c.created_at)", "c.refresh_absolute_expires_at"};
@@ -100,8 +100,7 @@ Task<Result<Page<EndingGrant>>> SqliteStore::ending(GrantEnd end, Time now, Dura
     const std::int64_t from = *after ? to_epoch_ms((*after)->created_at) : std::numeric_limits<std::int64_t>::min();
     const std::string beyond = *after ? (*after)->id : std::string{};
     const std::int64_t until = end == GrantEnd::idle ? 2 * to_epoch_ms(now) : to_epoch_ms(now + within);
-    const std::int64_t last = end == GrantEnd::idle ? until / idle_half_step : until;
-    Statement rows = database.query(end == GrantEnd::idle ? idle : absolute, name_of(end), until, last, from, from, beyond,
+    Statement rows = database.query(end == GrantEnd::idle ? idle : absolute, name_of(end), until, until, from, from, beyond,
                                     same_end.count(), limit);
     Page<EndingGrant> page;
     std::int64_t order = 0;

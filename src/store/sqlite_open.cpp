@@ -26,7 +26,7 @@ std::unexpected<Error> refused(std::string message, std::string hint) {
   return fail(Errc::invalid_argument, std::move(message), std::move(hint));
 }
 
-std::unexpected<Error> refused_by_system(const std::string& path, int error) {
+std::unexpected<Error> store_refused(const std::string& path, int error) {
   const std::string what = "The store " + path + " cannot be opened: " + std::strerror(error) + ".";
   switch (error) {
     case ENOENT: return refused(what, "Create its folder, or set another path for the store.");
@@ -40,7 +40,7 @@ std::unexpected<Error> refused_by_system(const std::string& path, int error) {
 // SQLite gives its -wal and -shm files the mode of the database: so that is made, or made 0600, before SQLite opens it.
 Result<> secure_file(const std::string& path, const Log& log) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return refused_by_system(path, errno);
+  if (file < 0) return store_refused(path, errno);
   struct stat state{};
   const bool known = ::fstat(file, &state) == 0;
   const bool regular = known && S_ISREG(state.st_mode);

@@ -93,7 +93,6 @@ template <class T>
 [[nodiscard]] std::vector<Connection> find_pairs(Database& database, const ConnectionId& main);
 // Of a row whose token set is new: that the end of its idle time is found (migrations.cpp). Writes only where that changes.
 void note_idle_half(Database& database, const ConnectionId& id);
-inline constexpr std::int64_t idle_half_step = 172'800'000;  // ms; of the sum of two times, so a day
 // Does nothing for an event without a type.
 void insert_event(Database& database, const Event& event);
 std::int64_t insert_outbox_item(Database& database, const OutboxItem& item);

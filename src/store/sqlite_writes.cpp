@@ -24,10 +24,13 @@ std::vector<Connection> find_pairs(Database& database, const ConnectionId& main)
 }
 
 void note_idle_half(Database& database, const ConnectionId& id) {
-  database.execute(
-      "UPDATE connections SET idle_half_day = (refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at)) / ? WHERE "
-      "id = ? AND idle_half_day IS NOT (refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at)) / ?",
-      idle_half_step, id, idle_half_step);
+  static const std::string exact = "(refresh_idle_expires_at + COALESCE(last_refreshed_at, created_at))";
+  static const std::string found_at =
+      "CASE WHEN refresh_idle_expires_at - COALESCE(last_refreshed_at, created_at) >= 691200000 THEN " + exact + " - " +
+      exact + " % 172800000 ELSE " + exact + " END";
+  static const std::string sql =
+      "UPDATE connections SET idle_half = " + found_at + " WHERE id = ? AND idle_half IS NOT " + found_at;
+  database.execute(sql, id);
 }
 
 void insert_event(Database& database, const Event& event) {

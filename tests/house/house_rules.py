@@ -182,9 +182,32 @@ def check_words(tree, path):
                 yield Violation(path, number, f"{what}: {line.strip()[:80]}")
 
 
+NAMED = re.compile(r"(?:inline |static )?(?:struct|class|enum(?: class)?)\s+(\w+)"  # a type
+                   r"|(?:inline |static )?(?:constexpr|const)\s[^()=]*?(\w+)(?:\[\])?\s*[={]"  # a constant
+                   r"|[A-Za-z][\w:<>,&*\s]*?[\s&*](\w+\([^()]*\))\s*(?:noexcept )?\{")  # a function with its parameters
+
+
+def check_unnamed(tree):
+    """Several files of a folder are compiled as one: what stands in their unnamed namespaces has a name of its own."""
+    seen = {}
+    for path in tree.files():
+        if Path(path).suffix != ".cpp" or not path.startswith(("src/", "tests/")):
+            continue
+        inside = False
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            inside = line == "namespace {" or (inside and line != "}  // namespace")
+            found = NAMED.match(line) if inside else None
+            if not found:
+                continue
+            name = next(filter(None, found.groups()))
+            other = seen.setdefault((Path(path).parent, name), path)
+            if other != path:
+                yield Violation(path, number, f"{name} is in the unnamed namespace of {Path(other).name} too: share or rename it")
+
+
 def violations(root):
     tree = Tree(root)
-    found = []
+    found = list(check_unnamed(tree))
     for path in tree.files():
         found += check_name(path)
         found += check_words(tree, path)

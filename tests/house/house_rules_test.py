@@ -53,6 +53,15 @@ class HouseRules(unittest.TestCase):
         self.write("src/base/a.cpp", '#include "nowhere.hpp"\n')
         self.assert_one("src/base/a.cpp:1: ", "name the folder")
 
+    def test_a_name_in_two_unnamed_namespaces_of_a_folder_is_found(self):
+        for thing in ("struct Shelf {};", "constexpr int most = 3;", "bool is_odd(int number) {", "const Time start = now();"):
+            self.write("src/base/a.cpp", f"namespace {{\n\n{thing}\n\n}}  // namespace\n")
+            self.write("src/base/b.cpp", f"namespace {{\n\n{thing}\n\n}}  // namespace\n")
+            self.write("src/net/b.cpp", f"namespace {{\n{thing}\n}}  // namespace\n")
+            self.assert_one("src/base/b.cpp:3: ", "a.cpp")
+        self.write("src/base/b.cpp", "namespace {\n}  // namespace\nconst Time start = now();\nbool is_odd(double number) {\n")
+        self.assertEqual(self.found(), [])
+
     def test_a_folder_that_is_no_layer_is_found(self):
         self.write("src/attic/a.cpp", "\n")
         self.assert_one("src/attic/a.cpp:1: ", 'no layer "attic"')

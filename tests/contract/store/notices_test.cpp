@@ -1,4 +1,6 @@
 // Ends that are near, notices given once, due times moved in batches.
+#include <set>
+
 #include "contract/store/store_contract.hpp"
 
 namespace evergrant::test {
@@ -44,17 +46,39 @@ TEST_P(Notices, an_idle_end_is_near_when_half_of_its_time_is_over) {
   EXPECT_FALSE(one.given);
 }
 
-TEST_P(Notices, a_refresh_moves_an_idle_end_away) {
-  const Connection c = grant("con_1", at(1100), std::nullopt);
-  ASSERT_TRUE(get(store->claim(c.id, 1, "node", at(500), at(560), std::nullopt)));
-  auto update = some_update();
-  update.tokens = {};
-  update.at = at(510);
-  update.refresh_idle_expires_at = at(510) + std::chrono::days{100};
-  ASSERT_TRUE(get(store->commit(c.id, 1, 1, 1, update, {})));
-  EXPECT_EQ(near(GrantEnd::idle, at(600)), "");
-  EXPECT_EQ(near(GrantEnd::idle, at(509) + std::chrono::days{50}), "");
-  EXPECT_EQ(near(GrantEnd::idle, at(510) + std::chrono::days{50}), "con_1 ");
+TEST_P(Notices, an_idle_end_is_found_where_the_last_token_set_put_it) {
+  const auto days = [](int number) { return at(0) + std::chrono::days{number}; };
+  struct Row {
+    std::optional<Time> before, after;
+    Time near;
+  };
+  int number = 0;
+  for (const Row& row : {Row{days(100), days(110), days(60)},     // later
+                         Row{days(100), days(30), days(20)},      // sooner
+                         Row{std::nullopt, days(110), days(60)},  // for the first time
+                         Row{days(100), days(12), days(11)}}) {   // a short one
+    const Connection c = grant("con_" + std::to_string(++number), row.before, std::nullopt);
+    ASSERT_TRUE(get(store->claim(c.id, 1, "node", days(9), days(10), std::nullopt)));
+    auto update = some_update();
+    update.tokens = {};
+    update.at = days(10);
+    update.refresh_idle_expires_at = row.after;
+    ASSERT_TRUE(get(store->commit(c.id, 1, 1, 1, update, {})));
+    EXPECT_FALSE(near(GrantEnd::idle, row.near - 1ms).contains(c.id.str() + ' ')) << number;
+    EXPECT_TRUE(near(GrantEnd::idle, row.near).contains(c.id.str() + ' ')) << number;
+  }
+}
+
+TEST_P(Notices, pages_of_idle_ends_go_on_over_many_days) {
+  for (int i = 0; i < 60; ++i) grant("con_" + std::to_string(100 + i), at(0) + std::chrono::days{30 + i / 2}, std::nullopt);
+  std::set<std::string> seen;
+  std::string cursor;
+  do {
+    const auto page = get(store->ending(GrantEnd::idle, at(0) + std::chrono::days{90}, 0s, cursor, 7)).value();
+    for (const auto& one : page.items) EXPECT_TRUE(seen.insert(one.connection.str()).second) << one.connection.str();
+    cursor = page.next;
+  } while (!cursor.empty());
+  EXPECT_EQ(seen.size(), 60U);
 }
 
 TEST_P(Notices, an_absolute_end_is_near_within_the_time_that_is_asked_for) {

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration day = 24h;
+constexpr Duration whole_day = 24h;
 const Time start = from_epoch_ms(1'767'225'600'000);
 
 Connection overdue(Duration life, Time refreshed, Time due) {
@@ -22,7 +22,7 @@ Connection overdue(Duration life, Time refreshed, Time due) {
   row.id = ConnectionId{"con_1"};
   row.last_refreshed_at = row.created_at = refreshed;
   row.access_expires_at = refreshed + life;
-  row.refresh_idle_expires_at = refreshed + 100 * day;
+  row.refresh_idle_expires_at = refreshed + 100 * whole_day;
   row.next_due_at = due;
   return row;
 }
@@ -58,11 +58,11 @@ TEST_F(DrawOverdue, a_token_that_still_lives_before_its_margin) {
 }
 
 TEST_F(DrawOverdue, a_keep_alive_inside_what_is_left_of_its_window) {
-  const auto wide = widest(overdue(1h, start, start + 20 * day), start + 20 * day + 2h).value();
-  EXPECT_LE(wide, 20 * day);
-  EXPECT_GT(wide, 19 * day);
-  EXPECT_LE(widest(overdue(1h, start, start + 20 * day), start + 96 * day).value(), 1 * day);
-  EXPECT_FALSE(widest(overdue(1h, start, start + 20 * day), start + 101 * day)) << "its end has passed: at once";
+  const auto wide = widest(overdue(1h, start, start + 20 * whole_day), start + 20 * whole_day + 2h).value();
+  EXPECT_LE(wide, 20 * whole_day);
+  EXPECT_GT(wide, 19 * whole_day);
+  EXPECT_LE(widest(overdue(1h, start, start + 20 * whole_day), start + 96 * whole_day).value(), 1 * whole_day);
+  EXPECT_FALSE(widest(overdue(1h, start, start + 20 * whole_day), start + 101 * whole_day)) << "its end has passed: at once";
 }
 
 TEST_F(DrawOverdue, what_is_hardly_overdue_or_waits_out_a_failure_stays) {
@@ -126,8 +126,8 @@ TEST(AfterALongStop, a_hundred_thousand_in_use_come_at_no_more_than_twice_the_me
 }
 
 TEST(AfterALongStop, a_hundred_thousand_idle_ones_come_at_no_more_than_twice_the_mean) {
-  for (const Duration stop : {1 * day, 5 * day, 15 * day, 30 * day}) {
-    EXPECT_LE((Crowd{some_registration(), 1h, false, 12h}.peak_after(stop, 120 * day, 50 * day)), 2.0) << stop;
+  for (const Duration stop : {1 * whole_day, 5 * whole_day, 15 * whole_day, 30 * whole_day}) {
+    EXPECT_LE((Crowd{some_registration(), 1h, false, 12h}.peak_after(stop, 120 * whole_day, 50 * whole_day)), 2.0) << stop;
   }
 }
 

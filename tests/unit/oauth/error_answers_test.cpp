@@ -16,8 +16,6 @@ const Change github = [](Provider& p) {
   p.errors.terminal = {"bad_refresh_token"};
 };
 
-const Change cybersource = [](Provider& p) { p.errors.definite_statuses = {500}; };
-
 INSTANTIATE_TEST_SUITE_P(
     Rfc6749, ErrorAnswers,
     testing::Values(

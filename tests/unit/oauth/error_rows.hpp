@@ -56,5 +56,6 @@ inline void expect_verdict(const ErrorRow& row) {
 
 inline const std::string html = "<!doctype html><title>Server Error (500)</title><h1>Server Error</h1>";
 inline const std::string json_type = "application/json";
+inline const Change cybersource = [](Provider& p) { p.errors.definite_statuses = {500}; };
 
 }  // namespace evergrant::test

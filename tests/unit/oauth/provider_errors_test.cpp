@@ -8,8 +8,6 @@ class ProviderErrors : public testing::TestWithParam<ErrorRow> {};
 TEST_P(ProviderErrors, are_classified) { expect_verdict(GetParam()); }
 
 const Change hubspot = [](Provider& p) { p.errors.terminal = {"BAD_REFRESH_TOKEN"}; };
-const Change cybersource = [](Provider& p) { p.errors.definite_statuses = {500}; };
-
 INSTANTIATE_TEST_SUITE_P(
     OtherShapes, ProviderErrors,
     testing::Values(

@@ -21,10 +21,10 @@ struct TokenRow {
 };
 void PrintTo(const TokenRow& row, std::ostream* out) { *out << row.name; }
 
-const Time sent_at = *from_rfc3339("2026-11-23T12:00:00Z");
+const Time asked_at = *from_rfc3339("2026-11-23T12:00:00Z");
 
 std::optional<Duration> since_sent(std::optional<Time> time) {
-  return time ? std::optional<Duration>{*time - sent_at} : std::nullopt;
+  return time ? std::optional<Duration>{*time - asked_at} : std::nullopt;
 }
 
 class ProviderTokens : public testing::TestWithParam<TokenRow> {};

@@ -13,21 +13,21 @@ namespace {
 using namespace std::chrono_literals;
 using test::http_answer;
 
-const Time sent_at = *from_rfc3339("2026-11-23T12:00:00Z");
-const std::vector<std::string> asked_scope{"read", "write"};
+const Time posted_at = *from_rfc3339("2026-11-23T12:00:00Z");
+const std::vector<std::string> wanted_scope{"read", "write"};
 
 using Change = std::function<void(Provider&)>;
-const Change as_it_is = [](Provider&) {};
+const Change unchanged = [](Provider&) {};
 
-Verdict judge(const HttpResponse& response, const Change& change = as_it_is) {
+Verdict judged(const HttpResponse& response, const Change& change = unchanged) {
   Provider provider;
   change(provider);
-  return judge_token_answer(response, provider, {.sent_at = sent_at, .scope = asked_scope}, sent_at + 5s);
+  return judge_token_answer(response, provider, {.sent_at = posted_at, .scope = wanted_scope}, posted_at + 5s);
 }
 
 // The token set of an answer that must be a success.
-TokenSet read(const std::string& body, const Change& change = as_it_is) {
-  auto verdict = judge(http_answer(200, body), change);
+TokenSet read(const std::string& body, const Change& change = unchanged) {
+  auto verdict = judged(http_answer(200, body), change);
   EXPECT_EQ(to_string(verdict.failure), "none") << verdict.code << " for " << body;
   if (!verdict.tokens) return {};
   return std::move(*verdict.tokens);
@@ -41,7 +41,7 @@ struct ExpiryRow {
   std::string_view name;
   std::string members;
   Change profile;
-  std::optional<Duration> life;  // from sent_at; nothing: it does not end
+  std::optional<Duration> life;  // from posted_at; nothing: it does not end
 };
 
 void PrintTo(const ExpiryRow& row, std::ostream* out) { *out << row.name; }
@@ -52,7 +52,7 @@ TEST_P(Expiries, are_read) {
   const auto& row = GetParam();
   const auto tokens = read(with(row.members), row.profile);
   std::optional<Duration> life;
-  if (tokens.access_expires_at) life = *tokens.access_expires_at - sent_at;
+  if (tokens.access_expires_at) life = *tokens.access_expires_at - posted_at;
   EXPECT_EQ(life, row.life);
 }
 
@@ -67,14 +67,14 @@ Change absolute(std::string member) {
 INSTANTIATE_TEST_SUITE_P(
     TokenAnswer, Expiries,
     testing::Values(
-        ExpiryRow{"a number", R"(,"expires_in":3600)", as_it_is, 3600s},
-        ExpiryRow{"google", R"(,"expires_in":3599)", as_it_is, 3599s},
-        ExpiryRow{"intuit's samples, a string", R"(,"expires_in":"3600")", as_it_is, 3600s},
-        ExpiryRow{"a string with blanks", R"(,"expires_in":" 3600 ")", as_it_is, 3600s},
-        ExpiryRow{"a fraction", R"(,"expires_in":3600.5)", as_it_is, 3600500ms},
-        ExpiryRow{"an exponent", R"(,"expires_in":3.6e3)", as_it_is, 3600s},
-        ExpiryRow{"a fraction in a string", R"(,"expires_in":"3600.0")", as_it_is, 3600s},
-        ExpiryRow{"salesforce, nothing", R"(,"issued_at":"1795348800000","instance_url":"https://na1.example")", as_it_is,
+        ExpiryRow{"a number", R"(,"expires_in":3600)", unchanged, 3600s},
+        ExpiryRow{"google", R"(,"expires_in":3599)", unchanged, 3599s},
+        ExpiryRow{"intuit's samples, a string", R"(,"expires_in":"3600")", unchanged, 3600s},
+        ExpiryRow{"a string with blanks", R"(,"expires_in":" 3600 ")", unchanged, 3600s},
+        ExpiryRow{"a fraction", R"(,"expires_in":3600.5)", unchanged, 3600500ms},
+        ExpiryRow{"an exponent", R"(,"expires_in":3.6e3)", unchanged, 3600s},
+        ExpiryRow{"a fraction in a string", R"(,"expires_in":"3600.0")", unchanged, 3600s},
+        ExpiryRow{"salesforce, nothing", R"(,"issued_at":"1795348800000","instance_url":"https://na1.example")", unchanged,
                   std::nullopt},
         ExpiryRow{"jobber, nothing, the profile knows", "", default_of_an_hour, 1h},
         ExpiryRow{"null", R"(,"expires_in":null)", default_of_an_hour, 1h},
@@ -84,8 +84,8 @@ INSTANTIATE_TEST_SUITE_P(
         ExpiryRow{"the string inf", R"(,"expires_in":"inf")", default_of_an_hour, 1h},
         ExpiryRow{"true", R"(,"expires_in":true)", default_of_an_hour, 1h},
         ExpiryRow{"an object", R"(,"expires_in":{})", default_of_an_hour, 1h},
-        ExpiryRow{"zero", R"(,"expires_in":0)", as_it_is, 0s},
-        ExpiryRow{"zero in a string", R"(,"expires_in":"0")", as_it_is, 0s},
+        ExpiryRow{"zero", R"(,"expires_in":0)", unchanged, 0s},
+        ExpiryRow{"zero in a string", R"(,"expires_in":"0")", unchanged, 0s},
         ExpiryRow{"mailchimp, zero is never", R"(,"expires_in":0)", mailchimp, std::nullopt},
         ExpiryRow{"mailchimp, zero is never even with a default", R"(,"expires_in":0)",
                   [](Provider& p) {
@@ -94,11 +94,11 @@ INSTANTIATE_TEST_SUITE_P(
                   },
                   std::nullopt},
         ExpiryRow{"negative is over", R"(,"expires_in":-5)", mailchimp, 0s},
-        ExpiryRow{"very negative is over", R"(,"expires_in":-1e300)", as_it_is, 0s},
-        ExpiryRow{"linear's old ten years and more", R"(,"expires_in":315705599)", as_it_is, ten_years},
-        ExpiryRow{"huge", R"(,"expires_in":1e300)", as_it_is, ten_years},
-        ExpiryRow{"the largest integer", R"(,"expires_in":18446744073709551615)", as_it_is, ten_years},
-        ExpiryRow{"more digits than any number has", R"(,"expires_in":99999999999999999999999999999999)", as_it_is,
+        ExpiryRow{"very negative is over", R"(,"expires_in":-1e300)", unchanged, 0s},
+        ExpiryRow{"linear's old ten years and more", R"(,"expires_in":315705599)", unchanged, ten_years},
+        ExpiryRow{"huge", R"(,"expires_in":1e300)", unchanged, ten_years},
+        ExpiryRow{"the largest integer", R"(,"expires_in":18446744073709551615)", unchanged, ten_years},
+        ExpiryRow{"more digits than any number has", R"(,"expires_in":99999999999999999999999999999999)", unchanged,
                   ten_years},
         ExpiryRow{"fiserv, milliseconds", R"(,"expires_in":900000)", [](Provider& p) { p.expiry.unit_ms = 1; }, 900s},
         ExpiryRow{"another member", R"(,"life":{"secs":60})", [](Provider& p) { p.token.expires_in_member = "life.secs"; },
@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
                   1h}));
 
 TEST(TokenAnswer, expiry_counts_from_before_the_request_was_sent) {
-  EXPECT_EQ(read(with(R"(,"expires_in":60)")).access_expires_at, sent_at + 60s);
+  EXPECT_EQ(read(with(R"(,"expires_in":60)")).access_expires_at, posted_at + 60s);
 }
 
 struct RefreshEndRow {
@@ -150,9 +150,9 @@ TEST(TokenAnswer, intuits_two_ends_of_the_refresh_token_are_read) {
   for (const auto& row : rows) {
     const auto tokens = read(with(row.members), intuit);
     ASSERT_TRUE(tokens.refresh_idle_expires_at) << row.members;
-    EXPECT_EQ(*tokens.refresh_idle_expires_at - sent_at, row.idle) << row.members;
+    EXPECT_EQ(*tokens.refresh_idle_expires_at - posted_at, row.idle) << row.members;
     std::optional<Duration> hard;
-    if (tokens.refresh_absolute_expires_at) hard = *tokens.refresh_absolute_expires_at - sent_at;
+    if (tokens.refresh_absolute_expires_at) hard = *tokens.refresh_absolute_expires_at - posted_at;
     EXPECT_EQ(hard, row.absolute) << row.members;
   }
 }
@@ -164,7 +164,7 @@ TEST(TokenAnswer, without_window_and_member_no_end_of_the_refresh_token_is_known
 }
 
 TEST(TokenAnswer, githubs_refresh_token_expires_in_is_read_by_default) {
-  EXPECT_EQ(read(with(R"(,"refresh_token_expires_in":15897600)")).refresh_idle_expires_at, sent_at + 15897600s);
+  EXPECT_EQ(read(with(R"(,"refresh_token_expires_in":15897600)")).refresh_idle_expires_at, posted_at + 15897600s);
 }
 
 // --- tokens -------------------------------------------------------------------------------------------------------------
@@ -213,30 +213,30 @@ TEST(TokenAnswer, tokens_of_any_length_are_taken) {
 }
 
 TEST(TokenAnswer, text_plain_and_a_byte_order_mark_do_not_hide_the_tokens) {
-  const auto verdict = judge(http_answer(200, "\xEF\xBB\xBF " + with("") + "\r\n", "text/plain"));
+  const auto verdict = judged(http_answer(200, "\xEF\xBB\xBF " + with("") + "\r\n", "text/plain"));
   ASSERT_TRUE(verdict.tokens);
   EXPECT_EQ(verdict.tokens->access_token.reveal(), "at");
 }
 
-TEST(TokenAnswer, status_201_is_a_success) { EXPECT_TRUE(judge(http_answer(201, with(""))).tokens); }
+TEST(TokenAnswer, status_201_is_a_success) { EXPECT_TRUE(judged(http_answer(201, with(""))).tokens); }
 
 TEST(TokenAnswer, githubs_form_is_read_where_it_says_that_it_is_one) {
   const auto type = "application/x-www-form-urlencoded; charset=utf-8";
   const auto body = "access_token=gho_16C7e42F&expires_in=28800&refresh_token=ghr_1B4&scope=repo%2Cgist&token_type=bearer";
   const Change commas = [](Provider& p) { p.token.scope_separators = ","; };
-  const auto verdict = judge(http_answer(200, body, type), commas);
+  const auto verdict = judged(http_answer(200, body, type), commas);
   ASSERT_TRUE(verdict.tokens);
   EXPECT_EQ(verdict.tokens->access_token.reveal(), "gho_16C7e42F");
-  EXPECT_EQ(verdict.tokens->access_expires_at, sent_at + 8h);
+  EXPECT_EQ(verdict.tokens->access_expires_at, posted_at + 8h);
   EXPECT_EQ(verdict.tokens->scope, (std::vector<std::string>{"repo", "gist"}));
 }
 
 TEST(TokenAnswer, a_form_labelled_as_text_is_read_where_the_profile_says_automatic) {
   const Change automatic = [](Provider& p) { p.token.response = ResponseFormat::automatic; };
   const auto answer = http_answer(200, "access_token=a%2Bb&token_type=bearer", "text/plain");
-  ASSERT_TRUE(judge(answer, automatic).tokens);
-  EXPECT_EQ(judge(answer, automatic).tokens->access_token.reveal(), "a+b");
-  EXPECT_FALSE(judge(answer).tokens);
+  ASSERT_TRUE(judged(answer, automatic).tokens);
+  EXPECT_EQ(judged(answer, automatic).tokens->access_token.reveal(), "a+b");
+  EXPECT_FALSE(judged(answer).tokens);
 }
 
 TEST(TokenAnswer, slacks_nested_user_token_is_read_and_the_bot_token_stays_sealed_with_the_extras) {
@@ -259,7 +259,7 @@ TEST(TokenAnswer, slacks_nested_user_token_is_read_and_the_bot_token_stays_seale
   EXPECT_EQ(tokens.token_type, "user");
   ASSERT_TRUE(tokens.refresh_token);
   EXPECT_EQ(tokens.refresh_token->reveal(), "xoxe-1");
-  EXPECT_EQ(tokens.access_expires_at, sent_at + 12h);
+  EXPECT_EQ(tokens.access_expires_at, posted_at + 12h);
   EXPECT_EQ(tokens.scope, (std::vector<std::string>{"chat:write", "users:read"}));
   EXPECT_EQ(tokens.extras, (std::map<std::string, std::string>{{"team.id", "T9"}}));
   EXPECT_TRUE(tokens.raw_extras.reveal().contains("xoxb-bot"));
@@ -309,15 +309,15 @@ struct ScopeRow {
 TEST(TokenAnswer, scope_is_read_in_every_spelling) {
   const Change commas = [](Provider& p) { p.token.scope_separators = ", "; };
   const Change bitbucket = [](Provider& p) { p.token.scope_member = "scopes"; };
-  const ScopeRow rows[] = {{"", as_it_is, asked_scope},
-                           {R"(,"scope":null)", as_it_is, asked_scope},
-                           {R"(,"scope":7)", as_it_is, asked_scope},
-                           {R"(,"scope":"read")", as_it_is, {"read"}},
-                           {R"(,"scope":"b  a ")", as_it_is, {"b", "a"}},
-                           {R"(,"scope":"")", as_it_is, {}},
+  const ScopeRow rows[] = {{"", unchanged, wanted_scope},
+                           {R"(,"scope":null)", unchanged, wanted_scope},
+                           {R"(,"scope":7)", unchanged, wanted_scope},
+                           {R"(,"scope":"read")", unchanged, {"read"}},
+                           {R"(,"scope":"b  a ")", unchanged, {"b", "a"}},
+                           {R"(,"scope":"")", unchanged, {}},
                            {R"(,"scope":"read,write, admin")", commas, {"read", "write", "admin"}},
-                           {R"(,"scope":["user:read","chat"])", as_it_is, {"user:read", "chat"}},
-                           {R"(,"scope":[])", as_it_is, {}},
+                           {R"(,"scope":["user:read","chat"])", unchanged, {"user:read", "chat"}},
+                           {R"(,"scope":[])", unchanged, {}},
                            {R"(,"scopes":"account repository")", bitbucket, {"account", "repository"}}};
   for (const auto& row : rows) EXPECT_EQ(read(with(row.members), row.profile).scope, row.expected) << row.members;
 }

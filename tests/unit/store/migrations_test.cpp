@@ -47,17 +47,19 @@ TEST(Migrations, the_order_of_requests_is_taken_from_the_generations) {
   EXPECT_EQ(tokens_fence(database, "open"), 5);
 }
 
-TEST(Migrations, idle_ends_are_found_by_their_day) {
+TEST(Migrations, idle_ends_are_found_by_their_day_where_the_window_is_long) {
   Database database{":memory:", {}};
   const auto steps = sqlite_migrations();
   for (const char* step : steps.first(7)) database.run_script(step);
-  insert_connection(database, "idle", 1, 1, "");
-  insert_connection(database, "endless", 1, 1, "");
+  for (const char* id : {"long", "short", "endless"}) insert_connection(database, id, 1, 1, "");
   database.execute(
-      "UPDATE connections SET refresh_idle_expires_at = 864000000, last_refreshed_at = 172800000 WHERE id = 'idle'");
+      "UPDATE connections SET refresh_idle_expires_at = 864000005, last_refreshed_at = 172800000 WHERE id = 'long'");
+  database.execute(
+      "UPDATE connections SET refresh_idle_expires_at = 172800005, last_refreshed_at = 172800000 WHERE id = 'short'");
   database.run_script(steps[7]);
-  EXPECT_EQ(number_of(database.query("SELECT idle_half_day FROM connections WHERE id = 'idle'")), 6);
-  EXPECT_EQ(number_of(database.query("SELECT COUNT(*) FROM connections WHERE idle_half_day IS NULL")), 1);
+  EXPECT_EQ(number_of(database.query("SELECT idle_half FROM connections WHERE id = 'long'")), 6 * 172'800'000);
+  EXPECT_EQ(number_of(database.query("SELECT idle_half FROM connections WHERE id = 'short'")), 345'600'005);
+  EXPECT_EQ(number_of(database.query("SELECT COUNT(*) FROM connections WHERE idle_half IS NULL")), 1);
 }
 
 }  // namespace
