@@ -36,6 +36,8 @@ ROUTES = [
                                       "scopes": ["com.intuit.quickbooks.accounting"], "login_hint": "x",
                                       "connection": "{con}"}, ""),
     ("GET", "/v1/connect-sessions/{ses}", None, ""),
+    ("POST", "/v1/id-tokens/verify", {"registration": "sandbox", "id_token": "a.b.c", "nonce": "n", "access_token": "at", "max_age": 60,
+                                      "acr_values": ["x"], "realm": "1", "connection": "{con}"}, ""),
     ("GET", "/v1/events", None, "connection tenant registration realm limit cursor"),
     ("GET", "/v1/registrations", None, ""),
     ("POST", "/v1/registrations/sandbox/resume", None, ""),
@@ -259,7 +261,8 @@ class Input(unittest.TestCase):
                      "twice, escaped": f'{{"\\u{ord(first[0]):04x}{first[1:]}": {json.dumps(body[first])}, {text[1:]}'.encode(),
                      "NUL in a name": {**body, first + "\x00": 1}, "__proto__": {**body, "__proto__": {}}}
             required = {"/v1/connections": ["registration", "tenant", "realm"], "/v1/connect-sessions": ["registration", "tenant"],
-                        "/v1/callers": ["name", "verbs"], "/v1/keys/rotate": ["what", "tenant"]}.get(path, [])
+                        "/v1/callers": ["name", "verbs"], "/v1/keys/rotate": ["what", "tenant"],
+                        "/v1/id-tokens/verify": ["registration", "id_token"]}.get(path, [])
             for name in required:
                 cases[f"without {name}"] = {k: v for k, v in body.items() if k != name}
                 cases[f"null for {name}"] = {**body, name: None}
@@ -269,7 +272,7 @@ class Input(unittest.TestCase):
 
     def test_fields_of_the_wrong_kind(self):
         fits = {("verify", True), ("access_expires_at", 0), ("scope", "[]"), ("scopes", "[]"), ("registrations", "[]"), ("tenants", "[]"),
-                ("return_to", ""), ("login_hint", ""), ("connection", "")}
+                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", 0), ("acr_values", "[]")}
         for method, path, body, _ in self.routes():
             for name in body or {}:
                 for value in WRONG_KINDS:

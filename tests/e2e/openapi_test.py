@@ -198,6 +198,8 @@ class WholeLife(unittest.TestCase):
         self.call(410, "GET", "/callback/sandbox?state=x&code=y")
         state = self.call(200, "GET", f"/v1/connect-sessions/{session['id']}")
         self.assertEqual("connected", state["status"])
+        verdict = self.call(200, "POST", "/v1/id-tokens/verify", {"registration": "sandbox", "id_token": "a.b.c"})
+        self.assertEqual((False, "format"), (verdict["valid"], verdict["check"]))
         return state["connection"]
 
     def read_and_refresh(self, connection):
