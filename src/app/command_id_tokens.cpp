@@ -73,7 +73,7 @@ void verify(CliContext& context, const VerifyOptions& options) {
 void add_id_token_commands(CLI::App& program, CliContext& context) {
   auto* tokens = program.add_subcommand("id-tokens", "Validate ID tokens");
   tokens->require_subcommand(1);
-  tokens->footer(example("id-tokens verify --registration corporate token.jwt"));
+  tokens->footer(example("id-tokens verify --registration corporate < token.jwt"));
   auto options = std::make_shared<VerifyOptions>();
   auto* verifying = tokens->add_subcommand("verify", "Validate one; says which check failed, with exit code 1");
   verifying->add_option("file", options->file, "File that holds it; '-': standard input")->capture_default_str();
@@ -81,10 +81,10 @@ void add_id_token_commands(CLI::App& program, CliContext& context) {
   verifying->add_option("--connection", options->connection, "It has to be about this connection");
   verifying->add_option("--nonce", options->nonce, "As it was sent");
   verifying->add_option("--realm", options->realm, "Which realm it has to name, where it names one");
-  verifying->add_option("--access-token-file", options->access_token_file, "File of the access token beside it: at_hash");
+  verifying->add_option("--at-hash-of", options->access_token_file, "File of the access token beside it: at_hash");
   verifying->add_option("--acr", options->acr_values, "As asked for: acr has to be one of them");
   verifying->add_option("--max-age", options->max_age, "As asked for: the sign-in may be so many seconds ago");
-  verifying->footer(example("id-tokens verify --registration corporate token.jwt"));
+  verifying->footer(example("id-tokens verify --registration corporate < token.jwt"));
   verifying->callback([&context, options] { verify(context, *options); });
 }
 

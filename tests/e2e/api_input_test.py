@@ -272,7 +272,8 @@ class Input(unittest.TestCase):
 
     def test_fields_of_the_wrong_kind(self):
         fits = {("verify", True), ("access_expires_at", 0), ("scope", "[]"), ("scopes", "[]"), ("registrations", "[]"), ("tenants", "[]"),
-                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", 0), ("acr_values", "[]")}
+                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", "0"), ("acr_values", "[]"),
+                ("id_token", "\x00"), ("id_token", "a\nb"), ("id_token", "x" * 100_000)}
         for method, path, body, _ in self.routes():
             for name in body or {}:
                 for value in WRONG_KINDS:

@@ -56,9 +56,12 @@ class IdTokenTest(unittest.TestCase):
                                 ("alg", f"{none}.{payload}."), ("format", "not a token"), ("format", f"{token}="),
                                 ("encryption", f"{header}.a.b.c.d")):
             self.assertEqual(self.refused(tried), expected, tried)
-        self.assertEqual(self.refused(token, nonce="as it was sent"), "nonce")
-        self.assertEqual(self.refused(token, access_token="another"), "at_hash")
-        self.assertEqual(self.refused(token, max_age=60), "auth_time")
+        nonced = self.answer(set={"nonce": "another", "auth_time": "now-600"})["id_token"]
+        self.assertEqual(self.refused(nonced, nonce="as it was sent"), "nonce")
+        self.assertEqual(self.refused(nonced, max_age=60), "auth_time")
+        self.assertEqual(self.refused(token, acr_values=["phr"]), "acr")
+        self.assertEqual(self.refused(token, realm="1009"), "realmid")
+        self.assertEqual(self.refused(self.answer(set={"at_hash": "AAAA"})["id_token"], access_token="another"), "at_hash")
 
     def test_each_way_a_provider_can_be_wrong_has_its_name(self):
         for expected, fault in (("iss", {"set": {"iss": "https://elsewhere.example"}}), ("iss", {"remove": ["iss"]}),
@@ -92,10 +95,10 @@ class IdTokenTest(unittest.TestCase):
         file.write_text(token + "\n")
         _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", str(file), check=0)
         self.assertTrue(out.startswith("valid\n"), out)
-        _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", "--nonce", "n", stdin=token, check=1)
-        self.assertTrue(out.startswith("refused: nonce\n"), out)
-        _, out, _ = self.server.cli("--json", "id-tokens", "verify", "--registration", "sandbox", stdin=token[:-9], check=1)
-        self.assertEqual(json.loads(out)["check"], "signature")
+        _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", "--realm", "1009", stdin=token, check=1)
+        self.assertTrue(out.startswith("refused: realmid\n"), out)
+        _, out, _ = self.server.cli("--json", "id-tokens", "verify", "--registration", "sandbox", stdin=token + "=", check=1)
+        self.assertEqual(json.loads(out)["check"], "format")
         self.server.cli("id-tokens", "verify", "--registration", "sandbox", stdin="", check=2)
 
 
