@@ -3,7 +3,7 @@
 namespace evergrant {
 namespace {
 
-constexpr std::size_t longest_text = 2048;
+constexpr std::size_t longest_member = 2048;
 constexpr std::int64_t longest_age = 10LL * 365 * 24 * 3600;
 
 // What the body says about the token; the connection is looked up apart.
@@ -17,14 +17,14 @@ Result<Asked> read_question(const HttpRequest& request, std::size_t depth) {
   auto body = JsonBody::parse(request, depth);
   if (!body) return std::unexpected(body.error());
   Asked asked;
-  asked.registration = RegistrationId{body->text("registration", longest_text)};
-  asked.connection = ConnectionId{body->optional_text("connection", longest_text)};
+  asked.registration = RegistrationId{body->text("registration", longest_member)};
+  asked.connection = ConnectionId{body->optional_text("connection", longest_member)};
   auto token = body->secret("id_token");
-  asked.question.nonce = body->optional_text("nonce", longest_text);
+  asked.question.nonce = body->optional_text("nonce", longest_member);
   if (auto access = body->secret("access_token")) asked.question.access_token = std::move(*access);
   if (const auto age = body->integer("max_age", 0, longest_age)) asked.question.max_age = std::chrono::seconds{*age};
   asked.question.acr_values = body->texts("acr_values");
-  const std::string realm = body->optional_text("realm", longest_text);
+  const std::string realm = body->optional_text("realm", longest_member);
   if (!realm.empty()) asked.question.realm = realm;
   if (auto read = body->finish(); !read) return std::unexpected(read.error());
   if (!token || token->empty()) {
