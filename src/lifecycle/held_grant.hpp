@@ -23,13 +23,13 @@ struct HeldGrant {
   Fence asked = 0;                // of the request whose answer is to be stored: this one, or an earlier one
   bool older_unresolved = false;  // an earlier request of the same generation still has no outcome
   bool answer_kept = false;
-  Time since;                        // when it was claimed
+  Time since;                             // when it was claimed
   std::optional<Connection> newest = {};  // of a shared grant: whose refresh token is the newest
-  std::optional<Time> lost_at = {};  // when the earlier request was sent
-  SealRight seal = {};               // taken before sending: what comes in can be sealed without the store
-  EscrowRoom room = {};              // reserved before sending
-  bool escrowed = false;             // the answer waits in the escrow
-  bool stored = false;               // its tokens are in the row, or in the outbox
+  std::optional<Time> lost_at = {};       // when the earlier request was sent
+  SealRight seal = {};                    // taken before sending: what comes in can be sealed without the store
+  EscrowRoom room = {};                   // reserved before sending
+  bool escrowed = false;                  // the answer waits in the escrow
+  bool stored = false;                    // its tokens are in the row, or in the outbox
 
   // Whose refresh token is sent.
   [[nodiscard]] const Connection& source() const noexcept { return newest ? *newest : row; }
