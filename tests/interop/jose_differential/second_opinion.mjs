@@ -1,7 +1,6 @@
-// The second opinion: reads what jose_differential wrote, verifies each token with the npm package jose, with the same keys
+// The second opinion: reads, on standard input, what jose_differential wrote, verifies each token with the npm package jose, with the same keys
 // and the same allowed algorithms, and prints one JSON object: how often each kind was accepted by whom, and an example of
 // each difference. Where several keys fit, they are tried one after the other, as the package's documentation has it.
-import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { compactVerify, createLocalJWKSet, errors } from 'jose';
 
@@ -72,7 +71,7 @@ async function settle() {
   lines.forEach((line, i) => note(line, theirs[i]));
 }
 
-for await (const text of createInterface({ input: createReadStream(process.argv[2]), crlfDelay: Infinity })) {
+for await (const text of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
   const line = JSON.parse(text);
   if ('set' in line) {
     sets[line.set] = keysOf(line);

@@ -5,6 +5,7 @@
 #include <openssl/rsa.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
@@ -14,10 +15,7 @@ namespace evergrant::differential {
 namespace {
 
 Item good(Workshop& shop, const Signer& signer) {
-  return {.what = {},
-          .token = shop.token(signer, Workshop::header_of(signer), shop.claims()),
-          .keys = shop.keys_for(signer),
-          .allowed = {signer.alg}};
+  return {.what = {}, .token = shop.good_token(signer), .keys = shop.keys_for(signer), .allowed = {signer.alg}};
 }
 
 using OnToken = std::function<std::string(Workshop&, std::string)>;

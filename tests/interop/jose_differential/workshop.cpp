@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "base/encoding.hpp"
@@ -12,6 +13,7 @@ namespace evergrant::differential {
 namespace {
 
 constexpr std::array algorithms{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"};
+constexpr std::size_t good_tokens = 50;  // of each signer
 
 Signer make_signer(std::string_view alg, const std::string& kid) {
   const SigningKey made = SigningKey::generate(alg, kid).value();
@@ -59,6 +61,12 @@ std::string Workshop::signature(const Signer& signer, std::string_view input, st
 std::string Workshop::token(const Signer& signer, std::string_view header, std::string_view payload) const {
   const std::string input = base64url_encode(header) + "." + base64url_encode(payload);
   return input + "." + base64url_encode(signature(signer, input));
+}
+
+const std::string& Workshop::good_token(const Signer& signer) {
+  auto& tokens = good_[&signer];
+  while (tokens.size() < good_tokens) tokens.push_back(token(signer, header_of(signer), claims()));
+  return tokens[below(tokens.size())];
 }
 
 std::string Workshop::assemble(const Parts& parts) {
