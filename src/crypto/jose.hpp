@@ -42,6 +42,11 @@ struct JwkSet {
 // Up to 512 KiB and 100 keys. Errors: invalid_argument (not a JWK set), too_large.
 [[nodiscard]] Result<JwkSet> parse_jwk_set(std::string_view text);
 
+// The SHA-256 thumbprint (RFC 7638) of a key in JSON, as base64url: one name for a key, however it is written. Members other
+// than those that make the key do not matter, and private ones are not looked at. Errors: invalid_argument (not a key of kty
+// EC, OKP or RSA), too_large.
+[[nodiscard]] Result<std::string> jwk_thumbprint(std::string_view jwk);
+
 struct JwsHeader {
   std::string alg;
   std::string kid;

@@ -109,14 +109,11 @@ Result<std::string> optional_string(const json::object& jwk, std::string_view na
   return std::string{*text};
 }
 
+// The key of a signer, as others see it, does one thing. Anything else is a mistake, or was published by one (RFC 7517 4.3).
 Result<> check_operations(const json::object& jwk) {
   const json::value* operations = jwk.if_contains("key_ops");
-  if (operations == nullptr) return {};
-  if (!operations->is_array()) return unusable("key_ops is not a list");
-  for (const auto& operation : operations->get_array()) {
-    if (operation.is_string() && operation.get_string() == "verify") return {};
-  }
-  return unusable("key_ops does not allow to verify");
+  if (operations == nullptr || *operations == json::array{"verify"}) return {};
+  return unusable("key_ops is not a list of verify alone");
 }
 
 Result<Jwk> parse_jwk(const json::object& jwk) {
@@ -128,6 +125,7 @@ Result<Jwk> parse_jwk(const json::object& jwk) {
     texts[i] = std::move(*text);
   }
   auto& [kid, kty, alg, use, curve] = texts;
+  if ((alg.empty() && jwk.contains("alg")) || (use.empty() && jwk.contains("use"))) return unusable("alg or use is empty");
   if (const auto allowed = check_operations(jwk); !allowed) return std::unexpected(allowed.error());
   auto key = parse_material(jwk, kty);
   if (!key) return std::unexpected(std::move(key).error());

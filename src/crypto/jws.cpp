@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 
@@ -14,6 +15,7 @@ constexpr std::size_t max_compact_size = 256U * 1024U;
 constexpr std::size_t max_header_size = 16U * 1024U;
 constexpr std::size_t max_header_depth = 8;
 constexpr std::size_t max_candidates = 8;  // keys tried for one token
+constexpr int encrypted_dots = 4;          // of a compact JWE (RFC 7516 7.1)
 
 struct Compact {
   JwsHeader header;
@@ -36,6 +38,7 @@ std::unexpected<Error> bad_signature() { return fail(Errc::sealed_broken, "the s
 
 Result<std::array<std::string_view, 3>> split_compact(std::string_view compact) {
   if (compact.size() > max_compact_size) return fail(Errc::too_large, "a JWS is longer than 256 KiB");
+  if (std::ranges::count(compact, '.') == encrypted_dots) return refuse("it is encrypted (a JWE, RFC 7516)");
   const auto first = compact.find('.');
   const auto second = first == std::string_view::npos ? first : compact.find('.', first + 1);
   if (second == std::string_view::npos || compact.find('.', second + 1) != std::string_view::npos) {
@@ -62,6 +65,7 @@ Result<JwsHeader> parse_header(std::string_view part) {
     *target = *value;
   }
   if (header.alg.empty()) return refuse("its header has no alg");
+  if (header.kid.empty() && object->contains("kid")) return refuse("kid of its header is empty");  // else: any key would do
   return header;
 }
 

@@ -152,7 +152,12 @@ TEST(JwkSet, private_and_symmetric_keys_have_no_place_in_a_public_set) {
 
 TEST(JwkSet, operations_and_types_of_members_are_looked_at) {
   EXPECT_EQ(skipped(with(rsa_key, "key_ops", json::array{"verify"})), "");
-  EXPECT_NE(skipped(with(rsa_key, "key_ops", json::array{"encrypt"})), "");
+  for (const auto& operations : {json::array{}, json::array{"encrypt"}, json::array{"sign", "verify"},
+                                 json::array{"verify", "verify"}, json::array{"verify", 1}}) {
+    EXPECT_NE(skipped(with(rsa_key, "key_ops", operations)), "") << json::serialize(operations);
+  }
+  EXPECT_NE(skipped(with(rsa_key, "alg", "")), "");
+  EXPECT_NE(skipped(with(rsa_key, "use", "")), "");
   EXPECT_NE(skipped(with(rsa_key, "key_ops", "verify")), "");
   EXPECT_NE(skipped(with(rsa_key, "kid", 7)), "");
   EXPECT_NE(skipped(with(rsa_key, "use", json::array{})), "");

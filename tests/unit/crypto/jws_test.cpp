@@ -225,6 +225,7 @@ TEST(Jws, malformed_tokens_are_refused) {
                                            headed(R"({"alg":null})"),
                                            headed(R"({"alg":""})"),
                                            headed(R"({"alg":"ES256","kid":1})"),
+                                           headed(R"({"alg":"ES256","kid":""})"),
                                            headed(R"({"alg":"ES256","typ":["JWT"]})"),
                                            headed(R"({"alg":"ES256","crit":["exp"],"exp":1})"),
                                            headed(R"({"alg":"ES256","crit":[]})"),
