@@ -46,6 +46,21 @@ TEST(TokenAnswer, a_token_that_the_provider_repeats_in_its_error_is_cut_out) {
   EXPECT_EQ(code.code, "[removed]");
 }
 
+// Control characters are dropped when the text is made printable, and must not join two halves of a token after it was
+// looked for.
+TEST(TokenAnswer, a_token_is_cut_out_though_control_characters_divide_it) {
+  const auto verdict =
+      judge(400, R"({"error":"RT1-42-H0\u0001-1771234567canary","error_description":"RT1-42-H0-17\u00071234567canary"})");
+  EXPECT_EQ(verdict.code, "[removed]");
+  EXPECT_EQ(verdict.description, "[removed]");
+}
+
+// Nothing of such a code can be shown, so the status has to do.
+TEST(TokenAnswer, an_error_code_of_control_characters_alone_is_none) {
+  EXPECT_EQ(judge(400, R"({"error":"\u0001\u202e"})").code, "http_400");
+  EXPECT_EQ(judge(400, R"({"error":"\u0001","error_code":"invalid_grant"})").code, "invalid_grant");
+}
+
 TEST(TokenAnswer, the_correlation_id_is_the_first_header_that_the_profile_lists) {
   auto response = http_answer(400, R"({"error":"invalid_grant"})");
   response.headers.add("X-Request-Id", "second");

@@ -276,6 +276,10 @@ TEST(TokenJournal, a_truncated_or_foreign_entry_is_an_error_that_shows_nothing) 
                            R"({"version":1,"sent_at":1,"scope":[],"status":200,"headers":[["YQ=="]],"body":""})",
                            R"({"version":1,"sent_at":1,"scope":[1],"status":200,"headers":[],"body":""})",
                            R"({"version":1,"sent_at":"1","scope":[],"status":200,"headers":[],"body":""})",
+                           // An end counted from such an instant overflows.
+                           R"({"version":1,"sent_at":9223372036854775807,"scope":[],"status":200,"headers":[],"body":""})",
+                           R"({"version":1,"sent_at":-1,"scope":[],"status":200,"headers":[],"body":""})",
+                           R"({"version":1,"sent_at":1,"scope":[],"status":4294967496,"headers":[],"body":""})",
                            R"({"version":1,"sent_at":1,"scope":[],"status":200,"headers":[],"body":"%"})"}) {
     EXPECT_FALSE(from_journal(Secret{text})) << text;
   }
