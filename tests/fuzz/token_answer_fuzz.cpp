@@ -22,13 +22,13 @@ const Provider& shipped(std::string_view id) {
   return *found;
 }
 
-bool is_visible(std::string_view text) {
+bool is_shown(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
 void demand_sound_tokens(const TokenSet& tokens) {
   constexpr auto century = std::chrono::hours{24 * 366 * 100};
-  fuzz::demand(is_visible(tokens.access_token.reveal()), "an access token is VSCHAR (RFC 6749 A.12)");
+  fuzz::demand(is_shown(tokens.access_token.reveal()), "an access token is VSCHAR (RFC 6749 A.12)");
   fuzz::demand(!tokens.refresh_token || !tokens.refresh_token->empty(), "a refresh token is not empty");
   fuzz::demand_printable(tokens.token_type, 50, "a token's type is printable");
   for (const auto& end : {tokens.access_expires_at, tokens.refresh_idle_expires_at, tokens.refresh_absolute_expires_at}) {

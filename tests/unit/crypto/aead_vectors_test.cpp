@@ -19,7 +19,7 @@ namespace json = boost::json;
 
 using Block = std::array<unsigned char, 16>;
 
-const KeyId key_id{"tk_one"};
+const KeyId vector_key_id{"tk_one"};
 const std::string header = std::string{"\x01\x01\x06", 3} + "tk_one";
 constexpr std::size_t tag_bytes = 16;
 
@@ -123,7 +123,7 @@ void expect_as_labelled(const json::value& test) {
   }
   EXPECT_EQ(opened->reveal(), c.plain) << id_of(test);
   GivenNonce nonce{c.nonce};
-  const auto sealed = seal(key_id, Secret{c.key}, c.associated, c.plain, nonce);
+  const auto sealed = seal(vector_key_id, Secret{c.key}, c.associated, c.plain, nonce);
   ASSERT_TRUE(sealed) << id_of(test);
   EXPECT_EQ(hex_encode(sealed->bytes), hex_encode(record.bytes)) << id_of(test);
 }
@@ -140,7 +140,7 @@ TEST(AeadVectors, aes_256_gcm_with_a_nonce_of_96_bits) {
     for (const auto& test : group.at("tests").as_array()) {
       if (group.at("keySize").as_int64() != 256) {
         SystemRandom random;
-        EXPECT_EQ(seal(key_id, Secret{bytes_at(test, "key")}, "", "x", random).error().code, Errc::invalid_argument);
+        EXPECT_EQ(seal(vector_key_id, Secret{bytes_at(test, "key")}, "", "x", random).error().code, Errc::invalid_argument);
         ++other_keys;
       } else if (group.at("ivSize").as_int64() != 96) {
         ++other_nonces;
