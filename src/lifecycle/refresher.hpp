@@ -53,7 +53,7 @@ class Refresher {
 
  private:
   using Row = std::shared_ptr<const Connection>;
-  Task<Result<>> try_once(const RefreshWish& wish, Row listed);
+  Task<Result<>> try_once(const RefreshWish& wish, Row row);
   Task<Result<Connection>> load(ConnectionId id);
   Task<Result<Row>> lock_of(Row row);
   Task<Result<>> await_other(const RefreshWish& wish, Time until);
