@@ -80,8 +80,8 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t size_class = (size - 1) / step;
+  ::explicit_bzero(frame, size);  // also where no allocator of ours does
   if (!pooled || size_class >= classes) return ::operator delete(frame);
-  ::explicit_bzero(frame, size);
   if (Shelves::ended || !shelves.keep(frame, size_class)) ::operator delete(frame);
 }
 
