@@ -21,7 +21,6 @@ using Block = std::array<unsigned char, 16>;
 
 const KeyId vector_key_id{"tk_one"};
 const std::string header = std::string{"\x01\x01\x06", 3} + "tk_one";
-constexpr std::size_t tag_bytes = 16;
 
 void mix(Block& into, std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) into[i] ^= static_cast<unsigned char>(bytes[i]);
