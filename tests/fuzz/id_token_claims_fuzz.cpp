@@ -7,7 +7,7 @@ using namespace evergrant;
 
 namespace {
 
-constexpr Time now = from_epoch_ms(1'767'225'600'000);
+constexpr Time now{Duration{1'767'225'600'000}};
 
 IdTokenExpectation expectation_of(std::size_t kind) {
   IdTokenExpectation expected;

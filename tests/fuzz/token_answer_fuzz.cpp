@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 10> providers{"quickbooks", "github", "sl
                                                      "xero",       "zoho",   "square", "google",   "oauth2"};
 constexpr std::array statuses{200, 400, 500, 201, 204, 302, 401, 429, 503, 100};
 constexpr std::array<std::string_view, 4> types{"application/json", "application/x-www-form-urlencoded", "text/html", ""};
-constexpr Time sent_at = from_epoch_ms(1'767'225'600'000);
+constexpr Time sent_at{Duration{1'767'225'600'000}};
 
 const Provider& shipped(std::string_view id) {
   static const ProviderCatalogue all = load_profiles({EVERGRANT_SOURCE_DIR "/providers"}).value();
