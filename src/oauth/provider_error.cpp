@@ -68,12 +68,17 @@ std::string without_tokens(std::string_view text) {
   return out;
 }
 
+// What cannot be shown goes first: it must not divide a token while tokens are looked for, and let its halves join after.
+std::string presentable(std::string_view text, std::size_t limit) {
+  return printable(without_tokens(printable(text, text.size())), limit);
+}
+
 // False, zero, empty and null are how some providers say "no error".
 std::optional<std::string> code_at(const json::value& body, std::string_view path) {
   const auto* value = path.empty() ? nullptr : member_at(body, path);
   if (value == nullptr) return std::nullopt;
   auto text = text_of(*value);
-  if (!text || *text == "false" || *text == "0") return std::nullopt;
+  if (!text || *text == "false" || *text == "0" || printable(*text).empty()) return std::nullopt;
   return text;
 }
 
@@ -120,8 +125,7 @@ bool holds(const json::value& body, std::string_view predicate) {
 std::optional<ProviderError> read_provider_error(const json::value& body, const ErrorProfile& profile, ErrorShapes shapes) {
   const auto code = find_code(body, profile, shapes);
   if (!code) return std::nullopt;
-  return ProviderError{.code = printable(without_tokens(*code), 100),
-                       .description = printable(without_tokens(find_description(body, profile)), 300)};
+  return ProviderError{.code = presentable(*code, 100), .description = presentable(find_description(body, profile), 300)};
 }
 
 bool says_failure(const json::value& body, const std::vector<std::string>& predicates) {

@@ -11,6 +11,13 @@ namespace json = boost::json;
 constexpr int journal_version = 1;
 constexpr std::size_t max_journal = 8U << 20U;  // an answer of 1 MiB and its headers, in base64
 
+constexpr std::int64_t last_instant =
+    253'402'300'799'999;  // of the year 9999, in epoch ms: ends counted from it do not overflow
+
+bool is_within(const json::value& number, std::int64_t least, std::int64_t most) {
+  return number.is_int64() && number.get_int64() >= least && number.get_int64() <= most;
+}
+
 std::unexpected<Error> unreadable() {
   return fail(Errc::invalid_argument, "a journal entry of a token request cannot be read",
               "it was written by a newer version, or altered");
@@ -75,7 +82,8 @@ Result<RawTokenAnswer> from_journal(const Secret& journal) {
   const auto* sent_at = member_at(entry.get(), "sent_at");
   const auto* status = member_at(entry.get(), "status");
   const bool numbers = version != nullptr && version->is_int64() && version->get_int64() == journal_version &&
-                       sent_at != nullptr && sent_at->is_int64() && status != nullptr && status->is_int64();
+                       sent_at != nullptr && is_within(*sent_at, 0, last_instant) && status != nullptr &&
+                       is_within(*status, 100, 599);
   auto body = bytes_of(member_at(entry.get(), "body"));
   if (!numbers || !body) return unreadable();
   RawTokenAnswer answer;

@@ -157,7 +157,7 @@ TEST_F(IdTokenTest, claims_are_checked_after_the_signature) {
   registration.client_id = "somebody else";
   const auto validated = validate(token(key));
   ASSERT_FALSE(validated);
-  EXPECT_EQ(validated.error(), (Error{Errc::forbidden, "ID token: aud: it does not name our client_id", ""}));
+  EXPECT_EQ(validated.error(), (Error{Errc::forbidden, "ID token: aud: it does not name our client_id", "", "aud"}));
 }
 
 TEST_F(IdTokenTest, keys_that_cannot_be_had_are_an_outage_and_not_a_verdict) {
