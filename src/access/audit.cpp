@@ -25,10 +25,15 @@ struct Audit::Impl {
                 "mend the store (disk full, file permissions); requests are served again by themselves");
   }
 
-  std::vector<AuditEntry> take() {
+  struct Batch {
+    std::vector<AuditEntry> entries;
+    bool is_first = true;  // no other batch is on its way to the store
+  };
+  Batch take() {
     const std::lock_guard lock{mutex};
+    const bool is_first = being_written == 0;
     being_written += waiting.size();
-    return std::exchange(waiting, {});
+    return {std::exchange(waiting, {}), is_first};
   }
 
   // Again to the front: they are the older ones. True if this is the first refusal.
@@ -65,8 +70,9 @@ Result<> Audit::record(AuditEntry entry) {
 }
 
 Task<Result<>> Audit::flush() {
-  auto batch = impl_->take();
-  if (batch.empty()) co_return Result<>{};
+  auto [batch, is_first] = impl_->take();
+  // Behind another flush nothing is durable yet: an empty batch waits its turn at the store's writer.
+  if (batch.empty() && is_first) co_return Result<>{};
   auto written = co_await impl_->store.append_audit(batch);
   if (written) {
     impl_->written(batch.size());
