@@ -120,6 +120,7 @@ void read_outcome(const Parameters& parameters, const AuthorizeProfile& profile,
   const auto error = single(parameters, "error");
   if (error && !error->empty()) {
     out.error = printable(*error, 100);
+    if (out.error.empty()) out.error = "malformed_error";
     out.error_description = printable(single(parameters, "error_description").value_or(""), 300);
     out.outcome = outcome_of(*error);
     if (code) {

@@ -98,6 +98,14 @@ TEST(CallbackTest, an_answer_without_a_usable_code_still_names_its_flow) {
   }
 }
 
+// Found by fuzzing: neither a code nor an error was left.
+TEST(CallbackTest, an_error_of_which_nothing_can_be_shown_has_a_name_all_the_same) {
+  const auto callback = read("error=%00%01&code=a&state=st");
+  EXPECT_EQ(callback.error, "malformed_error");
+  EXPECT_EQ(callback.outcome, CallbackOutcome::refused);
+  EXPECT_EQ(read("error=%00%01&state=st").error, "malformed_error");
+}
+
 struct ErrorRow {
   std::string_view query;
   CallbackOutcome outcome;
