@@ -12,18 +12,18 @@ Task<Result<IdTokenClaims>> IdTokenVerifier::verify(RegistrationId registration,
   return run_on(engine_, verify_here(std::move(registration), std::move(question)));
 }
 
-Task<Result<IdTokenClaims>> IdTokenVerifier::verify_here(RegistrationId id, IdTokenQuestion question) {
-  const Registration* registration = registrations_.find(id);
-  if (registration == nullptr) co_return fail(Errc::not_found, "registration " + id.str() + " is not in the configuration");
-  auto resolved = co_await directory_.resolve(registration->provider);
+Task<Result<IdTokenClaims>> IdTokenVerifier::verify_here(RegistrationId registration, IdTokenQuestion question) {
+  const Registration* client = registrations_.find(registration);
+  if (client == nullptr) co_return fail(Errc::not_found, "registration " + registration.str() + " is not in the configuration");
+  auto resolved = co_await directory_.resolve(client->provider);
   if (!resolved) co_return std::unexpected(resolved.error());
-  IdTokenExpectation expectation = id_token_expectation(*registration, *resolved, clock_.now());
+  IdTokenExpectation expectation = id_token_expectation(*client, *resolved, clock_.now());
   expectation.nonce = std::move(question.nonce);
   expectation.access_token = std::move(question.access_token);
   expectation.max_age = question.max_age;
   expectation.acr_values = std::move(question.acr_values);
   expectation.realm = std::move(question.realm);
-  auto claims = co_await validate_id_token(std::move(question.id_token), *registration, std::move(*resolved),
+  auto claims = co_await validate_id_token(std::move(question.id_token), *client, std::move(*resolved),
                                            std::move(expectation), directory_);
   if (!claims || question.subject.empty()) co_return claims;
   const auto same = check_refreshed_id_token(*claims, question.issuer, question.subject);
