@@ -3,6 +3,7 @@
 #include "api/handlers.hpp"
 #include "api/openapi.hpp"
 #include "api/pages.hpp"
+#include "oauth/security_policy.hpp"
 
 namespace evergrant {
 namespace {
@@ -57,6 +58,8 @@ Task<Result<Reply>> Handlers::list_registrations(Call& call) const {
                              {"redirect_uri", registration.redirect_uri},
                              {"scopes", boost::json::value_from(registration.scopes)},
                              {"return_urls", boost::json::value_from(registration.return_urls)},
+                             {"claims", boost::json::value_from(registration.claims)},
+                             {"security", to_string(registration.security)},
                              {"paused", nullptr},
                              {"held", nullptr}};
     const auto pause = std::ranges::find(*paused, registration.id, &Store::Pause::registration);

@@ -19,7 +19,9 @@ ConnectionId id_for_audit(const ConnectionId& id) {
   return id.str().starts_with("con_") && id.str().size() == length ? id : ConnectionId{};
 }
 
-Result<ReadRequest> read_request(const Call& call) {
+}  // namespace
+
+Result<ReadRequest> token_request(const Call& call) {
   auto min_ttl = query_integer(call, "min_ttl", 0, 0, longest_ttl);
   if (!min_ttl) return std::unexpected(min_ttl.error());
   auto wait = query_integer(call, "wait", -1, 0, longest_wait);
@@ -28,8 +30,6 @@ Result<ReadRequest> read_request(const Call& call) {
   if (*wait >= 0) request.deadline = std::chrono::seconds{*wait};
   return request;
 }
-
-}  // namespace
 
 Result<> Handlers::allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const {
   call.audit.registration = registration;
@@ -84,7 +84,7 @@ Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const 
 }
 
 Task<Result<Reply>> Handlers::read_token(Call& call) const {
-  auto request = read_request(call);
+  auto request = token_request(call);
   if (!request) co_return std::unexpected(request.error());
   const ConnectionId id{call.path.at(0)};
   const std::string pair = query_text(call, "pair");
@@ -106,7 +106,7 @@ Task<Result<Reply>> Handlers::read_token(Call& call) const {
 }
 
 Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) const {
-  auto request = read_request(call);
+  auto request = token_request(call);
   if (!request) co_return std::unexpected(request.error());
   const RegistrationId registration{call.path.at(0)};
   const RealmId realm{call.path.at(1)};

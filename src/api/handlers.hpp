@@ -40,8 +40,9 @@ class Handlers {
   Task<Result<Reply>> open_connect_link(Call& call) const;
   Task<Result<Reply>> provider_callback(Call& call) const;
   Task<Result<Reply>> connect_result(Call& call) const;
-  // ID tokens
+  // ID tokens, UserInfo
   Task<Result<Reply>> verify_id_token(Call& call) const;
+  Task<Result<Reply>> read_user_info(Call& call) const;
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
@@ -81,5 +82,7 @@ class Handlers {
 [[nodiscard]] Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,
                                                  std::int64_t least, std::int64_t most);
 [[nodiscard]] std::string query_text(const Call& call, std::string_view name);
+// min_ttl and wait.
+[[nodiscard]] Result<ReadRequest> token_request(const Call& call);
 
 }  // namespace evergrant

@@ -92,6 +92,7 @@ constexpr std::string_view schemas = R"json({
   "id": {"type": "string"}, "provider": {"type": "string"}, "environment": {"type": "string"}, "client_id": {"type": "string"},
   "redirect_uri": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
   "return_urls": {"type": "array", "items": {"type": "string"}},
+  "claims": {"type": "array", "items": {"type": "string"}}, "security": {"enum": ["baseline", "strict"]},
   "paused": {"type": ["object", "null"], "properties": {"code": {"type": "string"}, "detail": {"type": "string"},
     "since": {"type": "string"}}},
   "held": {"type": ["object", "null"], "properties": {"since": {"type": "string"}, "failed": {"type": "integer"},
@@ -148,6 +149,10 @@ constexpr std::string_view schemas = R"json({
   "reason": {"type": "string"}, "hint": {"type": "string"}, "issuer": {"type": "string"}, "subject": {"type": "string"},
   "audience": {"type": "array", "items": {"type": "string"}}, "issued_at": {"type": "string"}, "expires_at": {"type": "string"},
   "auth_time": {"type": ["string", "null"]}, "claims": {"type": "object", "additionalProperties": {"type": "string"}}}},
+"UserInfo": {"type": "object", "required": ["connection", "subject_checked", "claims"], "properties": {
+  "connection": {"type": "string"}, "issuer": {"type": "string"}, "subject": {"type": "string"},
+  "subject_checked": {"type": "boolean", "description": "sub is the user of the connection's ID token; false: it had none"},
+  "claims": {"type": "object", "description": "As the provider gave them: data to show, not to trust"}}},
 "Health": {"type": "object", "additionalProperties": false, "required": ["status"], "properties": {"status": {"type": "string"}}},
 "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]}
 })json";

@@ -11,6 +11,7 @@
 #include "lifecycle/janitor.hpp"
 #include "lifecycle/revoker.hpp"
 #include "lifecycle/token_service.hpp"
+#include "lifecycle/user_info_reader.hpp"
 #include "net/http.hpp"
 
 namespace evergrant {
@@ -22,6 +23,7 @@ struct ApiParts {
   Connector& connector;
   Revoker& revoker;
   IdTokenVerifier& id_tokens;
+  UserInfoReader& user_info;
   Callers& callers;
   Audit& audit;
   const Registrations& registrations;

@@ -8,6 +8,7 @@
 #include "app/dev_setup.hpp"
 #include "app/escrow_finding.hpp"
 #include "app/wiring.hpp"
+#include "oauth/security_policy.hpp"
 #include "oauth/server_metadata.hpp"
 
 namespace evergrant {
@@ -191,6 +192,7 @@ class Doctor {
     ApiClient reach{{.url = {}, .unix_socket = {}, .ca_file = config.http_client.ca_file, .key = {}}};
     for (const auto& registration : *registrations) {
       examine_provider(reach, registration);
+      examine_security(registration);
       for (const auto& secret : registration.client_secrets) examine_expiry(registration, secret);
     }
   }
@@ -211,6 +213,7 @@ class Doctor {
     if (url.contains('{')) return good(subject, "its host differs per account; it is reached when one connects");
     auto answer = reach.fetch(url);
     if (!answer) return bad(subject, Error{answer.error().code, url + ": " + answer.error().message, answer.error().hint});
+    examine_document(registration, *answer);
     const auto date = answer->headers.find("Date");
     const auto theirs = date ? from_http_date(*date) : std::nullopt;
     if (theirs && std::chrono::abs(*theirs - clock_.now()) > largest_skew) {
@@ -220,6 +223,31 @@ class Doctor {
           "synchronise this machine's clock (timedatectl)");
     }
     good(subject, "reached at " + url);
+  }
+
+  // Under baseline a shortfall is no fault: it says what a stricter choice would meet.
+  void examine_security(const Registration& registration) {
+    std::string text{to_string(registration.security)};
+    for (const auto& found : shortfalls(registration)) text += "\n    short of strict: " + to_text(found);
+    good("security of " + registration.id.str(), text);
+  }
+
+  // What the provider says of itself, where its document is at the first place: the server looks at the others too.
+  void examine_document(const Registration& registration, const HttpResponse& answer) {
+    const Provider& provider = registration.provider;
+    if (provider.metadata_mode == MetadataMode::fixed || provider.issuer.empty() || answer.status != 200) return;
+    const auto subject = "document of " + registration.id.str();
+    const auto document = parse_metadata(answer.body, provider.issuer, provider.allow_loopback_http);
+    if (!document) return bad(subject, document.error());
+    const bool strict = registration.security == SecurityLevel::strict;
+    for (const auto& found : shortfalls(registration, resolve_provider(provider, &*document))) {
+      if (!strict) {
+        good(subject, "short of strict: " + to_text(found));
+        continue;
+      }
+      warn(subject, to_text(found) + "; nobody can connect",
+           R"(ask the provider for it, or set security = "baseline" for this registration)");
+    }
   }
 
   void examine_server() {

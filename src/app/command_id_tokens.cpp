@@ -63,9 +63,21 @@ void verify(CliContext& context, const VerifyOptions& options) {
     rows.emplace_back(name, text_of(*verdict, name));
   }
   for (const auto& claim : verdict->at("claims").as_object()) {
-    rows.emplace_back(claim.key(), text_of(verdict->at("claims"), claim.key()));
+    rows.emplace_back(printable(claim.key(), 60), text_of(verdict->at("claims"), claim.key()));
   }
   print("valid\n" + fields(rows));
+}
+
+void show_user_info(CliContext& context, const std::string& connection) {
+  const auto answer = context.call("GET", "/v1/connections/" + percent_encode(connection) + "/userinfo");
+  if (!answer) return;
+  if (context.json) return print_json(*answer);
+  std::vector<std::pair<std::string, std::string>> rows;
+  const auto& claims = answer->at("claims");
+  for (const auto& claim : claims.as_object()) {
+    rows.emplace_back(printable(claim.key(), 60), text_of(claims, claim.key()));
+  }
+  print(fields(rows));
 }
 
 }  // namespace
@@ -86,6 +98,12 @@ void add_id_token_commands(CLI::App& program, CliContext& context) {
   verifying->add_option("--max-age", options->max_age, "As asked for: the sign-in may be so many seconds ago");
   verifying->footer(example("id-tokens verify --registration corporate < token.jwt"));
   verifying->callback([&context, options] { verify(context, *options); });
+
+  auto connection = std::make_shared<std::string>();
+  auto* asking = program.add_subcommand("userinfo", "Show what the provider says now about the user of a connection");
+  asking->add_option("connection", *connection, "Its id")->required();
+  asking->footer(example("userinfo con_…"));
+  asking->callback([&context, connection] { show_user_info(context, *connection); });
 }
 
 }  // namespace evergrant

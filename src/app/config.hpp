@@ -34,6 +34,8 @@ struct RegistrationConfig {
   std::optional<Time> client_secret_expires_at;
   std::vector<std::string> scopes;  // empty: the profile's default_scopes
   std::vector<std::string> return_urls;
+  std::vector<std::string> claims;
+  SecurityLevel security = SecurityLevel::baseline;
   bool keepalive = true;
   std::optional<std::vector<Duration>> notices;  // nothing: those of [refresh]
   TomlNode settings;  // issuer, metadata_url, endpoints, client_auth, allow_loopback_http: fields of the profile, in short

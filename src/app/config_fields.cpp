@@ -223,6 +223,9 @@ TomlNode read_settings(TomlTable& table) {
   return settings;
 }
 
+constexpr std::array<TomlChoice<SecurityLevel>, 2> security_levels{
+    {{"baseline", SecurityLevel::baseline}, {"strict", SecurityLevel::strict}}};
+
 void read_registration(TomlTable& table, const Config& config, RegistrationConfig& out) {
   out.origin = table.node();
   table.require("id", "a short name of your own");
@@ -237,6 +240,8 @@ void read_registration(TomlTable& table, const Config& config, RegistrationConfi
   table.read("client_secret_expires_at", out.client_secret_expires_at);
   table.read("scopes", out.scopes);
   table.read("return_urls", out.return_urls);
+  table.read("claims", out.claims);
+  table.read("security", out.security, security_levels);
   table.read("keepalive", out.keepalive);
   std::vector<Duration> notices = config.refresh_defaults.notices;
   read_notices(table, notices);

@@ -1,9 +1,14 @@
 #include "app/config_registrations.hpp"
 
+#include <algorithm>
+
 #include "base/encoding.hpp"
+#include "oauth/security_policy.hpp"
 
 namespace evergrant {
 namespace {
+
+constexpr std::size_t longest_claim = 200;
 
 class Maker {
  public:
@@ -20,6 +25,8 @@ class Maker {
   void add_secret(const RegistrationConfig& from, std::string_view field, const SecretReference& reference,
                   Registration& to);
   void check_client_auth(const RegistrationConfig& from, ClientAuth method);
+  void check_claims(const RegistrationConfig& from, const Registration& made);
+  void check_security(const RegistrationConfig& from, const Registration& made);
   void problem(const RegistrationConfig& from, std::string_view field, const std::string& text) {
     TomlTable{reading_, from.origin, "registration"}.problem(field, text);
   }
@@ -104,6 +111,25 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
   }
 }
 
+// A claim is kept among the connection's extras, of which some decide where tokens are sent: the user's data must not.
+void Maker::check_claims(const RegistrationConfig& from, const Registration& made) {
+  for (const std::string& claim : made.claims) {
+    const bool names_host = std::ranges::any_of(made.provider.host_variables, [&](const HostVariable& variable) {
+      return claim == variable.name || claim == variable.field;
+    });
+    const bool printable_name = !claim.empty() && claim.size() <= longest_claim && printable(claim, longest_claim) == claim;
+    if (!printable_name) problem(from, "claims", "\"" + printable(claim, 60) + "\" is not the name of a claim");
+    if (names_host) problem(from, "claims", "\"" + claim + "\" names a host of this provider, and cannot be a claim");
+  }
+}
+
+void Maker::check_security(const RegistrationConfig& from, const Registration& made) {
+  if (made.security != SecurityLevel::strict) return;
+  for (const Shortfall& found : shortfalls(made)) {
+    problem(from, "security", "\"strict\" cannot be had here: " + to_text(found));
+  }
+}
+
 Registration Maker::make(const RegistrationConfig& from) {
   Registration to;
   auto provider = provider_of(from);
@@ -118,9 +144,14 @@ Registration Maker::make(const RegistrationConfig& from) {
   to.redirect_uri = redirect_uri(config_.public_url, from.id);
   to.scopes = from.scopes.empty() ? provider->authorize.default_scopes : from.scopes;
   to.return_urls = from.return_urls;
+  to.claims = from.claims;
+  to.security = from.security;
   to.keepalive = from.keepalive;
   to.notices = from.notices.value_or(config_.refresh_defaults.notices);
   to.provider = std::move(*provider);
+  check_claims(from, to);
+  check_security(from, to);
+  tighten(to.provider, to.security);
   return to;
 }
 

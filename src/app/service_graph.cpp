@@ -38,12 +38,13 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_, seams.cadence.outbox_look},
       id_tokens_{seams.engine, directory_, registrations_, seams.clock},
+      user_info_{parts(), tokens_},
       janitor_{seams.store, seams.clock, metrics_, seams.log, config.retention, config.sweep_every},
       announcer_{seams.store, registrations_, seams.clock, metrics_, seams.log},
       callers_{seams.store, seams.clock, seams.random},
       audit_{seams.store, seams.clock, seams.log},
-      api_{{seams.store, vault_, tokens_, connector_, revoker_, id_tokens_, callers_, audit_, registrations_, providers_,
-            seams.clock, seams.random, metrics_, seams.log},
+      api_{{seams.store, vault_, tokens_, connector_, revoker_, id_tokens_, user_info_, callers_, audit_, registrations_,
+            providers_, seams.clock, seams.random, metrics_, seams.log},
            {.public_url = config.public_url, .metrics_need_key = !is_local(config)}} {}
 
 TokenService::Parts ServiceGraph::parts() {

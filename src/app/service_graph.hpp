@@ -78,6 +78,7 @@ class ServiceGraph {
   Connector connector_;
   Revoker revoker_;
   IdTokenVerifier id_tokens_;
+  UserInfoReader user_info_;
   Janitor janitor_;
   ReauthAnnouncer announcer_;
   Callers callers_;

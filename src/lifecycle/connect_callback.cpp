@@ -1,7 +1,5 @@
 #include <boost/json.hpp>
 
-#include <algorithm>
-
 #include "base/encoding.hpp"
 #include "lifecycle/connect_impl.hpp"
 
@@ -58,8 +56,6 @@ Error failure_of(const Verdict& verdict) {
   }
   return {Errc::provider_rejected, "the provider refused the code: " + text, "connect again"};
 }
-
-bool asks_for_id_token(const std::vector<std::string>& scope) { return std::ranges::find(scope, "openid") != scope.end(); }
 
 }  // namespace
 
@@ -148,38 +144,13 @@ Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registratio
   if (!from_answer) co_return std::unexpected(from_answer.error());
   hosts->merge(*from_answer);
   grant.host_values = std::move(*hosts);
-  RealmClues clues{.callback_extras = callback.extras, .id_token_claims = {}, .subject = {}};
-  if (grant.tokens.id_token) {
-    std::optional<std::string> claimed_realm;
-    if (const auto extra = callback.extras.find(provider.realm.field); extra != callback.extras.end())
-      claimed_realm = extra->second;
-    auto claims = co_await check_id_token(registration, resolved, grant.tokens, secrets.nonce, claimed_realm);
-    if (!claims) co_return std::unexpected(claims.error());
-    grant.issuer = claims->issuer;
-    grant.subject = claims->subject;
-    clues.subject = claims->subject;
-    clues.id_token_claims = claims->others;
-    if (claims->realm) clues.id_token_claims[provider.realm.id_token_claim] = *claims->realm;
-    clues.id_token_claims["sub"] = claims->subject;
-  } else if (asks_for_id_token(session.scope) && !resolved.issuer.empty()) {
-    co_return fail(Errc::provider_rejected, "the provider sent no ID token although 'openid' was asked for",
-                   "leave 'openid' out of the scopes if this provider has no ID tokens");
-  }
-  auto realm = co_await realm_proof.prove(registration, *endpoints, grant.tokens, std::move(clues));
+  auto clues = co_await identify(registration, session, std::move(resolved), std::move(*endpoints), grant,
+                                 std::move(callback.extras), std::move(secrets.nonce));
+  if (!clues) co_return std::unexpected(clues.error());
+  auto realm = co_await realm_proof.prove(registration, grant.tokens, std::move(*clues));
   if (!realm) co_return std::unexpected(realm.error());
   grant.realm = std::move(*realm);
   co_return grant;
-}
-
-Task<Result<IdTokenClaims>> Connector::Impl::check_id_token(const Registration& registration, ResolvedProvider resolved,
-                                                            const TokenSet& tokens_of_grant, std::string nonce,
-                                                            std::optional<std::string> realm) {
-  auto expectation = id_token_expectation(registration, resolved, parts.clock.now());
-  expectation.nonce = std::move(nonce);
-  expectation.access_token = tokens_of_grant.access_token.clone();
-  expectation.realm = std::move(realm);
-  co_return co_await validate_id_token(tokens_of_grant.id_token->clone(), registration, std::move(resolved),
-                                       std::move(expectation), parts.directory);
 }
 
 }  // namespace evergrant

@@ -13,6 +13,7 @@
 #include "oauth/metadata.hpp"
 #include "oauth/realm_proof.hpp"
 #include "oauth/token_endpoint.hpp"
+#include "oauth/user_info.hpp"
 
 namespace evergrant {
 
@@ -23,6 +24,7 @@ struct NewGrant {
   RealmId realm;
   std::string issuer;
   std::string subject;
+  std::map<std::string, std::string> claims;  // that the registration keeps
   std::map<std::string, std::string> host_values;
   std::string correlation;
 };
@@ -57,6 +59,13 @@ struct Connector::Impl {
   Task<Result<Connection>> complete(const Registration& registration, const ConnectSession& session, Callback callback);
   Task<Result<NewGrant>> exchange(const Registration& registration, const ConnectSession& session, Callback callback,
                                   ResolvedProvider resolved);
+
+  // connect_identity.cpp
+  Task<Result<RealmClues>> identify(const Registration& registration, const ConnectSession& session,
+                                    ResolvedProvider resolved, Endpoints endpoints, NewGrant& grant,
+                                    std::map<std::string, std::string> callback_extras, std::string nonce);
+  Task<Result<std::optional<boost::json::object>>> ask_user_info(const Registration& registration, ResolvedProvider resolved,
+                                                                 const TokenSet& tokens, const KnownUser& user);
   Task<Result<IdTokenClaims>> check_id_token(const Registration& registration, ResolvedProvider resolved,
                                              const TokenSet& tokens, std::string nonce, std::optional<std::string> realm);
 

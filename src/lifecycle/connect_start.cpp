@@ -8,6 +8,7 @@
 #include "crypto/strict_json.hpp"
 #include "lifecycle/connect_impl.hpp"
 #include "lifecycle/revoker.hpp"
+#include "oauth/security_policy.hpp"
 
 namespace evergrant {
 namespace {
@@ -177,6 +178,7 @@ Task<Result<BrowserStep>> Connector::Impl::arm(ConnectSession session, const Reg
   if (!wanted) co_return std::unexpected(wanted.error());
   auto resolved = co_await parts.directory.resolve(registration.provider);
   if (!resolved) co_return std::unexpected(resolved.error());
+  if (const auto good = check_provider(registration, *resolved); !good) co_return std::unexpected(good.error());
   auto hosts = hosts_of_hint(registration.provider, session.login_hint);
   if (!hosts) co_return std::unexpected(hosts.error());
   auto authorize = fill_hosts(resolved->endpoints.authorize, registration.provider, *hosts);

@@ -22,6 +22,7 @@ NewGrant copy_of(const NewGrant& grant) {
                 .realm = grant.realm,
                 .issuer = grant.issuer,
                 .subject = grant.subject,
+                .claims = grant.claims,
                 .host_values = grant.host_values,
                 .correlation = grant.correlation};
   copy.tokens = clone(grant.tokens);
@@ -140,6 +141,7 @@ Task<Result<Connection>> Connector::Impl::store_once(const Registration& registr
 Task<Result<TokenUpdate>> Connector::Impl::sealed_update(const Connection& connection, Generation generation,
                                                          const ConnectSession& session, NewGrant grant) {
   const auto missing = not_granted(session.scope, grant.tokens.scope);
+  grant.tokens.extras.insert(grant.claims.begin(), grant.claims.end());  // the answer's own win
   for (const auto& [name, value] : grant.host_values) grant.tokens.extras[name] = value;
   const auto issuer = grant.issuer;
   const auto subject = grant.subject;

@@ -14,7 +14,8 @@ Task<Result<IdTokenClaims>> IdTokenVerifier::verify(RegistrationId registration,
 
 Task<Result<IdTokenClaims>> IdTokenVerifier::verify_here(RegistrationId registration, IdTokenQuestion question) {
   const Registration* client = registrations_.find(registration);
-  if (client == nullptr) co_return fail(Errc::not_found, "registration " + registration.str() + " is not in the configuration");
+  if (client == nullptr)
+    co_return fail(Errc::not_found, "registration " + registration.str() + " is not in the configuration");
   auto resolved = co_await directory_.resolve(client->provider);
   if (!resolved) co_return std::unexpected(resolved.error());
   IdTokenExpectation expectation = id_token_expectation(*client, *resolved, clock_.now());

@@ -1,6 +1,7 @@
 // Our client at a provider, from the configuration. Immutable after start-up; shared between threads.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ struct ClientSecret {
   std::optional<Time> expires_at;  // CA-13: warned about ahead of time
 };
 
+// What is required of a provider and of our client there, beside what always is (oauth/security_policy.hpp).
+enum class SecurityLevel : std::uint8_t { baseline, strict };
+
 struct Registration {
   RegistrationId id;
   Provider provider;  // with its environment and the configuration's overrides applied
@@ -26,6 +30,8 @@ struct Registration {
   std::string redirect_uri;              // <public_url>/callback/<id>, exact
   std::vector<std::string> scopes;       // a caller may narrow, never widen (AUTH-13)
   std::vector<std::string> return_urls;  // allow-list: exact origin and path prefix ending in '/', or an exact URL (AUTH-12)
+  std::vector<std::string> claims;       // of the ID token or of UserInfo, kept with the connection to be shown
+  SecurityLevel security = SecurityLevel::baseline;
   bool keepalive = true;
   // How long before a refresh token's end the customer's way back is announced, longest first; none: only the passed end.
   std::vector<Duration> notices{std::chrono::days{30}, std::chrono::days{7}, std::chrono::days{1}};

@@ -1,13 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <boost/json/array.hpp>
-#include <cmath>
 
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/strict_json.hpp"
-#include "oauth/id_token.hpp"
-#include "oauth/json_member.hpp"
+#include "oauth/claims.hpp"
 
 namespace evergrant {
 namespace {
@@ -17,123 +14,29 @@ namespace json = boost::json;
 constexpr std::size_t max_payload = 128U * 1024U;
 constexpr std::size_t max_payload_depth = 16;
 constexpr std::size_t max_subject = 255;  // OpenID Connect Core 2
-constexpr std::size_t max_kept = 1024;
-constexpr double last_second = 253'402'300'799;  // of the year 9999
-
-std::unexpected<Error> refuse(std::string_view check, std::string_view why) {
-  return std::unexpected(
-      Error{Errc::provider_rejected, "ID token: " + std::string{check} + ": " + std::string{why}, {}, std::string{check}});
-}
-
-Result<std::string> text_claim(const json::object& claims, std::string_view name) {
-  if (!claims.contains(name)) return std::string{};
-  const auto text = string_member(claims, name);
-  if (!text) return refuse(name, "it is not a string");
-  return std::string{*text};
-}
-
-// A NumericDate (RFC 7519 2): seconds as an integer or a fraction. Nothing if it is absent.
-Result<std::optional<Time>> date_claim(const json::object& claims, std::string_view name) {
-  const json::value* value = claims.if_contains(name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) return refuse(name, "it is not a number");
-  const double seconds = value->to_number<double>();
-  if (!std::isfinite(seconds) || seconds < 0 || seconds > last_second) return refuse(name, "it is out of range");
-  return from_epoch_ms(static_cast<std::int64_t>(std::floor(seconds * 1000)));
-}
 
 Result<Time> required_date(const json::object& claims, std::string_view name) {
   const auto date = date_claim(claims, name);
   if (!date) return std::unexpected(date.error());
-  if (!*date) return refuse(name, "it is missing");
+  if (!*date) return refuse_claim(name, "it is missing");
   return **date;
-}
-
-// Only what may be an ID token: an access token, a logout token or a security event signed by the same keys must not pass
-// for one (RFC 8725 3.11, 3.12).
-Result<> check_kind(const json::object& claims, std::string_view typ) {
-  const std::string kind = to_lower_ascii(typ);
-  if (!kind.empty() && kind != "jwt" && kind != "application/jwt") {
-    return refuse("typ", "\"" + printable(typ, 64) + "\" is another kind of token");
-  }
-  if (claims.contains("events")) return refuse("events", "this is a logout token or a security event");
-  return {};
-}
-
-bool is_tenant(std::string_view tid) {
-  constexpr std::size_t longest = 64;
-  return !tid.empty() && tid.size() <= longest && std::ranges::all_of(tid, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-  });
-}
-
-// The issuer that this token must name; nothing if the template cannot be filled.
-std::optional<std::string> expected_issuer(const json::object& claims, const IdTokenExpectation& expectation) {
-  if (expectation.issuer_rule != IssuerRule::tenant_template) return expectation.issuer;
-  constexpr std::string_view variable = "{tenantid}";
-  const auto at = expectation.issuer.find(variable);
-  const auto tid = string_member(claims, "tid");
-  if (at == std::string::npos || !tid || !is_tenant(*tid)) return std::nullopt;
-  std::string issuer = expectation.issuer;
-  return issuer.replace(at, variable.size(), *tid);
-}
-
-Result<std::string> check_issuer(const json::object& claims, const IdTokenExpectation& expectation) {
-  auto issuer = text_claim(claims, "iss");
-  if (!issuer) return issuer;
-  if (issuer->empty()) return refuse("iss", "it is missing");
-  const auto expected = expected_issuer(claims, expectation);
-  if (!expected) return refuse("tid", "it is missing or malformed, and the issuer depends on it");
-  if (*issuer == *expected) return issuer;
-  const auto& others = expectation.issuer_alternatives;
-  const bool alternatives = expectation.issuer_rule == IssuerRule::alternatives;
-  if (alternatives && std::ranges::find(others, *issuer) != others.end()) return issuer;
-  return refuse("iss", "it is \"" + printable(*issuer) + "\", and \"" + *expected + "\" is expected");
-}
-
-Result<std::vector<std::string>> read_audience(const json::object& claims) {
-  const json::value* value = claims.if_contains("aud");
-  if (value == nullptr) return refuse("aud", "it is missing");
-  if (value->is_string()) return std::vector<std::string>{std::string{std::string_view{value->get_string()}}};
-  if (!value->is_array()) return refuse("aud", "it is neither a string nor a list");
-  std::vector<std::string> audience;
-  for (const auto& element : value->get_array()) {
-    if (!element.is_string()) return refuse("aud", "it holds something else than strings");
-    audience.emplace_back(std::string_view{element.get_string()});
-  }
-  return audience;
-}
-
-Result<std::vector<std::string>> check_audience(const json::object& claims, const IdTokenExpectation& expectation) {
-  auto audience = read_audience(claims);
-  if (!audience) return audience;
-  if (std::ranges::find(*audience, expectation.client_id) == audience->end()) {
-    return refuse("aud", "it does not name our client_id");
-  }
-  for (const std::string& other : *audience) {
-    const auto& trusted = expectation.trusted_audiences;
-    if (other != expectation.client_id && std::ranges::find(trusted, other) == trusted.end()) {
-      return refuse("aud", "it also names \"" + printable(other, 64) + "\", which is not trusted");
-    }
-  }
-  return audience;
 }
 
 Result<std::string> check_authorized_party(const json::object& claims, const std::vector<std::string>& audience,
                                            const IdTokenExpectation& expectation) {
   auto azp = text_claim(claims, "azp");
   if (!azp) return azp;
-  if (azp->empty() && audience.size() > 1) return refuse("azp", "it is missing, and there are several audiences");
-  if (claims.contains("azp") && *azp != expectation.client_id) return refuse("azp", "it is not our client_id");
+  if (azp->empty() && audience.size() > 1) return refuse_claim("azp", "it is missing, and there are several audiences");
+  if (claims.contains("azp") && *azp != expectation.client_id) return refuse_claim("azp", "it is not our client_id");
   return azp;
 }
 
 Result<std::string> check_subject(const json::object& claims) {
   auto subject = text_claim(claims, "sub");
   if (!subject) return subject;
-  if (subject->empty()) return refuse("sub", "it is missing");
+  if (subject->empty()) return refuse_claim("sub", "it is missing");
   const bool printable_ascii = std::ranges::all_of(*subject, [](char c) { return c >= ' ' && c <= '~'; });
-  if (subject->size() > max_subject || !printable_ascii) return refuse("sub", "it is not 1 to 255 ASCII characters");
+  if (subject->size() > max_subject || !printable_ascii) return refuse_claim("sub", "it is not 1 to 255 ASCII characters");
   return subject;
 }
 
@@ -147,15 +50,17 @@ Result<> check_times(const json::object& claims, const IdTokenExpectation& e, Id
   if (!not_before) return std::unexpected(not_before.error());
   const auto signed_in = date_claim(claims, "auth_time");
   if (!signed_in) return std::unexpected(signed_in.error());
-  if (*expires + e.leeway <= e.now) return refuse("exp", "it expired at " + to_rfc3339(*expires));
-  if (*issued > e.now + e.leeway) return refuse("iat", "it is in the future: " + to_rfc3339(*issued));
-  if (*expires < *issued) return refuse("exp", "it is before iat");
-  if (e.oldest && *issued + *e.oldest + e.leeway < e.now) return refuse("iat", "it is too long ago: " + to_rfc3339(*issued));
+  if (*expires + e.leeway <= e.now) return refuse_claim("exp", "it expired at " + to_rfc3339(*expires));
+  if (*issued > e.now + e.leeway) return refuse_claim("iat", "it is in the future: " + to_rfc3339(*issued));
+  if (*expires < *issued) return refuse_claim("exp", "it is before iat");
+  if (e.oldest && *issued + *e.oldest + e.leeway < e.now)
+    return refuse_claim("iat", "it is too long ago: " + to_rfc3339(*issued));
   if (*not_before && **not_before > e.now + e.leeway)
-    return refuse("nbf", "it is in the future: " + to_rfc3339(**not_before));
-  if (*signed_in && **signed_in > e.now + e.leeway) return refuse("auth_time", "it is in the future");
-  if (e.max_age && !*signed_in) return refuse("auth_time", "it is missing, and max_age was asked");
-  if (e.max_age && **signed_in + *e.max_age + e.leeway < e.now) return refuse("auth_time", "the sign-in is too long ago");
+    return refuse_claim("nbf", "it is in the future: " + to_rfc3339(**not_before));
+  if (*signed_in && **signed_in > e.now + e.leeway) return refuse_claim("auth_time", "it is in the future");
+  if (e.max_age && !*signed_in) return refuse_claim("auth_time", "it is missing, and max_age was asked");
+  if (e.max_age && **signed_in + *e.max_age + e.leeway < e.now)
+    return refuse_claim("auth_time", "the sign-in is too long ago");
   out.expires_at = *expires;
   out.issued_at = *issued;
   out.auth_time = *signed_in;
@@ -167,9 +72,9 @@ Result<std::string> check_nonce(const json::object& claims, const IdTokenExpecta
   if (!nonce || expectation.nonce.empty()) return nonce;
   if (!claims.contains("nonce")) {
     if (!expectation.nonce_returned) return nonce;
-    return refuse("nonce", "it is missing");
+    return refuse_claim("nonce", "it is missing");
   }
-  if (!equal_in_constant_time(*nonce, expectation.nonce)) return refuse("nonce", "it is not the one that was sent");
+  if (!equal_in_constant_time(*nonce, expectation.nonce)) return refuse_claim("nonce", "it is not the one that was sent");
   return nonce;
 }
 
@@ -187,7 +92,7 @@ Result<> check_access_token_hash(const json::object& claims, std::string_view al
   const HashKind kind = hash_of(alg);
   const std::string hash = digest(kind, expectation.access_token.reveal());
   const std::string left_half = base64url_encode(std::string_view{hash}.substr(0, digest_size(kind) / 2));
-  if (!equal_in_constant_time(*given, left_half)) return refuse("at_hash", "it does not belong to the access token");
+  if (!equal_in_constant_time(*given, left_half)) return refuse_claim("at_hash", "it does not belong to the access token");
   return {};
 }
 
@@ -195,27 +100,21 @@ Result<> check_required(const json::object& claims, const IdTokenExpectation& ex
   for (const std::string& name : expectation.required_claims) {
     const json::value* value = claims.if_contains(name);
     const bool empty = value != nullptr && value->is_string() && value->get_string().empty();
-    if (value == nullptr || value->is_null() || empty) return refuse(name, "it is missing, and the profile requires it");
+    if (value == nullptr || value->is_null() || empty)
+      return refuse_claim(name, "it is missing, and the profile requires it");
   }
   const auto acr = text_claim(claims, "acr");
   if (!acr) return std::unexpected(acr.error());
   const auto& asked = expectation.acr_values;
   if (!asked.empty() && std::ranges::find(asked, *acr) == asked.end())
-    return refuse("acr", "it is not one of those asked for");
+    return refuse_claim("acr", "it is not one of those asked for");
   return {};
-}
-
-std::optional<std::string> claim_text(const json::value& claims, std::string_view name) {
-  const json::value* value = name.empty() ? nullptr : member_at(claims, name);
-  auto text = value == nullptr ? std::nullopt : text_of(*value);
-  if (text && text->size() > max_kept) return std::nullopt;
-  return text;
 }
 
 Result<> check_realm(const json::value& claims, const IdTokenExpectation& expectation, IdTokenClaims& out) {
   out.realm = claim_text(claims, expectation.realm_claim);
   if (expectation.realm && out.realm && *out.realm != *expectation.realm) {
-    return refuse(expectation.realm_claim, "it names another realm than this connection's");
+    return refuse_claim(expectation.realm_claim, "it names another realm than this connection's");
   }
   for (const std::string& name : expectation.kept_claims) {
     if (auto text = claim_text(claims, name)) out.others.insert_or_assign(name, std::move(*text));
@@ -249,12 +148,17 @@ Result<> as_mismatch(Result<> check) {
   return check;
 }
 
+std::unexpected<Error> in_id_token(Error error) {
+  error.message.insert(0, "ID token: ");
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace
 
 Result<IdTokenClaims> check_id_token_claims(std::string_view payload, std::string_view alg, std::string_view typ,
                                             const IdTokenExpectation& expectation) {
   auto object = parse_strict_object(payload, max_payload_depth, max_payload);
-  if (!object) return refuse("claims", object.error().message);
+  if (!object) return in_id_token(refuse_claim("claims", object.error().message).error());
   const json::value document(std::move(*object));  // braces would make it a list of one
   const json::object& claims = document.get_object();
   IdTokenClaims out;
@@ -265,7 +169,7 @@ Result<IdTokenClaims> check_id_token_claims(std::string_view payload, std::strin
                           check_required(claims, expectation),
                           as_mismatch(check_realm(document, expectation, out))};
   for (const auto& check : checks) {
-    if (!check) return std::unexpected(check.error());
+    if (!check) return in_id_token(check.error());
   }
   return out;
 }

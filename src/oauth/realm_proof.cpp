@@ -1,7 +1,6 @@
 #include "oauth/realm_proof.hpp"
 
 #include "crypto/strict_json.hpp"
-#include "oauth/json_member.hpp"
 #include "oauth/realm_rules.hpp"
 
 namespace evergrant {
@@ -17,13 +16,12 @@ bool is_vouched_for(const Provider& provider, bool claim_agrees) {
 
 RealmProof::RealmProof(HttpTransport& transport) : transport_{transport} {}
 
-Task<Result<RealmId>> RealmProof::prove(const Registration& registration, const Endpoints& endpoints, const TokenSet& tokens,
-                                        RealmClues clues) {
+Task<Result<RealmId>> RealmProof::prove(const Registration& registration, const TokenSet& tokens, RealmClues clues) {
   const RealmProfile& profile = registration.provider.realm;
   if (profile.source == RealmSource::none) co_return RealmId{};
   const bool unsaid = profile.source != RealmSource::callback || !clues.callback_extras.contains(profile.field);
   if (unsaid && comes_without_realm(registration, tokens)) co_return RealmId{};
-  auto realm = co_await find(registration, endpoints, tokens, clues);
+  auto realm = co_await find(registration, tokens, clues);
   if (!realm) co_return std::unexpected(realm.error());
   const auto agrees = compare_claim(registration, *realm, clues);
   if (!agrees) co_return std::unexpected(agrees.error());
@@ -39,20 +37,17 @@ Task<Result<RealmId>> RealmProof::prove(const Registration& registration, const 
   co_return std::move(*realm);
 }
 
-Task<Result<RealmId>> RealmProof::find(const Registration& registration, const Endpoints& endpoints, const TokenSet& tokens,
-                                       const RealmClues& clues) {
+Task<Result<RealmId>> RealmProof::find(const Registration& registration, const TokenSet& tokens, const RealmClues& clues) {
   const RealmProfile& profile = registration.provider.realm;
-  const bool by_list = profile.source == RealmSource::api;
-  if (!by_list && profile.source != RealmSource::userinfo) co_return claimed_realm(registration, tokens, clues);
-  const std::string url = by_list ? profile.list_url : endpoints.userinfo;
-  auto answer = co_await get(registration, url, tokens, clues, "");
+  if (profile.source != RealmSource::api) co_return claimed_realm(registration, tokens, clues);
+  auto answer = co_await get(registration, profile.list_url, tokens, clues, "");
   if (!answer) co_return std::unexpected(answer.error());
   auto body = parse_strict_json(answer->body);
   if (!body) {
     co_return fail(Errc::forbidden, "the provider's answer about the account cannot be read: " + body.error().message,
                    "check [realm] in the profile; nothing was stored");
   }
-  co_return answered_realm(registration, clues, *body);
+  co_return listed_realm(registration, *body);
 }
 
 Task<Result<HttpResponse>> RealmProof::get(const Registration& registration, std::string url, const TokenSet& tokens,

@@ -6,6 +6,7 @@
 
 #include "base/encoding.hpp"
 #include "crypto/strict_json.hpp"
+#include "oauth/api_request.hpp"
 #include "oauth/host_variables.hpp"
 #include "oauth/json_member.hpp"
 #include "oauth/profile_url.hpp"
@@ -50,34 +51,10 @@ std::optional<std::string> in_id_token(const RealmClues& clues, const std::strin
   return std::nullopt;
 }
 
-Result<RealmId> from_list(const Registration& registration, const json::value& answer) {
-  const RealmProfile& profile = registration.provider.realm;
-  const auto* list = member_at(answer, profile.list_member);
-  if (list == nullptr || !list->is_array()) {
-    return fail(Errc::forbidden, "the provider's list of accounts cannot be read", "check realm.list_member in the profile");
-  }
-  std::vector<std::string> realms;
-  for (const auto& element : list->get_array()) {
-    auto realm = member_text(element, profile.field);
-    if (realm && std::ranges::find(realms, *realm) == realms.end()) realms.push_back(std::move(*realm));
-  }
-  if (realms.empty()) return no_realm(registration);
-  if (realms.size() > 1 && profile.choice == RealmChoice::only) {
-    return fail(Errc::forbidden, "access was given to " + std::to_string(realms.size()) + " accounts, expected exactly one",
-                "connect again and choose one account, or set realm.choice = \"first\" in the profile");
-  }
-  return checked_realm(realms[0]);
-}
-
-Result<RealmId> from_userinfo(const Registration& registration, const RealmClues& clues, const json::value& answer) {
-  const auto subject = member_text(answer, "sub");
-  // OpenID Connect Core 5.3.2: an answer about somebody else must not be used.
-  if (subject && !clues.subject.empty() && *subject != clues.subject) {
-    return fail(Errc::forbidden, "the provider's userinfo speaks of another subject than its ID token", "connect again");
-  }
-  const auto realm = member_text(answer, registration.provider.realm.field);
-  if (!realm) return no_realm(registration);
-  return checked_realm(*realm);
+std::optional<std::string> in_user_info(const RealmClues& clues, const std::string& field) {
+  if (!clues.user_info) return std::nullopt;
+  const json::value document(*clues.user_info);  // braces would make it a list of one
+  return member_text(document, field);
 }
 
 bool names_host(std::string_view url) {
@@ -143,7 +120,7 @@ Result<RealmId> claimed_realm(const Registration& registration, const TokenSet& 
     case RealmSource::callback: claimed = find(clues.callback_extras, profile.field); break;
     case RealmSource::token_response: claimed = in_token_answer(tokens, profile.field); break;
     case RealmSource::id_token: claimed = in_id_token(clues, profile.field); break;
-    case RealmSource::userinfo:
+    case RealmSource::userinfo: claimed = in_user_info(clues, profile.field); break;
     case RealmSource::api:
     case RealmSource::none: break;
   }
@@ -151,29 +128,30 @@ Result<RealmId> claimed_realm(const Registration& registration, const TokenSet& 
   return checked_realm(*claimed);
 }
 
-Result<RealmId> answered_realm(const Registration& registration, const RealmClues& clues, const json::value& answer) {
-  if (registration.provider.realm.source == RealmSource::api) return from_list(registration, answer);
-  return from_userinfo(registration, clues, answer);
+Result<RealmId> listed_realm(const Registration& registration, const json::value& answer) {
+  const RealmProfile& profile = registration.provider.realm;
+  const auto* list = member_at(answer, profile.list_member);
+  if (list == nullptr || !list->is_array()) {
+    return fail(Errc::forbidden, "the provider's list of accounts cannot be read", "check realm.list_member in the profile");
+  }
+  std::vector<std::string> realms;
+  for (const auto& element : list->get_array()) {
+    auto realm = member_text(element, profile.field);
+    if (realm && std::ranges::find(realms, *realm) == realms.end()) realms.push_back(std::move(*realm));
+  }
+  if (realms.empty()) return no_realm(registration);
+  if (realms.size() > 1 && profile.choice == RealmChoice::only) {
+    return fail(Errc::forbidden, "access was given to " + std::to_string(realms.size()) + " accounts, expected exactly one",
+                "connect again and choose one account, or set realm.choice = \"first\" in the profile");
+  }
+  return checked_realm(realms[0]);
 }
 
 Result<OutboundRequest> build_realm_request(const Registration& registration, std::string_view url, const TokenSet& tokens,
                                             const RealmClues& clues, std::string_view realm) {
   auto filled = fill_url(registration, url, tokens, clues, realm);
   if (!filled) return std::unexpected(filled.error());
-  const InjectProfile& inject = registration.provider.inject;
-  OutboundRequest request;
-  request.url = std::move(*filled);
-  request.allow_loopback_http = registration.provider.allow_loopback_http;
-  request.headers.set("Accept", "application/json");
-  for (const auto& [name, value] : inject.extra_headers) {
-    // Before the realm is known (a list of accounts), a header that needs it is left out.
-    if (realm.empty() && value.contains("{realm}")) continue;
-    request.headers.set(name, fill_in(value, "realm", realm));
-  }
-  std::string credential = fill_in(inject.format, "token", tokens.access_token.reveal());
-  request.headers.set(inject.header, credential);
-  wipe(credential);
-  return request;
+  return build_api_request(registration, std::move(*filled), tokens.access_token, realm);
 }
 
 Result<> judge_realm_answer(const Result<HttpResponse>& response) {

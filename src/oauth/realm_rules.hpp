@@ -17,12 +17,11 @@ namespace evergrant {
 [[nodiscard]] Result<RealmId> checked_realm(std::string_view text);
 // True where the granted scope is not one that a realm comes with.
 [[nodiscard]] bool comes_without_realm(const Registration& registration, const TokenSet& tokens);
-// The realm as the callback, the token answer or the validated ID token has it. Errors: invalid_argument.
+// The realm as the callback, the token answer, the validated ID token or UserInfo has it. Errors: invalid_argument.
 [[nodiscard]] Result<RealmId> claimed_realm(const Registration& registration, const TokenSet& tokens,
                                             const RealmClues& clues);
-// From the answer of the userinfo endpoint or of the list of accounts. Errors: forbidden, invalid_argument.
-[[nodiscard]] Result<RealmId> answered_realm(const Registration& registration, const RealmClues& clues,
-                                             const boost::json::value& answer);
+// From the list of accounts. Errors: forbidden, invalid_argument.
+[[nodiscard]] Result<RealmId> listed_realm(const Registration& registration, const boost::json::value& answer);
 // A GET with the new access token, in the provider's way. `realm` stands for {realm} in the URL and in extra headers.
 // Errors: invalid_argument (the URL), forbidden (the realm would choose the host).
 [[nodiscard]] Result<OutboundRequest> build_realm_request(const Registration& registration, std::string_view url,

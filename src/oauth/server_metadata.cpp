@@ -165,9 +165,11 @@ ResolvedProvider resolve_provider(const Provider& provider, const ServerMetadata
   if (provider.metadata_mode == MetadataMode::hybrid) {
     resolved.endpoints = laid_over(provider.endpoints, resolved.endpoints);
   }
+  resolved.documented = true;
   resolved.iss_parameter_supported = document->iss_parameter_supported;
   resolved.token_auth_methods = document->token_auth_methods;
   resolved.code_challenge_methods = document->code_challenge_methods;
+  resolved.id_token_algorithms = document->id_token_algorithms;
   resolved.jwks_rule = jwks_rule_for(provider, resolved.endpoints.jwks);
   return resolved;
 }

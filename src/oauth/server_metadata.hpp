@@ -27,11 +27,13 @@ struct ServerMetadata {
 
 // What one connection's flow needs to know of its provider.
 struct ResolvedProvider {
-  Endpoints endpoints;  // may hold {name} of the profile's host variables
-  std::string issuer;   // the pinned one; empty for plain OAuth
+  Endpoints endpoints;      // may hold {name} of the profile's host variables
+  std::string issuer;       // the pinned one; empty for plain OAuth
+  bool documented = false;  // it publishes a document: what follows is what that says
   bool iss_parameter_supported = false;
   std::vector<std::string> token_auth_methods;
   std::vector<std::string> code_challenge_methods;
+  std::vector<std::string> id_token_algorithms;
   AddressRule jwks_rule = AddressRule::configured;  // remote: the key set's URL is a document's, on another origin
   bool allow_loopback_http = false;
 };

@@ -1,0 +1,113 @@
+#include "oauth/security_policy.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/contains.hpp"
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+bool is_shared_secret(const std::string& algorithm) { return algorithm.starts_with("HS"); }
+
+bool asks_for_id_token(const Registration& registration) { return contains(registration.scopes, "openid"); }
+
+bool has_public_key_algorithm(const Registration& registration) {
+  return !std::ranges::all_of(registration.provider.id_token.algorithms, is_shared_secret);
+}
+
+bool sends_tokens_in_urls(const Registration& registration) {
+  return registration.provider.revoke.style == RevokeStyle::query ||
+         registration.provider.endpoints.revoke.contains("{token}");
+}
+
+struct Rule {
+  bool (*falls_short)(const Registration& registration);
+  std::string_view what;
+  std::string_view why;
+};
+
+constexpr std::array rules{
+    Rule{[](const Registration& r) { return r.provider.issuer.empty(); }, "the provider has no issuer",
+         "without one, answers of different providers cannot be told apart: RFC 9700 4.4, RFC 9207"},
+    Rule{[](const Registration& r) { return r.provider.authorize.pkce == Presence::omit; }, R"(authorize.pkce is "omit")",
+         "a stolen code could be redeemed: RFC 9700 2.1.1"},
+    Rule{[](const Registration& r) { return r.provider.token.client_auth == ClientAuth::none; },
+         R"(token.client_auth is "none")", "whoever has a refresh token could use it: RFC 9700 2.5 and 2.2.2"},
+    Rule{[](const Registration& r) { return asks_for_id_token(r) && r.provider.authorize.nonce == Presence::omit; },
+         R"(authorize.nonce is "omit")", "an ID token could be replayed: OpenID Connect Core 15.5.2"},
+    Rule{[](const Registration& r) { return asks_for_id_token(r) && !r.provider.id_token.nonce_returned; },
+         "id_token.nonce_returned is false", "an ID token could be replayed: OpenID Connect Core 3.1.3.7"},
+    Rule{[](const Registration& r) { return asks_for_id_token(r) && !has_public_key_algorithm(r); },
+         "id_token.algorithms has only shared secrets (HS*)",
+         "whoever has the client secret could make ID tokens: RFC 8725 3.5"},
+    Rule{sends_tokens_in_urls, "the provider takes tokens to revoke in the URL only", "URLs stand in logs: RFC 9700 4.3.2"},
+};
+
+// A list that the document leaves out says nothing.
+bool names_none_of(const std::vector<std::string>& offered, const std::vector<std::string>& wanted) {
+  return !offered.empty() && std::ranges::none_of(wanted, [&](const std::string& one) { return contains(offered, one); });
+}
+
+bool lacks_pkce(const ResolvedProvider& resolved) {
+  return resolved.documented && !contains(resolved.code_challenge_methods, "S256");
+}
+
+Shortfall no_pkce() {
+  return {"the provider's document does not name S256 for PKCE", "a stolen code could be redeemed: RFC 9700 2.1.1"};
+}
+
+}  // namespace
+
+std::string_view to_string(SecurityLevel level) noexcept { return level == SecurityLevel::strict ? "strict" : "baseline"; }
+
+void tighten(Provider& provider, SecurityLevel level) {
+  if (level != SecurityLevel::strict) return;
+  AuthorizeProfile& authorize = provider.authorize;
+  authorize.iss = IssParameter::enforce;
+  if (authorize.pkce == Presence::send) authorize.pkce = Presence::require;
+  if (authorize.nonce == Presence::send) authorize.nonce = Presence::require;
+  auto& algorithms = provider.id_token.algorithms;
+  if (!std::ranges::all_of(algorithms, is_shared_secret)) std::erase_if(algorithms, is_shared_secret);
+}
+
+std::vector<Shortfall> shortfalls(const Registration& registration) {
+  std::vector<Shortfall> found;
+  for (const auto& [falls_short, what, why] : rules) {
+    if (falls_short(registration)) found.push_back({std::string{what}, std::string{why}});
+  }
+  return found;
+}
+
+std::vector<Shortfall> shortfalls(const Registration& registration, const ResolvedProvider& resolved) {
+  if (!resolved.documented) return {};
+  std::vector<Shortfall> found;
+  if (!resolved.iss_parameter_supported) {
+    found.push_back({"the provider's document does not promise `iss` in its answers",
+                     "answers of different providers cannot be told apart: RFC 9207"});
+  }
+  if (lacks_pkce(resolved)) found.push_back(no_pkce());
+  const auto& algorithms = registration.provider.id_token.algorithms;
+  if (asks_for_id_token(registration) && names_none_of(resolved.id_token_algorithms, algorithms)) {
+    found.push_back({"the provider's document names none of id_token.algorithms (" + join(algorithms, ", ") + ")",
+                     "its ID tokens would be refused: OpenID Connect Core 3.1.3.7"});
+  }
+  return found;
+}
+
+Result<> check_provider(const Registration& registration, const ResolvedProvider& resolved) {
+  std::vector<Shortfall> found;
+  if (registration.security == SecurityLevel::strict) {
+    found = shortfalls(registration, resolved);
+  } else if (registration.provider.authorize.pkce == Presence::require && lacks_pkce(resolved)) {
+    found = {no_pkce()};
+  }
+  if (found.empty()) return {};
+  return fail(Errc::provider_rejected, in_message(registration) + to_text(found.front()),
+              R"(ask the provider for it, or set security = "baseline" and authorize.pkce = "send")");
+}
+
+std::string to_text(const Shortfall& shortfall) { return shortfall.what + " (" + shortfall.why + ")"; }
+
+}  // namespace evergrant
