@@ -63,6 +63,7 @@ Task<Result<Reply>> Handlers::verify_id_token(Call& call) const {
                      "name that registration, or leave 'connection' out");
     }
     if (!connection->realm.empty()) asked->question.realm = connection->realm.str();
+    asked->question.same_user = true;
     asked->question.issuer = connection->issuer;
     asked->question.subject = connection->subject;
   }

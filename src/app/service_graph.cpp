@@ -33,7 +33,7 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       registrations_{std::move(registrations)},
       providers_{catalogue.all()},
       vault_{seams.store, seams.kek, seams.older_keks, seams.clock, seams.random, seams.log},
-      directory_{seams.transport, seams.clock, seams.log},
+      directory_{seams.transport, seams.clock, seams.log, metrics_},
       tokens_{parts(), refresh_options(config, std::move(owner))},
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_, seams.cadence.outbox_look},

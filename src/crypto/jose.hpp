@@ -37,6 +37,7 @@ class Jwk {
 struct JwkSet {
   std::vector<Jwk> keys;
   std::vector<std::string> skipped;  // why a member was not taken; the others still serve
+  bool has_private_keys = false;     // among those: somebody should be told
 };
 
 // Up to 512 KiB and 100 keys. Errors: invalid_argument (not a JWK set), too_large.

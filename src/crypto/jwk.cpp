@@ -1,5 +1,6 @@
 #include <openssl/core_names.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/encoding.hpp"
@@ -10,6 +11,8 @@ namespace evergrant {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::array<std::string_view, 8> private_members{"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
 constexpr std::size_t max_set_size = 512U * 1024U;
 constexpr std::size_t max_set_depth = 8;
@@ -90,11 +93,13 @@ KeyResult parse_okp(const json::object& jwk, const JoseCurve& curve) {
   return key;
 }
 
+bool has_private_members(const json::object& jwk) {
+  return std::ranges::any_of(private_members, [&](std::string_view name) { return jwk.contains(name); });
+}
+
 KeyResult parse_material(const json::object& jwk, std::string_view kty) {
   if (kty == "oct") return unusable("a symmetric key in a public set is everybody's key");
-  for (const std::string_view name : {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}) {
-    if (jwk.contains(name)) return unusable("it has private members: the provider has given its private key away");
-  }
+  if (has_private_members(jwk)) return unusable("it has private members: the provider has given its private key away");
   if (kty == "RSA") return parse_rsa(jwk);
   const JoseCurve* curve = find_jose_curve(string_member(jwk, "crv").value_or(""));
   if (curve == nullptr || curve->kty != kty) return unusable("its kty and crv are not supported");
@@ -167,6 +172,7 @@ Result<JwkSet> parse_jwk_set(std::string_view text) {
       set.keys.push_back(std::move(*key));
     } else {
       set.skipped.push_back("key " + std::to_string(i) + ": " + key.error().message);
+      set.has_private_keys = set.has_private_keys || (list[i].is_object() && has_private_members(list[i].get_object()));
     }
   }
   return set;

@@ -21,14 +21,23 @@ Place place_of_secrets(const ConnectSession& session) {
           .generation = 0};
 }
 
-struct OpenedSecrets {
-  Secret verifier;
-  std::string nonce;
-};
-
-OpenedSecrets read_secrets(const Secret& text) {
+FlowMemory read_memory(const Secret& text) {
   const auto value = boost::json::parse(text.reveal());
-  return {.verifier = Secret{value.at("verifier").as_string()}, .nonce = std::string{value.at("nonce").as_string()}};
+  const auto* promised = value.as_object().if_contains("iss_promised");  // not in a flow that an older version began
+  return {.verifier = Secret{value.at("verifier").as_string()},
+          .nonce = std::string{value.at("nonce").as_string()},
+          .iss_promised = promised != nullptr && promised->as_bool()};
+}
+
+// CB-06 to CB-09. What the provider promised when the flow began holds, whatever its document says by now.
+Result<> check_sender(const Callback& callback, const Registration& registration, const ConnectSession& session,
+                      const ResolvedProvider& resolved, const FlowMemory& memory) {
+  if (resolved.issuer != session.expected_issuer) {
+    return fail(Errc::gone, "the registration is another provider's since this flow began",
+                "start again from the application");
+  }
+  return check_callback_issuer(callback, session.expected_issuer, registration.provider.authorize.iss,
+                               memory.iss_promised || resolved.iss_parameter_supported);
 }
 
 // What a provider's refusal means to the customer and to us (CB-04).
@@ -107,23 +116,22 @@ Task<Result<Connection>> Connector::Impl::complete(const Registration& registrat
                                                    Callback callback) {
   auto resolved = co_await parts.directory.resolve(registration.provider);
   if (!resolved) co_return std::unexpected(resolved.error());
-  auto issuer = check_callback_issuer(callback, session.expected_issuer, registration.provider.authorize.iss,
-                                      resolved->iss_parameter_supported);
-  if (!issuer) co_return std::unexpected(issuer.error());
+  auto opened = co_await parts.vault.open(place_of_secrets(session), session.secrets);
+  if (!opened) co_return std::unexpected(opened.error());
+  FlowMemory memory = read_memory(*opened);
+  const auto sender = check_sender(callback, registration, session, *resolved, memory);
+  if (!sender) co_return std::unexpected(sender.error());
   if (callback.outcome != CallbackOutcome::code) co_return std::unexpected(refusal_of(callback));
   auto wanted = co_await check_not_offboarded(session);
   if (!wanted) co_return std::unexpected(wanted.error());
-  auto grant = co_await exchange(registration, session, std::move(callback), std::move(*resolved));
+  auto grant = co_await exchange(registration, session, std::move(callback), std::move(*resolved), std::move(memory));
   if (!grant) co_return std::unexpected(grant.error());
   co_return co_await store(registration, session, std::move(*grant));
 }
 
 Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registration, const ConnectSession& session,
-                                                 Callback callback, ResolvedProvider resolved) {
+                                                 Callback callback, ResolvedProvider resolved, FlowMemory memory) {
   const Provider& provider = registration.provider;
-  auto opened = co_await parts.vault.open(place_of_secrets(session), session.secrets);
-  if (!opened) co_return std::unexpected(opened.error());
-  OpenedSecrets secrets = read_secrets(*opened);
   auto hosts = hosts_of_hint(provider, session.login_hint);
   if (!hosts) co_return std::unexpected(hosts.error());
   auto from_callback = host_values(provider, "callback", callback.extras);
@@ -132,7 +140,7 @@ Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registratio
   auto endpoints = fill_hosts(resolved.endpoints, provider, *hosts);
   if (!endpoints) co_return std::unexpected(endpoints.error());
   auto raw = co_await token_endpoint.exchange_code(registration, endpoints->token, std::move(callback.code),
-                                                   std::move(secrets.verifier), session.scope, exchange_timeout);
+                                                   std::move(memory.verifier), session.scope, exchange_timeout);
   Verdict verdict =
       raw ? judge_token_answer(raw->response, provider, raw->sent, parts.clock.now()) : judge_transport_error(raw.error());
   if (!verdict.tokens) co_return std::unexpected(failure_of(verdict));
@@ -145,7 +153,7 @@ Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registratio
   hosts->merge(*from_answer);
   grant.host_values = std::move(*hosts);
   auto clues = co_await identify(registration, session, std::move(resolved), std::move(*endpoints), grant,
-                                 std::move(callback.extras), std::move(secrets.nonce));
+                                 std::move(callback.extras), std::move(memory.nonce));
   if (!clues) co_return std::unexpected(clues.error());
   auto realm = co_await realm_proof.prove(registration, grant.tokens, std::move(*clues));
   if (!realm) co_return std::unexpected(realm.error());

@@ -1,8 +1,30 @@
+#include <charconv>
+
 #include "base/contains.hpp"
+#include "base/encoding.hpp"
 #include "lifecycle/connect_impl.hpp"
 #include "oauth/user_info.hpp"
 
 namespace evergrant {
+namespace {
+
+// It was made to answer the request of a moment ago (IDT-09).
+constexpr Duration oldest_id_token{std::chrono::minutes{10}};
+
+// IDT-13, IDT-14: what the authorization request asked for is what the token must show.
+void add_what_was_asked(const Registration& registration, IdTokenExpectation& expectation) {
+  const auto& extra = registration.provider.authorize.extra_parameters;
+  if (const auto acr = extra.find("acr_values"); acr != extra.end() && !acr->second.empty()) {
+    expectation.acr_values = split(acr->second, ' ');
+  }
+  const auto age = extra.find("max_age");
+  if (age == extra.end() || age->second.empty()) return;
+  std::int64_t seconds = 0;  // digits only: build_authorization_url saw to it
+  std::from_chars(age->second.data(), age->second.data() + age->second.size(), seconds);
+  expectation.max_age = std::chrono::seconds{seconds};
+}
+
+}  // namespace
 
 // Whom the new grant is about, by the ID token and where it is needed by UserInfo, and what is kept of that.
 Task<Result<RealmClues>> Connector::Impl::identify(const Registration& registration, const ConnectSession& session,
@@ -66,6 +88,8 @@ Task<Result<IdTokenClaims>> Connector::Impl::check_id_token(const Registration& 
   expectation.nonce = std::move(nonce);
   expectation.access_token = tokens_of_grant.access_token.clone();
   expectation.realm = std::move(realm);
+  expectation.oldest = oldest_id_token;
+  add_what_was_asked(registration, expectation);
   co_return co_await validate_id_token(tokens_of_grant.id_token->clone(), registration, std::move(resolved),
                                        std::move(expectation), parts.directory);
 }

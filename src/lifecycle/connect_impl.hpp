@@ -29,6 +29,13 @@ struct NewGrant {
   std::string correlation;
 };
 
+// What was drawn and learnt when the flow began, sealed meanwhile.
+struct FlowMemory {
+  Secret verifier;
+  std::string nonce;
+  bool iss_promised = false;  // by the provider's document of then (RFC 9207 2.4)
+};
+
 // The further token pairs of a grant (REF-23), and what of the rest of it concerns them.
 struct PairGrant {
   std::vector<PairTokens> pairs;
@@ -58,7 +65,7 @@ struct Connector::Impl {
   Task<Result<ConnectResult>> callback(RegistrationId id, std::string query, Secret cookie);
   Task<Result<Connection>> complete(const Registration& registration, const ConnectSession& session, Callback callback);
   Task<Result<NewGrant>> exchange(const Registration& registration, const ConnectSession& session, Callback callback,
-                                  ResolvedProvider resolved);
+                                  ResolvedProvider resolved, FlowMemory memory);
 
   // connect_identity.cpp
   Task<Result<RealmClues>> identify(const Registration& registration, const ConnectSession& session,

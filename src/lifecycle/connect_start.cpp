@@ -184,8 +184,9 @@ Task<Result<BrowserStep>> Connector::Impl::arm(ConnectSession session, const Reg
   auto authorize = fill_hosts(resolved->endpoints.authorize, registration.provider, *hosts);
   if (!authorize) co_return std::unexpected(authorize.error());
   const FlowSecrets secrets = make_flow_secrets(registration, session.scope, parts.random);
-  const Secret kept =
-      serialize_secret(boost::json::object{{"verifier", secrets.verifier.reveal()}, {"nonce", secrets.nonce.reveal()}});
+  const Secret kept = serialize_secret(boost::json::object{{"verifier", secrets.verifier.reveal()},
+                                                           {"nonce", secrets.nonce.reveal()},
+                                                           {"iss_promised", resolved->iss_parameter_supported}});
   auto sealed = co_await parts.vault.seal(place_of(session), kept);
   if (!sealed) co_return std::unexpected(sealed.error());
   if (cookie.empty()) cookie = parts.random.token();

@@ -26,7 +26,12 @@ Task<Result<IdTokenClaims>> IdTokenVerifier::verify_here(RegistrationId registra
   expectation.realm = std::move(question.realm);
   auto claims = co_await validate_id_token(std::move(question.id_token), *client, std::move(*resolved),
                                            std::move(expectation), directory_);
-  if (!claims || question.subject.empty()) co_return claims;
+  if (!claims || !question.same_user) co_return claims;
+  if (question.subject.empty() && !claims->realm) {
+    co_return std::unexpected(Error{Errc::conflict, "nothing says whom the connection is about: it has no subject",
+                                    "connect it again with 'openid' in the scopes, or leave 'connection' out"});
+  }
+  if (question.subject.empty()) co_return claims;
   const auto same = check_refreshed_id_token(*claims, question.issuer, question.subject);
   if (!same) co_return std::unexpected(same.error());
   co_return claims;

@@ -20,7 +20,8 @@ struct IdTokenQuestion {
   std::optional<Duration> max_age;      // as it was asked for; then auth_time must be there
   std::vector<std::string> acr_values;  // as they were asked for
   std::optional<std::string> realm;     // which realm it must name, where it names one
-  std::string issuer, subject;          // whom it must be about; empty: anybody
+  bool same_user = false;               // it must be about this user, or about the realm where no user is known:
+  std::string issuer, subject;
 };
 
 class IdTokenVerifier {
@@ -31,7 +32,8 @@ class IdTokenVerifier {
   IdTokenVerifier& operator=(const IdTokenVerifier&) = delete;
 
   // Errors: those of validate_id_token, of which `check` names the check that failed (empty: nobody knows, since the
-  // provider's keys cannot be had); not_found (no such registration).
+  // provider's keys cannot be had); not_found (no such registration); conflict (there is neither a user nor a realm to
+  // compare with).
   Task<Result<IdTokenClaims>> verify(RegistrationId registration, IdTokenQuestion question);
 
  private:

@@ -194,9 +194,10 @@ struct InjectProfile {
 struct IdTokenProfile {
   std::vector<std::string> algorithms{"RS256"};
   IssuerRule issuer_rule = IssuerRule::exact;
-  std::vector<std::string> issuer_alternatives;  // Google's spelling without https://
-  std::vector<std::string> required_claims;      // beside those of OpenID Connect
-  bool nonce_returned = true;                    // false: the provider may leave the nonce out (Intuit, unverified)
+  std::vector<std::string> issuer_alternatives;        // Google's spelling without https://
+  std::vector<std::string> required_claims;            // beside those of OpenID Connect
+  std::map<std::string, std::string> required_values;  // claims that must have just this value: hd, tid, email_verified
+  bool nonce_returned = true;                          // false: the provider may leave the nonce out (Intuit, unverified)
 };
 
 // How the provider tells of a disconnect, and how a token can be probed.
@@ -232,6 +233,7 @@ struct Provider {
   IdTokenProfile id_token;
   SignalProfile signals;
   bool allow_loopback_http = false;  // the local sandbox and tests: plain http to 127.0.0.1, ::1, localhost
+  bool holds_endpoints = false;      // a document that moves an endpoint to another host is not believed (META-05)
   bool generic = false;              // issuer or endpoints come from the registration (`oidc`, `oauth2`)
   std::string refresh_hint;          // what to ask for when no refresh token came (TOK-16)
 };

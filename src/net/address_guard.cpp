@@ -163,7 +163,9 @@ Result<> check_host(const boost::urls::url_view& url, AddressRule rule) {
   }
   if (rule == AddressRule::configured) return {};
   const bool local = literal ? !is_public_address(*literal) : is_local_name(host);
-  if (local) return refused("the URL points into a private network", host, "only public addresses may be fetched here");
+  if (local)
+    return refused("the URL points into a private network", host,
+                   "a document named it; if it is right, name it in the configuration too (endpoints)");
   return {};
 }
 

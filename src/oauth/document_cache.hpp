@@ -46,8 +46,8 @@ class DocumentCache {
   using Shared = std::shared_ptr<const T>;
   using Answer = Result<Shared>;
   using Parse = std::function<Result<T>(std::string_view body)>;
-  // Told of each document that was fetched; `before` is null for the first.
-  using Arrived = std::function<void(const T* before, const T& now)>;
+  // Judges each document that was fetched; `before` is null for the first. Where it refuses, the one before stays.
+  using Arrived = std::function<Result<>(const T* before, const T& now)>;
 
   DocumentCache(HttpTransport& transport, const Clock& clock, CacheRules rules)
       : transport_{transport}, clock_{clock}, rules_{rules} {}
@@ -57,7 +57,10 @@ class DocumentCache {
   // `key` names the document and everything that its parsing depends on. With `refetch`, a document that is still fresh is
   // fetched again all the same, unless that was done a moment ago.
   Task<Answer> get(std::string key, DocumentSource source, Parse parse, Arrived arrived, bool refetch) {
-    if (!is_due(entries_[key], refetch)) co_return kept(entries_[key]);
+    if (!is_due(entries_[key], refetch)) {
+      if (is_due_behind(entries_[key])) fly_behind(co_await current_executor(), key, source, parse, arrived);
+      co_return kept(entries_[key]);
+    }
     Executor& executor = co_await current_executor();
     Completion<Answer> done;
     Entry& entry = entries_[key];
@@ -75,6 +78,7 @@ class DocumentCache {
   struct Entry {
     Shared value;
     Time fresh_until;
+    Time renew_from;  // from here on whoever reads it has the next one fetched, and waits for nothing
     std::optional<Time> refetched_at;
     std::optional<Time> failed_at;
     Error failure;
@@ -98,6 +102,17 @@ class DocumentCache {
     return !fresh || passed(entry.refetched_at, rules_.between_refetches);
   }
 
+  [[nodiscard]] bool is_due_behind(const Entry& entry) const {
+    return entry.value != nullptr && !entry.in_flight && clock_.now() >= entry.renew_from &&
+           passed(entry.failed_at, rules_.between_failures);
+  }
+
+  void fly_behind(Executor& executor, const std::string& key, DocumentSource source, Parse parse, Arrived arrived) {
+    if (std::exchange(entries_[key].in_flight, true)) return;
+    // Ends with the answer, as below.
+    spawn(executor, fly(key, std::move(source), std::move(parse), std::move(arrived)));
+  }
+
   // What there is without asking. A stale document is better than none for a while (JWK-06).
   [[nodiscard]] Answer kept(const Entry& entry) const {
     if (entry.value != nullptr && clock_.now() < entry.fresh_until + rules_.kept_after_failure) return entry.value;
@@ -108,7 +123,10 @@ class DocumentCache {
     Result<Fetched> fetched = fail(Errc::internal, "fetching a provider's document failed unexpectedly");
     try {
       fetched = co_await fetch_first(std::move(source), std::move(parse));
-      if (fetched && arrived) arrived(entries_[key].value.get(), fetched->value);
+      if (fetched) {
+        const auto judged = arrived(entries_[key].value.get(), fetched->value);
+        if (!judged) fetched = std::unexpected(judged.error());
+      }
     } catch (const std::exception&) {
       fetched = fail(Errc::internal, "fetching a provider's document failed unexpectedly");
     }
@@ -120,6 +138,7 @@ class DocumentCache {
     if (fetched) {
       entry.value = std::make_shared<const T>(std::move(fetched->value));
       entry.fresh_until = clock_.now() + fetched->lifetime;
+      entry.renew_from = entry.fresh_until - fetched->lifetime / 5;
       entry.failed_at.reset();
     } else {
       entry.failed_at = clock_.now();

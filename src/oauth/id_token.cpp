@@ -13,6 +13,7 @@ IdTokenExpectation id_token_expectation(const Registration& registration, const 
   expectation.nonce_returned = provider.id_token.nonce_returned || provider.authorize.nonce == Presence::require;
   expectation.now = now;
   expectation.required_claims = provider.id_token.required_claims;
+  expectation.required_values = provider.id_token.required_values;
   expectation.realm_claim = provider.realm.id_token_claim;
   expectation.kept_claims = provider.id_token.required_claims;
   for (const std::string& name : {provider.realm.id_token_claim, provider.realm.field}) {

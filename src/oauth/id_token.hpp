@@ -35,6 +35,7 @@ struct IdTokenExpectation {
   std::vector<std::string> acr_values;  // as asked; empty: any
   Secret access_token;                  // compared with at_hash; empty: there is none
   std::vector<std::string> required_claims;
+  std::map<std::string, std::string> required_values;
   std::string realm_claim;               // compared with `realm` where the token has it
   std::optional<std::string> realm;      // nothing: not known yet
   std::vector<std::string> kept_claims;  // given back in `others`

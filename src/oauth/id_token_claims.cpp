@@ -5,6 +5,7 @@
 #include "crypto/hash.hpp"
 #include "crypto/strict_json.hpp"
 #include "oauth/claims.hpp"
+#include "oauth/json_member.hpp"
 
 namespace evergrant {
 namespace {
@@ -102,6 +103,12 @@ Result<> check_required(const json::object& claims, const IdTokenExpectation& ex
     const bool empty = value != nullptr && value->is_string() && value->get_string().empty();
     if (value == nullptr || value->is_null() || empty)
       return refuse_claim(name, "it is missing, and the profile requires it");
+  }
+  for (const auto& [name, expected] : expectation.required_values) {
+    const json::value* value = claims.if_contains(name);
+    if (value == nullptr || text_of(*value) != expected) {
+      return refuse_claim(name, "it is not \"" + expected + "\", which the profile requires");
+    }
   }
   const auto acr = text_claim(claims, "acr");
   if (!acr) return std::unexpected(acr.error());

@@ -12,23 +12,41 @@ Result<JwkSet> parse_key_set(std::string_view body) {
                                            (set->skipped.empty() ? std::string{} : " (" + join(set->skipped, "; ") + ")"));
 }
 
-void log_skipped_keys(const Log& log, std::string_view url, const JwkSet& set) {
-  for (const std::string& why : set.skipped) log.warning("provider_key_skipped", {{"url", url}, {"reason", why}});
-}
-
-void log_moved_endpoints(const Log& log, std::string_view provider, const ServerMetadata* before,
-                         const ServerMetadata& now) {
-  if (before == nullptr) return;
-  for (const auto& moved : moved_endpoints(*before, now)) {
-    log.warning("provider_endpoint_moved",
-                {{"provider", provider}, {"endpoint", moved.name}, {"from", moved.from}, {"to", moved.to}});
-  }
-}
-
 }  // namespace
 
-ProviderDirectory::ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, CacheRules rules)
-    : log_{log}, documents_{transport, clock, rules}, key_sets_{transport, clock, rules} {}
+ProviderDirectory::ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, Metrics& metrics,
+                                     CacheRules rules)
+    : log_{log}, metrics_{metrics}, documents_{transport, clock, rules}, key_sets_{transport, clock, rules} {}
+
+Result<> ProviderDirectory::compare(const Provider& provider, const ServerMetadata* before, const ServerMetadata& now) {
+  if (before == nullptr) return {};
+  const auto all = moved_endpoints(*before, now);
+  for (const auto& moved : all) {
+    log_.warning("provider_endpoint_moved", {{"provider", provider.id.str()},
+                                             {"endpoint", moved.name},
+                                             {"from", moved.from},
+                                             {"to", moved.to},
+                                             {"held", provider.holds_endpoints ? "yes" : "no"}});
+    metrics_
+        .counter("evergrant_provider_endpoints_moved_total", "Endpoints that a provider's document moved to another host",
+                 {{"provider", provider.id.str()}})
+        .increment();
+  }
+  if (all.empty() || !provider.holds_endpoints) return {};
+  return fail(Errc::provider_rejected,
+              std::string{all.front().name} + " moved from " + all.front().from + " to " + all.front().to,
+              "ask the provider; if it is right, restart evergrant: it then believes the new document");
+}
+
+void ProviderDirectory::tell_skipped_keys(const std::string& url, const JwkSet& set) {
+  for (const std::string& why : set.skipped) log_.warning("provider_key_skipped", {{"url", url}, {"reason", why}});
+  if (!set.has_private_keys) return;
+  log_.error("provider_private_key_published", {{"url", url}});
+  metrics_
+      .counter("evergrant_provider_private_keys_total", "Key sets in which a provider published a private key",
+               {{"url", url}})
+      .increment();
+}
 
 Task<Result<std::shared_ptr<const ServerMetadata>>> ProviderDirectory::document(const Provider& provider) {
   if (provider.issuer.empty() || (provider.metadata_url.empty() && provider.issuer.contains('{'))) {
@@ -36,12 +54,13 @@ Task<Result<std::shared_ptr<const ServerMetadata>>> ProviderDirectory::document(
                    "give `issuer` in its profile, and `metadata_url` where the issuer holds {…}");
   }
   DocumentSource source{.urls = metadata_urls(provider), .allow_loopback_http = provider.allow_loopback_http};
-  std::string key = join(source.urls, " ") + " " + provider.issuer + (provider.allow_loopback_http ? " loopback" : "");
+  std::string key = join(source.urls, " ") + " " + provider.issuer + (provider.allow_loopback_http ? " loopback" : "") +
+                    (provider.holds_endpoints ? " held" : "");
   auto parse = [issuer = provider.issuer, loopback = provider.allow_loopback_http](std::string_view body) {
     return parse_metadata(body, issuer, loopback);
   };
-  auto arrived = [this, id = provider.id.str()](const ServerMetadata* before, const ServerMetadata& now) {
-    log_moved_endpoints(log_, id, before, now);
+  auto arrived = [this, &provider](const ServerMetadata* before, const ServerMetadata& now) {
+    return compare(provider, before, now);
   };
   auto found = co_await documents_.get(std::move(key), std::move(source), parse, arrived, false);
   co_return found;
@@ -71,7 +90,10 @@ Task<Result<std::shared_ptr<const JwkSet>>> ProviderDirectory::keys(ResolvedProv
   std::string key = url + (remote ? " remote" : "") + (resolved.allow_loopback_http ? " loopback" : "");
   DocumentSource source{
       .urls = {url}, .address_rule = resolved.jwks_rule, .allow_loopback_http = resolved.allow_loopback_http};
-  auto arrived = [this, url](const JwkSet*, const JwkSet& now) { log_skipped_keys(log_, url, now); };
+  auto arrived = [this, url](const JwkSet*, const JwkSet& now) -> Result<> {
+    tell_skipped_keys(url, now);
+    return {};
+  };
   auto found = co_await key_sets_.get(std::move(key), std::move(source), parse_key_set, arrived, refetch);
   co_return found;
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "crypto/jose.hpp"
 #include "model/provider.hpp"
@@ -20,7 +21,7 @@ namespace evergrant {
 
 class ProviderDirectory {
  public:
-  ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, CacheRules rules = {});
+  ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, Metrics& metrics, CacheRules rules = {});
 
   // `provider` outlives the engine (a registration's). In mode fixed nothing is fetched; in mode hybrid a profile that has
   // a token endpoint of its own serves alone while the document cannot be had, so that its outage stops no refresh.
@@ -33,8 +34,12 @@ class ProviderDirectory {
 
  private:
   Task<Result<std::shared_ptr<const ServerMetadata>>> document(const Provider& provider);
+  // META-05: told, counted, and where the provider holds its endpoints an error, so that the document before serves on.
+  Result<> compare(const Provider& provider, const ServerMetadata* before, const ServerMetadata& now);
+  void tell_skipped_keys(const std::string& url, const JwkSet& set);
 
   const Log& log_;
+  Metrics& metrics_;
   std::set<std::string> without_document_;  // of which a failure was logged: once, not at every call
   DocumentCache<ServerMetadata> documents_;
   DocumentCache<JwkSet> key_sets_;

@@ -275,6 +275,7 @@ void Checker::refresh() {
           R"("self_refresh" and mode = "access_token_exchange" belong together)");
   static constexpr std::array<std::string_view, 5> reserved{"grant_type", "client_id", "client_secret", "scope", ""};
   require(!r.grant_type.empty(), "refresh.grant_type", "must not be empty");
+  require(r.grant_type != "password", "refresh.grant_type", "must not be the password grant (RFC 9700 2.4)");
   require(!contains(reserved, r.credential_parameter), "refresh.credential_parameter",
           in_quotes(r.credential_parameter) + " is set by evergrant itself, or empty");
   require(r.mandatory_margin == Duration{0} || r.advisory_margin == Duration{0} || r.mandatory_margin <= r.advisory_margin,
@@ -371,6 +372,9 @@ void Checker::id_token() {
     require(contains(known, algorithm), "id_token.algorithms",
             in_quotes(algorithm) + " is not allowed, expected RS256, PS256, ES256, EdDSA, HS256 or their longer kin");
   }
+  const auto shared = std::ranges::count_if(t.algorithms, [](const auto& name) { return name.starts_with("HS"); });
+  require(shared == 0 || static_cast<std::size_t>(shared) == t.algorithms.size(), "id_token.algorithms",
+          "holds both shared secrets (HS*) and public keys, expected one kind (RFC 8725 3.1)");
   require((t.issuer_rule == IssuerRule::alternatives) == !t.issuer_alternatives.empty(), "id_token.issuer_alternatives",
           R"(belongs to issuer_rule = "alternatives", and is required there)");
 }

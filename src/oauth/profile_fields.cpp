@@ -242,6 +242,7 @@ void read(TomlTable table, IdTokenProfile& out) {
   table.read("issuer_rule", out.issuer_rule, issuer_rules);
   table.read("issuer_alternatives", out.issuer_alternatives);
   table.read("required_claims", out.required_claims);
+  table.read("required_values", out.required_values);
   table.read("nonce_returned", out.nonce_returned);
   table.finish();
 }

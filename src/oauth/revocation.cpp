@@ -9,6 +9,7 @@
 #include "oauth/profile_url.hpp"
 #include "oauth/provider_error.hpp"
 #include "oauth/request_body.hpp"
+#include "oauth/server_metadata.hpp"
 #include "oauth/token_answer.hpp"
 
 namespace evergrant {
@@ -124,6 +125,7 @@ Result<OutboundRequest> build(const Registration& registration, const std::strin
     return fail(Errc::invalid_argument, in_message(registration) + "revocation endpoint: " + *problem,
                 "correct endpoints.revoke in the provider's profile, or the provider's metadata");
   }
+  request.address_rule = address_rule_for(provider, revoke_url);
   request.allow_loopback_http = provider.allow_loopback_http;
   request.headers.set("Accept", "application/json");
   if (auto written = write(registration, client_secret, token, kind, request); !written) {

@@ -13,8 +13,15 @@ bool is_shared_secret(const std::string& algorithm) { return algorithm.starts_wi
 
 bool asks_for_id_token(const Registration& registration) { return contains(registration.scopes, "openid"); }
 
-bool has_public_key_algorithm(const Registration& registration) {
-  return !std::ranges::all_of(registration.provider.id_token.algorithms, is_shared_secret);
+bool uses_shared_secrets(const Registration& registration) {
+  return std::ranges::any_of(registration.provider.id_token.algorithms, is_shared_secret);
+}
+
+// Only a document can promise it, or the profile's author.
+bool may_lack_issuer(const Registration& registration) {
+  const Provider& provider = registration.provider;
+  return !provider.issuer.empty() && provider.metadata_mode == MetadataMode::fixed &&
+         provider.authorize.iss != IssParameter::enforce;
 }
 
 bool sends_tokens_in_urls(const Registration& registration) {
@@ -31,6 +38,8 @@ struct Rule {
 constexpr std::array rules{
     Rule{[](const Registration& r) { return r.provider.issuer.empty(); }, "the provider has no issuer",
          "without one, answers of different providers cannot be told apart: RFC 9700 4.4, RFC 9207"},
+    Rule{may_lack_issuer, R"(nothing says that the provider sends `iss` (authorize.iss = "enforce" would))",
+         "every answer without it would be refused: RFC 9207"},
     Rule{[](const Registration& r) { return r.provider.authorize.pkce == Presence::omit; }, R"(authorize.pkce is "omit")",
          "a stolen code could be redeemed: RFC 9700 2.1.1"},
     Rule{[](const Registration& r) { return r.provider.token.client_auth == ClientAuth::none; },
@@ -39,9 +48,8 @@ constexpr std::array rules{
          R"(authorize.nonce is "omit")", "an ID token could be replayed: OpenID Connect Core 15.5.2"},
     Rule{[](const Registration& r) { return asks_for_id_token(r) && !r.provider.id_token.nonce_returned; },
          "id_token.nonce_returned is false", "an ID token could be replayed: OpenID Connect Core 3.1.3.7"},
-    Rule{[](const Registration& r) { return asks_for_id_token(r) && !has_public_key_algorithm(r); },
-         "id_token.algorithms has only shared secrets (HS*)",
-         "whoever has the client secret could make ID tokens: RFC 8725 3.5"},
+    Rule{[](const Registration& r) { return asks_for_id_token(r) && uses_shared_secrets(r); },
+         "id_token.algorithms has shared secrets (HS*)", "whoever has the client secret could make ID tokens: RFC 8725 3.5"},
     Rule{sends_tokens_in_urls, "the provider takes tokens to revoke in the URL only", "URLs stand in logs: RFC 9700 4.3.2"},
 };
 
@@ -68,8 +76,7 @@ void tighten(Provider& provider, SecurityLevel level) {
   authorize.iss = IssParameter::enforce;
   if (authorize.pkce == Presence::send) authorize.pkce = Presence::require;
   if (authorize.nonce == Presence::send) authorize.nonce = Presence::require;
-  auto& algorithms = provider.id_token.algorithms;
-  if (!std::ranges::all_of(algorithms, is_shared_secret)) std::erase_if(algorithms, is_shared_secret);
+  provider.holds_endpoints = true;
 }
 
 std::vector<Shortfall> shortfalls(const Registration& registration) {

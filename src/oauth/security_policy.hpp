@@ -15,7 +15,7 @@ namespace evergrant {
 [[nodiscard]] std::string_view to_string(SecurityLevel level) noexcept;
 
 // Demands of the provider what the level asks, as far as that is ours to demand: PKCE and nonce insisted on, the callback's
-// `iss` enforced, ID tokens verified with public keys only.
+// `iss` enforced, endpoints held where they are.
 void tighten(Provider& provider, SecurityLevel level);
 
 struct Shortfall {

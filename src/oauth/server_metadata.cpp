@@ -100,15 +100,15 @@ bool uses_certificate(const Provider& provider) {
   return auth == ClientAuth::tls || auth == ClientAuth::self_signed_tls;
 }
 
-// A key set beside what the configuration names is as trusted as that; elsewhere it is a stranger's URL (META-09).
-AddressRule jwks_rule_for(const Provider& provider, const std::string& jwks) {
-  const std::string origin = origin_of(jwks);
-  const bool named =
-      jwks == provider.endpoints.jwks || origin == origin_of(provider.issuer) || origin == origin_of(provider.metadata_url);
-  return named ? AddressRule::configured : AddressRule::remote;
-}
-
 }  // namespace
+
+AddressRule address_rule_for(const Provider& provider, std::string_view url) {
+  if (provider.metadata_mode == MetadataMode::fixed) return AddressRule::configured;
+  const std::string origin = origin_of(url);
+  bool named = origin == origin_of(provider.issuer) || origin == origin_of(provider.metadata_url);
+  for (const auto& name : endpoint_names) named = named || origin == origin_of(provider.endpoints.*name.endpoint);
+  return named || origin == origin_of(provider.endpoints.refresh) ? AddressRule::configured : AddressRule::remote;
+}
 
 Result<ServerMetadata> parse_metadata(std::string_view text, std::string_view pinned_issuer, bool allow_loopback_http) {
   const auto object = parse_strict_object(text, max_document_depth, max_document);
@@ -170,7 +170,7 @@ ResolvedProvider resolve_provider(const Provider& provider, const ServerMetadata
   resolved.token_auth_methods = document->token_auth_methods;
   resolved.code_challenge_methods = document->code_challenge_methods;
   resolved.id_token_algorithms = document->id_token_algorithms;
-  resolved.jwks_rule = jwks_rule_for(provider, resolved.endpoints.jwks);
+  resolved.jwks_rule = address_rule_for(provider, resolved.endpoints.jwks);
   return resolved;
 }
 

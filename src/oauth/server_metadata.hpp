@@ -38,6 +38,10 @@ struct ResolvedProvider {
   bool allow_loopback_http = false;
 };
 
+// META-09. What is beside a URL that the profile or the configuration names is as trusted as that; any other endpoint is a
+// stranger's URL, which a document supplied, and may not lead into a private network.
+[[nodiscard]] AddressRule address_rule_for(const Provider& provider, std::string_view url);
+
 // Nothing of a document is used unless its issuer is exactly `pinned_issuer` (META-01), and every endpoint it names is an
 // absolute https URL without fragment (META-03; plain http on loopback where allowed).
 [[nodiscard]] Result<ServerMetadata> parse_metadata(std::string_view text, std::string_view pinned_issuer,

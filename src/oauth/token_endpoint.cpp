@@ -5,6 +5,7 @@
 #include "oauth/client_authentication.hpp"
 #include "oauth/profile_url.hpp"
 #include "oauth/request_body.hpp"
+#include "oauth/server_metadata.hpp"
 
 namespace evergrant {
 namespace {
@@ -36,6 +37,7 @@ Result<OutboundRequest> build_request(const Registration& registration, const st
   request.url = url;
   request.timeout = timeout;
   request.connect_timeout = std::min(request.connect_timeout, timeout);
+  request.address_rule = address_rule_for(provider, url);
   request.allow_loopback_http = provider.allow_loopback_http;
   for (const auto& [name, value] : provider.token.headers) request.headers.set(name, value);
   request.headers.set("Accept", "application/json");

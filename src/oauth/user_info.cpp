@@ -122,6 +122,7 @@ Task<Result<json::object>> fetch_user_info(HttpTransport& transport, ProviderDir
   }
   auto request = build_api_request(registration, std::move(question.url), question.access_token, question.realm);
   if (!request) co_return std::unexpected(request.error());
+  request->address_rule = address_rule_for(registration.provider, request->url);
   request->headers.set("Accept", "application/json, application/jwt");
   auto response = co_await transport.send(std::move(*request));
   if (const auto judged = judge_user_info_answer(response); !judged) co_return std::unexpected(judged.error());

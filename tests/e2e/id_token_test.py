@@ -80,6 +80,12 @@ class IdTokenTest(unittest.TestCase):
         self.assertEqual(mine["realm"], "1002")
         self.assertIn(self.refused(others["id_token"], connection=connection), ("sub", "realmid"))
 
+    def test_a_connection_that_is_nobodys_proves_nothing(self):
+        token = self.answer("1004", remove=["realmid"])["id_token"]
+        connection = self.server.import_grant(self.sandbox.grant("1004", scope="openid com.intuit.quickbooks.accounting"))
+        answer = self.server.call("POST", "/v1/id-tokens/verify", {"registration": "sandbox", "id_token": token, "connection": connection})
+        self.assertEqual((answer.status, answer.json()["code"]), (409, "conflict"), answer)
+
     def test_what_cannot_be_judged_is_an_error(self):
         token = self.answer()["id_token"]
         for status, body in ((404, {"registration": "nobody", "id_token": token}), (400, {"registration": "sandbox"}),

@@ -60,7 +60,7 @@ Node::Node(const Surroundings& around, std::string name, Duration clock_offset)
                   : std::make_unique<SimEscrow>(network_, *around.escrows, executor_.name(), [this] { die(); })},
       vault_{store_, around.kek, {}, clock_, random_, around.log},
       transport_{network_, executor_, clock_, [this] { die(); }},
-      directory_{transport_, clock_, around.log},
+      directory_{transport_, clock_, around.log, metrics_},
       registrations_{around.registrations},
       log_{around.log},
       service_{parts(), owned_by(around.options, executor_.name())},

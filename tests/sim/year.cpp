@@ -79,7 +79,7 @@ struct Year {
         registrations{quickbooks_like()},
         clock{world},
         vault{*store, *kek, {}, clock, random, *log},
-        directory{transport, clock, *log},
+        directory{transport, clock, *log, metrics},
         executor{world.make_executor("node")},
         service{{executor, *store, vault, directory, transport, registrations, clock, random, metrics, *log, &escrow},
                 {.owner = "node", .recheck = 0ms, .look_every = 1h}} {}
@@ -95,9 +95,9 @@ struct Year {
   Registrations registrations;
   SimClock clock;
   Vault vault;
+  Metrics metrics;
   ProviderDirectory directory;
   SimExecutor& executor;
-  Metrics metrics;
   test::MemoryEscrow escrow;
   TokenService service;
   int reads_failed = 0;

@@ -40,7 +40,7 @@ Registration fake_registration(const std::string& id) {
 ConnectBench::World::World(ConnectBench& bench, std::vector<Registration> all)
     : registrations{std::move(all)},
       vault{bench.store, *bench.kek, {}, bench.clock, bench.random, *bench.log},
-      directory{bench.transport, bench.clock, *bench.log},
+      directory{bench.transport, bench.clock, *bench.log, metrics},
       tokens{parts(bench), bench.refresh_options},
       connector{parts(bench), tokens, bench.options},
       revoker{parts(bench), tokens} {

@@ -24,7 +24,7 @@ Engine::Engine(VirtualClock& clock, std::unique_ptr<VirtualExecutor> own, Virtua
       executor{on},
       store{inner},
       vault{store, kek, {}, clock, random, log},
-      directory{transport, clock, log},
+      directory{transport, clock, log, metrics},
       service{{executor, store, vault, directory, transport, registrations, clock, random, metrics, log, escrow},
               std::move(options)} {}
 

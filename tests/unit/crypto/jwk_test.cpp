@@ -148,6 +148,8 @@ TEST(JwkSet, private_and_symmetric_keys_have_no_place_in_a_public_set) {
   }
   EXPECT_NE(skipped(with(ec_key, "d", "AQAB")).find("private"), std::string::npos);
   EXPECT_NE(skipped(with(ed_key, "d", "AQAB")).find("private"), std::string::npos);
+  EXPECT_FALSE(parse_jwk_set(R"({"keys":[{"kty":"strange"}]})")->has_private_keys);
+  EXPECT_TRUE(parse_jwk_set(R"({"keys":[{"kty":"strange","d":"AQAB"}]})")->has_private_keys);
 }
 
 TEST(JwkSet, operations_and_types_of_members_are_looked_at) {

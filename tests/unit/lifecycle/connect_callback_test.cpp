@@ -157,6 +157,22 @@ TEST_F(ConnectCallback, the_issuer_in_the_answer_is_compared_exactly) {
   EXPECT_EQ(finish(good, right).status, "connected");
 }
 
+TEST_F(ConnectCallback, an_issuer_that_was_promised_when_the_flow_began_must_come) {
+  sandbox_one.provider.metadata_mode = MetadataMode::discovery;
+  sandbox_set(R"({"iss_parameter":true})");
+  const Flow flow = begin_with(std::string{"realm:"} + realm);
+  auto query = consent(flow.location);
+  query.erase(query.find("&iss="), query.find('&', query.find("&iss=") + 1) - query.find("&iss="));
+  sandbox_set(R"({"iss_parameter":false})");
+  clock.advance(5min);
+  ASSERT_FALSE(query.contains("iss=")) << query;
+  const int tokens_asked = sandbox_transport.sent();
+  const auto result = finish(flow, query);
+  EXPECT_EQ(result.status, "failed");
+  EXPECT_EQ(result.code, Errc::invalid_argument) << result.message;
+  EXPECT_LE(sandbox_transport.sent(), tokens_asked + 1) << "the document at most, no code";
+}
+
 TEST_F(ConnectCallback, an_error_from_another_issuer_is_not_repeated) {
   const Flow flow = begin_with("deny");
   const auto result = finish(
@@ -279,11 +295,29 @@ TEST_F(ConnectWithIdToken, issuer_and_subject_are_kept) {
   EXPECT_FALSE(row(*result->connection).subject.empty());
 }
 
+TEST_F(ConnectWithIdToken, what_was_asked_for_must_be_in_it) {
+  sandbox_one.provider.authorize.extra_parameters["max_age"] = "300";
+  sandbox_one.provider.authorize.extra_parameters["acr_values"] = "gold silver";
+  const std::pair<std::string, std::string> rows_of[] = {{R"({"auth_time":"now-60","acr":"silver"})", "connected"},
+                                                         {R"({"auth_time":"now-600","acr":"silver"})", "failed"},
+                                                         {R"({"acr":"silver"})", "failed"},
+                                                         {R"({"auth_time":"now-60","acr":"bronze"})", "failed"},
+                                                         {R"({"auth_time":"now-60"})", "failed"}};
+  for (const auto& [claims, status] : rows_of) {
+    const Flow flow = begin_with(std::string{"realm:"} + realm);
+    const auto query = consent(flow.location);
+    sandbox_fault(R"({"endpoint":"token","count":1,"id_token":{"set":)" + claims + "}}");
+    EXPECT_EQ(finish(flow, query).status, status) << claims;
+  }
+}
+
 TEST_F(ConnectWithIdToken, one_that_is_wrong_or_missing_is_refused) {
   const std::vector<std::string> faults{R"({"endpoint":"token","count":1,"id_token":{"set":{"nonce":"another"}}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"set":{"aud":["another"]}}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"set":{"realmid":"1"}}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"set":{"exp":"now-3600"}}})",
+                                        R"({"endpoint":"token","count":1,"id_token":{"set":{"iat":"now-1200"}}})",
+                                        R"({"endpoint":"token","count":1,"id_token":{"set":{"at_hash":"AAAA"}}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"alg_none":true}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"bad_signature":true}})",
                                         R"({"endpoint":"token","count":1,"id_token":{"foreign_key":true}})",

@@ -246,6 +246,17 @@ TEST_F(IdTokenClaimsTest, the_authentication_context_is_one_of_those_asked_for) 
   EXPECT_EQ(verdict_with("acr", R"("silver")"), "ok");
 }
 
+TEST_F(IdTokenClaimsTest, claims_whose_value_the_profile_fixes_have_that_value) {
+  expectation.required_values = {{"hd", "example.com"}};
+  EXPECT_EQ(verdict(), "hd");
+  EXPECT_EQ(verdict_with("hd", R"("evil.example")"), "hd");
+  EXPECT_EQ(verdict_with("hd", R"(["example.com"])"), "hd");
+  EXPECT_EQ(verdict_with("hd", R"("example.com")"), "ok");
+  expectation.required_values = {{"email_verified", "true"}};
+  EXPECT_EQ(verdict_with("email_verified", "false"), "email_verified");
+  EXPECT_EQ(verdict_with("email_verified", "true"), "ok");
+}
+
 TEST_F(IdTokenClaimsTest, a_realm_in_the_token_is_the_connections_own) {
   expectation.realm_claim = "realmid";
   expectation.realm = "4620816365";

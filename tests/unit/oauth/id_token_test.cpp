@@ -45,7 +45,8 @@ class IdTokenTest : public testing::Test {
   VirtualExecutor executor{clock};
   FakeTransport transport;
   std::unique_ptr<Log> log = Log::silent();
-  ProviderDirectory directory{transport, clock, *log};
+  Metrics metrics;
+  ProviderDirectory directory{transport, clock, *log, metrics};
   Registration registration;
   ResolvedProvider resolved;
 };

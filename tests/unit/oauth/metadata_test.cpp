@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "support/fake_transport.hpp"
 #include "testing/virtual_time.hpp"
 
@@ -47,7 +49,8 @@ class ProviderDirectoryTest : public testing::Test {
   FakeTransport transport;
   std::string lines;
   std::unique_ptr<Log> log = Log::into(lines);
-  ProviderDirectory directory{transport, clock, *log};
+  Metrics metrics;
+  ProviderDirectory directory{transport, clock, *log, metrics};
   Provider provider;
 };
 
@@ -64,13 +67,38 @@ TEST_F(ProviderDirectoryTest, a_document_is_fetched_once_and_used_while_it_is_fr
   EXPECT_EQ(transport.last().url, metadata_url);
   EXPECT_EQ(transport.last().method, "GET");
   EXPECT_EQ(transport.last().max_body, 512U * 1024U);
-  clock.advance(59min);
+  clock.advance(47min);
   EXPECT_TRUE(resolve());
   EXPECT_EQ(requests(), 1U);
-  clock.advance(2min);
+  clock.advance(14min);
   transport.answer(200, document());
   EXPECT_TRUE(resolve());
   EXPECT_EQ(requests(), 2U);
+}
+
+TEST_F(ProviderDirectoryTest, a_document_near_its_end_is_renewed_behind_those_who_read_it) {
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(49min);
+  const auto held = transport.answer_when_set();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(resolve()) << "nobody waits for the new one";
+  EXPECT_EQ(requests(), 2U);
+  held.set(http_answer(200, document()));
+  executor.run_until_idle();
+  clock.advance(30min);
+  EXPECT_TRUE(resolve());
+  EXPECT_EQ(requests(), 2U) << "the new one is fresh";
+}
+
+TEST_F(ProviderDirectoryTest, a_failure_behind_costs_nobody_anything_and_is_not_repeated_at_once) {
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(49min);
+  transport.otherwise([](const OutboundRequest&) { return std::unexpected(nothing_was_sent()); });
+  EXPECT_TRUE(resolve());
+  const auto tried = requests();
+  EXPECT_TRUE(resolve());
+  EXPECT_EQ(requests(), tried);
 }
 
 TEST_F(ProviderDirectoryTest, all_who_ask_at_once_share_one_fetch) {
@@ -175,6 +203,34 @@ TEST_F(ProviderDirectoryTest, an_endpoint_that_moves_to_another_host_is_told) {
   EXPECT_EQ(resolve()->endpoints.token, "https://other.example/token");
   EXPECT_NE(lines.find("provider_endpoint_moved"), std::string::npos) << lines;
   EXPECT_NE(lines.find("https://other.example"), std::string::npos) << lines;
+}
+
+TEST_F(ProviderDirectoryTest, a_document_that_moves_an_endpoint_is_not_believed_where_the_provider_holds_them) {
+  provider.holds_endpoints = true;
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(2h);
+  transport.answer(200, document("other.example"));
+  EXPECT_EQ(resolve()->endpoints.token, "https://id.example/token") << "the last good one serves on";
+  EXPECT_NE(lines.find("provider_endpoint_moved"), std::string::npos) << lines;
+  EXPECT_NE(metrics.render().find("evergrant_provider_endpoints_moved_total{provider=\"example\"} 4"), std::string::npos)
+      << metrics.render();
+  clock.advance(25h);
+  transport.answer(200, document("other.example"));
+  const auto resolved = resolve();
+  ASSERT_FALSE(resolved) << "and for a day only";
+  EXPECT_EQ(resolved.error().code, Errc::provider_rejected);
+}
+
+TEST_F(ProviderDirectoryTest, a_private_key_that_is_published_is_cried_out) {
+  auto set = boost::json::parse(key_set("one")).as_object();
+  boost::json::object given_away = set.at("keys").as_array().at(0).as_object();
+  given_away["d"] = "AQAB";
+  set.at("keys").as_array().push_back(given_away);
+  transport.answer(200, boost::json::serialize(set));
+  ASSERT_TRUE(keys());
+  EXPECT_NE(lines.find("provider_private_key_published"), std::string::npos) << lines;
+  EXPECT_NE(metrics.render().find("evergrant_provider_private_keys_total"), std::string::npos);
 }
 
 TEST_F(ProviderDirectoryTest, a_template_issuer_needs_a_metadata_url) {

@@ -160,6 +160,9 @@ TEST(Profile, a_wrong_file_is_refused_with_file_line_and_what_was_expected) {
        "x.toml:3:1: field 'endpoints.authorize': found \"javascript:alert(1)\", expected an absolute https URL"},
       {"display_name = \"X\"\n[endpoints]\nauthorize = \"https://x.example\"\n[revoke]\nstyle = \"none\"",
        "x.toml:2:2: field 'endpoints.token': missing; required where metadata_mode is fixed"},
+      {base + "[refresh]\ngrant_type = \"password\"", "x.toml:8:1: field 'refresh.grant_type': must not be the password gr"},
+      {base + "[id_token]\nalgorithms = [\"RS256\", \"HS256\"]",
+       "x.toml:8:1: field 'id_token.algorithms': holds both shared secrets (HS*) and public keys"},
       {"display_name = X", "x.toml:1:16:"},
   };
   for (const auto& [text, expected] : table) {

@@ -42,6 +42,14 @@ TEST(BuildRevocation, rfc7009_is_a_form_with_a_hint_and_client_authentication) {
   EXPECT_TRUE(build(books(RevokeStyle::rfc7009), revoke_url, TokenKind::access).body.ends_with("hint=access_token"));
 }
 
+TEST(BuildRevocation, an_endpoint_that_only_a_document_names_is_asked_at_public_addresses_only) {
+  auto registration = books(RevokeStyle::rfc7009);
+  EXPECT_EQ(build(registration).address_rule, AddressRule::configured);
+  registration.provider.metadata_mode = MetadataMode::discovery;
+  registration.provider.issuer = "https://id.example";
+  EXPECT_EQ(build(registration).address_rule, AddressRule::remote);
+}
+
 TEST(BuildRevocation, rfc7009_with_credentials_in_the_body) {
   auto registration = books(RevokeStyle::rfc7009);
   registration.provider.token.client_auth = ClientAuth::post;

@@ -16,6 +16,7 @@ Registration sound() {
   registration.scopes = {"openid", "api"};
   registration.security = SecurityLevel::strict;
   registration.provider.issuer = "https://id.example";
+  registration.provider.metadata_mode = MetadataMode::discovery;
   registration.provider.authorize.nonce = Presence::send;
   return registration;
 }
@@ -31,18 +32,17 @@ ResolvedProvider sound_provider() {
 
 TEST(SecurityPolicy, strict_insists_on_what_baseline_only_sends) {
   Provider provider = sound().provider;
-  provider.id_token.algorithms = {"HS256", "RS256", "HS512", "PS256"};
   Provider same = provider;
   tighten(same, SecurityLevel::baseline);
   EXPECT_EQ(same.authorize.pkce, Presence::send);
   EXPECT_EQ(same.authorize.nonce, Presence::send);
   EXPECT_EQ(same.authorize.iss, IssParameter::if_present);
-  EXPECT_EQ(same.id_token.algorithms, provider.id_token.algorithms);
+  EXPECT_FALSE(same.holds_endpoints);
   tighten(provider, SecurityLevel::strict);
   EXPECT_EQ(provider.authorize.pkce, Presence::require);
   EXPECT_EQ(provider.authorize.nonce, Presence::require);
   EXPECT_EQ(provider.authorize.iss, IssParameter::enforce);
-  EXPECT_EQ(provider.id_token.algorithms, (std::vector<std::string>{"RS256", "PS256"}));
+  EXPECT_TRUE(provider.holds_endpoints);
 }
 
 struct Row {
@@ -59,6 +59,7 @@ TEST(SecurityPolicy, a_registration_falls_short_in_each_of_these_ways) {
       {"authorize.nonce", [](Registration& r) { r.provider.authorize.nonce = Presence::omit; }},
       {"id_token.nonce_returned", [](Registration& r) { r.provider.id_token.nonce_returned = false; }},
       {"id_token.algorithms", [](Registration& r) { r.provider.id_token.algorithms = {"HS256", "HS384"}; }},
+      {"sends `iss`", [](Registration& r) { r.provider.metadata_mode = MetadataMode::fixed; }},
       {"in the URL", [](Registration& r) { r.provider.revoke.style = RevokeStyle::query; }},
       {"in the URL", [](Registration& r) { r.provider.endpoints.revoke = "https://id.example/tokens/{token}"; }},
   };

@@ -201,6 +201,17 @@ TEST_F(ResolveProvider, a_key_set_on_an_origin_that_the_configuration_does_not_n
   EXPECT_EQ(resolve_provider(provider, &metadata).jwks_rule, AddressRule::configured);
 }
 
+TEST_F(ResolveProvider, any_endpoint_that_only_a_document_names_may_not_lead_into_a_private_network) {
+  provider.metadata_mode = MetadataMode::hybrid;
+  provider.endpoints.token = "https://token.example/token";
+  EXPECT_EQ(address_rule_for(provider, "https://token.example/revoke"), AddressRule::configured);
+  EXPECT_EQ(address_rule_for(provider, "https://id.example/me"), AddressRule::configured) << "beside the issuer";
+  EXPECT_EQ(address_rule_for(provider, "https://token.example:8443/token"), AddressRule::remote);
+  EXPECT_EQ(address_rule_for(provider, "https://10.0.0.5/token"), AddressRule::remote);
+  provider.metadata_mode = MetadataMode::fixed;
+  EXPECT_EQ(address_rule_for(provider, "https://10.0.0.5/token"), AddressRule::configured);
+}
+
 TEST(MovedEndpoints, are_those_whose_origin_differs) {
   ServerMetadata before;
   before.endpoints.token = "https://id.example/token";

@@ -57,6 +57,18 @@ TEST_F(TokenEndpointTest, a_code_is_redeemed_with_the_verifier_and_redirect_uri_
   EXPECT_FALSE(request.allow_loopback_http);
 }
 
+TEST_F(TokenEndpointTest, an_endpoint_that_only_a_document_names_is_asked_at_public_addresses_only) {
+  registration.provider.metadata_mode = MetadataMode::discovery;
+  registration.provider.issuer = "https://id.example";
+  transport.answer(200, success);
+  ASSERT_TRUE(exchange());
+  EXPECT_EQ(transport.last().address_rule, AddressRule::remote);
+  registration.provider.issuer = "https://as.example";
+  transport.answer(200, success);
+  ASSERT_TRUE(refresh());
+  EXPECT_EQ(transport.last().address_rule, AddressRule::configured);
+}
+
 TEST_F(TokenEndpointTest, a_flow_without_challenge_sends_no_verifier) {
   transport.answer(200, success);
   ASSERT_TRUE(exchange("c0de", ""));

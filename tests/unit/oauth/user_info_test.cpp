@@ -59,7 +59,8 @@ class UserInfoTest : public testing::Test {
   VirtualExecutor executor{clock};
   FakeTransport transport;
   std::unique_ptr<Log> log = Log::silent();
-  ProviderDirectory directory{transport, clock, *log};
+  Metrics metrics;
+  ProviderDirectory directory{transport, clock, *log, metrics};
   SigningKey key = SigningKey::generate("ES256", "one").value();
   Registration registration;
   ResolvedProvider resolved;
@@ -74,6 +75,13 @@ TEST_F(UserInfoTest, is_asked_with_the_token_in_the_header_and_nowhere_else) {
   EXPECT_EQ(transport.last().url, "https://id.example/me");
   EXPECT_EQ(transport.last().headers.find("Authorization"), "Bearer at-canary");
   EXPECT_TRUE(transport.last().body.empty());
+  EXPECT_EQ(transport.last().address_rule, AddressRule::configured);
+  registration.provider.metadata_mode = MetadataMode::discovery;
+  registration.provider.endpoints = {};
+  resolved.endpoints.userinfo = "https://elsewhere.example/me";
+  transport.answer(200, R"({"sub":"user-1"})");
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(transport.last().address_rule, AddressRule::remote) << "only a document named it";
 }
 
 TEST_F(UserInfoTest, must_speak_of_the_user_of_the_id_token) {
