@@ -1,6 +1,11 @@
 #include "base/toml_document.hpp"
 
+// With NDEBUG toml++ lets the compiler assume what it otherwise asserts, which is not always so (cmake/Layer.cmake).
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>

@@ -146,6 +146,16 @@ TEST(TomlDocument, a_syntax_error_has_file_line_and_column) {
   EXPECT_FALSE(parse_toml("a = \"\xff\"", "bad.toml"));
 }
 
+// toml++ 3.3 asserts that a key begins with a key's letter before it looks (found by fuzzing).
+TEST(TomlDocument, the_header_of_a_table_may_begin_with_anything) {
+  for (const auto* text : {"[?]", "[[?]]", "[.]", "[\n]", "[=]", "[ #]", "a = 1\n[,]"}) {
+    const auto node = parse_toml(text, "bad.toml");
+    ASSERT_FALSE(node) << text;
+    EXPECT_EQ(node.error().code, Errc::invalid_argument) << text;
+    EXPECT_TRUE(node.error().message.contains("key")) << text << ": " << node.error().message;
+  }
+}
+
 TEST(TomlDocument, a_file_that_is_not_there_is_named) {
   const auto node = read_toml_file("/nowhere/at/all.toml");
   ASSERT_FALSE(node);
