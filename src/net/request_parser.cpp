@@ -195,6 +195,8 @@ struct RequestParser::Impl {
     const auto length = find_header_end(rest);
     if (!length) return skipped;
     put(rest.substr(0, *length));
+    // Beast waits for the rest of a version that the end of the header cuts short, and would find it in the next request.
+    if (state != State::refused && !reader->is_header_done()) refuse(malformed);
     if (state == State::refused) return skipped;
     state = reader->is_done() ? State::complete : State::body;
     return skipped + *length;
