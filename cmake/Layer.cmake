@@ -12,11 +12,8 @@ find_package(CLI11 REQUIRED)
 
 add_library(evergrant_cli11 INTERFACE)
 target_link_libraries(evergrant_cli11 INTERFACE CLI11::CLI11)
-# toml++ asserts what the text of a file need not fulfil ("[?]"), and reports the same as an error right after: the assertion says
-# nothing. As an option, since CMake passes on no definition that takes an argument.
 add_library(evergrant_toml INTERFACE)
 target_compile_definitions(evergrant_toml INTERFACE TOML_EXCEPTIONS=0)
-target_compile_options(evergrant_toml INTERFACE "-DTOML_ASSERT(expr)=static_assert(true)")
 # Asio, Beast and their SSL parts are compiled once, in net/asio_impl.cpp.
 add_library(evergrant_asio INTERFACE)
 target_compile_definitions(evergrant_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
