@@ -146,6 +146,30 @@ TEST(TomlDocument, a_syntax_error_has_file_line_and_column) {
   EXPECT_FALSE(parse_toml("a = \"\xff\"", "bad.toml"));
 }
 
+// toml++ 3.3 asserts that a key begins with a key's letter before it looks (found by fuzzing).
+TEST(TomlDocument, the_header_of_a_table_may_begin_with_anything) {
+  for (const auto* text : {"[?]", "[[?]]", "[.]", "[\n]", "[=]", "[ #]", "a = 1\n[,]"}) {
+    const auto node = parse_toml(text, "bad.toml");
+    ASSERT_FALSE(node) << text;
+    EXPECT_EQ(node.error().code, Errc::invalid_argument) << text;
+    EXPECT_TRUE(node.error().message.contains("key")) << text << ": " << node.error().message;
+  }
+}
+
+// toml++ 3.3 takes for impossible what its search for spaces beyond ASCII meets on its way (found by fuzzing).
+TEST(TomlDocument, a_letter_beyond_ascii_is_no_space) {
+  for (const auto* letter : {"\u00E4", "\u02E5", "\u0416", "\u3001", "\uFE00", "\uFFFD"}) {
+    const std::string text{letter};
+    for (const auto& broken :
+         {"a " + text, "a" + text + " = 1", "a = 1" + text, "a = 1979-05-27" + text, "[a" + text + "]"}) {
+      EXPECT_FALSE(parse_toml(broken, "bad.toml")) << broken;
+    }
+    const auto node = parsed("a = \"\"\"x \\\n  " + text + "\"\"\" # " + text);
+    ASSERT_EQ(node.members.size(), 1U);
+    EXPECT_EQ(node.members[0].value.text, "x " + text);
+  }
+}
+
 TEST(TomlDocument, a_file_that_is_not_there_is_named) {
   const auto node = read_toml_file("/nowhere/at/all.toml");
   ASSERT_FALSE(node);

@@ -97,6 +97,9 @@ std::vector<Malformed> malformed_requests() {
       {"no target", "GET HTTP/1.1\r\n" + host + "\r\n", 400},
       {"two spaces", "GET  / HTTP/1.1\r\n" + host + "\r\n", 400},
       {"a tab between", "GET\t/\tHTTP/1.1\r\n" + host + "\r\n", 400},
+      {"an empty version", "GET / \r\n\r\n", 400},
+      {"a version cut short", "GET / HTT\r\n\r\n", 400},
+      {"a version cut short, and a request", "GET / H\r\n\r\nGET / HTTP/1.1\r\n" + host + "\r\n", 400},
       {"HTTP/2.0", "GET / HTTP/2.0\r\n" + host + "\r\n", 400},
       {"HTTP/0.9", "GET /\r\n\r\n", 400},
       {"HTTP/1.2", "GET / HTTP/1.2\r\n" + host + "\r\n", 400},
@@ -159,6 +162,35 @@ TEST(RequestParser, a_good_request_is_the_same_however_its_bytes_arrive) {
       EXPECT_EQ(outcome.request.path, good.path);
       EXPECT_EQ(outcome.request.query, good.query);
       EXPECT_EQ(outcome.request.body, good.body);
+    }
+  }
+}
+
+// Beast 1.81 asserts that a last chunk, once it has begun, has five bytes (found by fuzzing).
+TEST(RequestParser, a_last_chunk_may_come_in_pieces) {
+  const std::string head = "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n";
+  struct Case {
+    std::string chunks, body;
+  };
+  const std::vector<Case> table{
+      {"0\r\n\r\n", ""},         {"0000\r\n\r\n", ""},         {"0;a\r\n\r\n", ""},
+      {"0\r\nT: u\r\n\r\n", ""}, {"1\r\n0\r\n0\r\n\r\n", "0"}, {"05\r\n00000\r\n0\r\nT: u\r\n\r\n", "00000"}};
+  for (const auto& [chunks, body] : table) {
+    const std::string raw = head + chunks;
+    for (std::size_t step = 1; step < 7; ++step) {
+      const auto outcome = parse(raw, step);
+      ASSERT_EQ(outcome.state, State::complete) << chunks << ", " << step << " bytes at a time";
+      EXPECT_EQ(outcome.request.body, body) << chunks;
+      EXPECT_EQ(outcome.taken, raw.size()) << chunks;
+    }
+    for (std::size_t cut = head.size(); cut < raw.size(); ++cut) {
+      RequestParser parser{header_limit, body_limit};
+      std::size_t taken = parser.feed(raw.substr(0, cut));
+      taken += parser.feed(raw.substr(taken, cut - taken));  // the same again, as after a spurious wake-up
+      taken += parser.feed(raw.substr(taken) + "GET");
+      EXPECT_EQ(parser.state(), State::complete) << chunks << ", cut after " << cut - head.size();
+      EXPECT_EQ(taken, raw.size()) << chunks;
+      EXPECT_EQ(parser.take().body, body) << chunks;
     }
   }
 }
