@@ -34,6 +34,8 @@ constexpr std::array<JoseCurve, 6> curves{{{"P-256", "EC", "prime256v1", 32},
 
 }  // namespace
 
+std::span<const JoseAlgorithm> jose_algorithms() noexcept { return algorithms; }
+
 const JoseAlgorithm* find_jose_algorithm(std::string_view name) noexcept {
   const auto* const found = std::ranges::find(algorithms, name, &JoseAlgorithm::name);
   return found == algorithms.end() ? nullptr : found;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "crypto/hash.hpp"
@@ -25,6 +26,7 @@ struct JoseCurve {
   std::size_t coordinate;  // bytes of x (and y), and of half a signature
 };
 
+[[nodiscard]] std::span<const JoseAlgorithm> jose_algorithms() noexcept;
 // Nothing (nullptr) for an unknown name; names are case-sensitive.
 [[nodiscard]] const JoseAlgorithm* find_jose_algorithm(std::string_view name) noexcept;
 [[nodiscard]] const JoseCurve* find_jose_curve(std::string_view name) noexcept;

@@ -134,8 +134,14 @@ Result<Jwk> parse_jwk(const json::object& jwk) {
   if (const auto allowed = check_operations(jwk); !allowed) return std::unexpected(allowed.error());
   auto key = parse_material(jwk, kty);
   if (!key) return std::unexpected(std::move(key).error());
-  return Jwk{std::move(kid), std::move(kty),   std::move(alg),
-             std::move(use), std::move(curve), std::make_shared<Jwk::Material>(std::move(*key))};
+  const auto material = std::make_shared<Jwk::Material>(std::move(*key));
+  Jwk parsed{std::move(kid), std::move(kty), std::move(alg), std::move(use), std::move(curve), material};
+  for (const JoseAlgorithm& algorithm : jose_algorithms()) {
+    if (!parsed.fits(algorithm.name)) continue;
+    material->verifications.push_back(prepare_verification(algorithm, material->key.get()));
+    if (!material->verifications.back().context) return unusable("OpenSSL verifies nothing with it");
+  }
+  return parsed;
 }
 
 }  // namespace

@@ -38,11 +38,11 @@ std::unexpected<Error> bad_signature() { return fail(Errc::sealed_broken, "the s
 
 Result<std::array<std::string_view, 3>> split_compact(std::string_view compact) {
   if (compact.size() > max_compact_size) return fail(Errc::too_large, "a JWS is longer than 256 KiB");
-  if (std::ranges::count(compact, '.') == encrypted_dots) return refuse("it is encrypted (a JWE, RFC 7516)");
   const auto first = compact.find('.');
   const auto second = first == std::string_view::npos ? first : compact.find('.', first + 1);
   if (second == std::string_view::npos || compact.find('.', second + 1) != std::string_view::npos) {
-    return refuse("the compact form has three parts");
+    const bool encrypted = std::ranges::count(compact, '.') == encrypted_dots;
+    return refuse(encrypted ? "it is encrypted (a JWE, RFC 7516)" : "the compact form has three parts");
   }
   return std::array{compact.substr(0, first), compact.substr(first + 1, second - first - 1), compact.substr(second + 1)};
 }
@@ -93,13 +93,9 @@ Result<const JoseAlgorithm*> allowed_algorithm(const JwsHeader& header, const st
   return refuse_algorithm("its alg, " + printable(header.alg, 32) + ", is not one of the allowed " + join(allowed, ", "));
 }
 
-std::vector<const Jwk*> candidates_for(const JwsHeader& header, const JwkSet& keys) {
-  std::vector<const Jwk*> found;
-  for (const Jwk& key : keys.keys) {
-    if (found.size() == max_candidates) break;
-    if (key.fits(header.alg) && (header.kid.empty() || key.kid() == header.kid)) found.push_back(&key);
-  }
-  return found;
+std::unexpected<Error> no_key(const JwsHeader& header) {
+  return fail(Errc::not_found,
+              "no key of the set fits the JWS (alg " + header.alg + ", kid '" + printable(header.kid, 64) + "')");
 }
 
 }  // namespace
@@ -118,17 +114,17 @@ Result<VerifiedJws> verify_jws(std::string_view compact, const JwkSet& keys,
   if (!algorithm) return std::unexpected(algorithm.error());
   if ((*algorithm)->family == SignatureFamily::hmac)
     return refuse_algorithm("its alg needs a shared secret, not a public key");
-  const auto candidates = candidates_for(jws->header, keys);
-  if (candidates.empty()) {
-    return fail(Errc::not_found, "no key of the set fits the JWS (alg " + jws->header.alg + ", kid '" +
-                                     printable(jws->header.kid, 64) + "')");
-  }
-  for (const Jwk* key : candidates) {
-    if (signature_is_good(**algorithm, key->material().key.get(), jws->signed_part, jws->signature)) {
+  std::size_t tried = 0;
+  for (const Jwk& key : keys.keys) {
+    if (!jws->header.kid.empty() && key.kid() != jws->header.kid) continue;
+    const Verification* verification = key.material().find(**algorithm);
+    if (verification == nullptr) continue;
+    if (tried++ == max_candidates) break;
+    if (signature_is_good(*verification, jws->signed_part, jws->signature)) {
       return VerifiedJws{.header = std::move(jws->header), .payload = std::move(jws->payload)};
     }
   }
-  return bad_signature();
+  return tried == 0 ? no_key(jws->header) : bad_signature();
 }
 
 Result<VerifiedJws> verify_jws_hmac(std::string_view compact, const Secret& key,

@@ -1,8 +1,8 @@
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
-#include <climits>
 
 #include "crypto/jwk_material.hpp"
 
@@ -24,22 +24,30 @@ const char* digest_name(const JoseAlgorithm& algorithm) {
   return algorithm.family == SignatureFamily::eddsa ? nullptr : openssl_name(algorithm.hash);
 }
 
+// A positive number, big-endian, as an INTEGER of DER: without zeros in front, but for one where it would look negative.
+std::string der_integer(std::string_view number) {
+  number.remove_prefix(std::min(number.find_first_not_of('\0'), number.size()));
+  if (number.empty()) return {};
+  const std::string sign(static_cast<unsigned char>(number.front()) >= 0x80 ? 1 : 0, '\0');
+  return std::string{'\x02', static_cast<char>(sign.size() + number.size())} + sign + std::string{number};
+}
+
 // RFC 7518 3.4 gives r and s at fixed length; OpenSSL takes DER. Nothing for another length or a zero in either.
 std::string ecdsa_to_der(std::string_view raw, std::size_t coordinate) {
   if (raw.size() != 2 * coordinate) return {};
-  const int half = static_cast<int>(coordinate);
-  evp::Number r{BN_bin2bn(evp::bytes_of(raw), half, nullptr)};
-  evp::Number s{BN_bin2bn(evp::bytes_of(raw) + coordinate, half, nullptr)};
-  const evp::EcdsaSignature signature{ECDSA_SIG_new()};
-  if (!r || !s || !signature || BN_is_zero(r.get()) != 0 || BN_is_zero(s.get()) != 0) return {};
-  if (ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return {};
-  (void)r.release();
-  (void)s.release();
-  const int size = i2d_ECDSA_SIG(signature.get(), nullptr);
-  if (size <= 0) return {};
-  std::string der(static_cast<std::size_t>(size), '\0');
-  unsigned char* out = evp::bytes_of(der);
-  return i2d_ECDSA_SIG(signature.get(), &out) == size ? der : std::string{};
+  const std::string r = der_integer(raw.substr(0, coordinate));
+  const std::string s = der_integer(raw.substr(coordinate));
+  if (r.empty() || s.empty()) return {};
+  const std::size_t size = r.size() + s.size();  // of P-521 at most 138
+  std::string der{'\x30'};
+  if (size >= 0x80) der += '\x81';  // the length has a byte of its own
+  der += static_cast<char>(size);
+  return der + r + s;
+}
+
+// Of any but ECDSA, where it is a bound only.
+std::size_t signature_size(EVP_MD_CTX* context) {
+  return static_cast<std::size_t>(EVP_PKEY_get_size(EVP_PKEY_CTX_get0_pkey(EVP_MD_CTX_get_pkey_ctx(context))));
 }
 
 std::string ecdsa_from_der(std::string_view der, std::size_t coordinate) {
@@ -51,22 +59,6 @@ std::string ecdsa_from_der(std::string_view der, std::size_t coordinate) {
   const bool good = BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), evp::bytes_of(raw), half) == half &&
                     BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), evp::bytes_of(raw) + coordinate, half) == half;
   return good ? raw : std::string{};
-}
-
-// The signature as OpenSSL takes it; empty if its shape alone makes it wrong.
-std::string openssl_form(const JoseAlgorithm& algorithm, EVP_PKEY* key, std::string_view signature) {
-  switch (algorithm.family) {
-    case SignatureFamily::rsa_pkcs1:
-    case SignatureFamily::rsa_pss:
-    case SignatureFamily::eddsa:
-      return signature.size() == static_cast<std::size_t>(EVP_PKEY_get_size(key)) ? std::string{signature} : std::string{};
-    case SignatureFamily::ecdsa: {
-      const JoseCurve* curve = find_jose_curve(curve_of(key));
-      return curve == nullptr ? std::string{} : ecdsa_to_der(signature, curve->coordinate);
-    }
-    case SignatureFamily::hmac: return {};
-  }
-  return {};
 }
 
 }  // namespace
@@ -83,15 +75,38 @@ std::string_view curve_of(EVP_PKEY* key) {
   return {};
 }
 
-bool signature_is_good(const JoseAlgorithm& algorithm, EVP_PKEY* key, std::string_view message, std::string_view signature) {
+const Verification* Jwk::Material::find(const JoseAlgorithm& algorithm) const noexcept {
+  const auto found = std::ranges::find(verifications, &algorithm, &Verification::algorithm);
+  return found == verifications.end() ? nullptr : &*found;
+}
+
+Verification prepare_verification(const JoseAlgorithm& algorithm, EVP_PKEY* key) {
   const evp::ErrorScope errors;
-  const std::string form = openssl_form(algorithm, key, signature);
-  const evp::DigestContext context{EVP_MD_CTX_new()};
+  evp::DigestContext context{EVP_MD_CTX_new()};
   EVP_PKEY_CTX* details = nullptr;
-  if (form.empty() || !context) return false;
-  return EVP_DigestVerifyInit_ex(context.get(), &details, digest_name(algorithm), nullptr, nullptr, key, nullptr) == 1 &&
-         set_padding(algorithm, details) &&
-         EVP_DigestVerify(context.get(), evp::bytes_of(form), form.size(), evp::bytes_of(message), message.size()) == 1;
+  const bool ready =
+      context &&
+      EVP_DigestVerifyInit_ex(context.get(), &details, digest_name(algorithm), nullptr, nullptr, key, nullptr) == 1 &&
+      set_padding(algorithm, details);
+  if (!ready) context.reset();
+  return {&algorithm, std::move(context)};
+}
+
+bool signature_is_good(const Verification& verification, std::string_view message, std::string_view signature) {
+  const evp::ErrorScope errors;
+  const evp::DigestContext context{EVP_MD_CTX_new()};
+  if (!context || EVP_MD_CTX_copy_ex(context.get(), verification.context.get()) != 1) return false;
+  const JoseAlgorithm& algorithm = *verification.algorithm;
+  std::string der;
+  if (algorithm.family == SignatureFamily::ecdsa) {
+    der = ecdsa_to_der(signature, find_jose_curve(algorithm.curve)->coordinate);
+    if (der.empty()) return false;
+    signature = der;
+  } else if (signature.size() != signature_size(context.get())) {
+    return false;
+  }
+  return EVP_DigestVerify(context.get(), evp::bytes_of(signature), signature.size(), evp::bytes_of(message),
+                          message.size()) == 1;
 }
 
 Result<std::string> make_signature(const JoseAlgorithm& algorithm, EVP_PKEY* key, std::string_view message) {

@@ -7,9 +7,6 @@
 #include <boost/json/value_stack.hpp>
 #include <limits>
 #include <string>
-#include <unordered_set>
-#include <utility>
-#include <vector>
 
 #include "base/encoding.hpp"
 
@@ -18,7 +15,7 @@ namespace {
 
 namespace json = boost::json;
 
-// Receives the parser's events, builds the value, and remembers the names of every object that is still open.
+// Receives the parser's events, builds the value, and counts the members.
 // The signatures are those that json::basic_parser calls.
 class StrictHandler {
  public:
@@ -27,17 +24,14 @@ class StrictHandler {
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
 
-  [[nodiscard]] bool has_duplicate() const noexcept { return has_duplicate_; }
+  [[nodiscard]] std::size_t members() const noexcept { return members_; }
   [[nodiscard]] json::value release() { return stack_.release(); }
 
   static bool on_document_begin(json::error_code&) { return true; }
   static bool on_document_end(json::error_code&) { return true; }
-  bool on_object_begin(json::error_code&) {
-    open_objects_.emplace_back();
-    return true;
-  }
+  static bool on_object_begin(json::error_code&) { return true; }
   bool on_object_end(std::size_t size, json::error_code&) {
-    open_objects_.pop_back();
+    members_ += size;
     stack_.push_object(size);
     return true;
   }
@@ -47,17 +41,12 @@ class StrictHandler {
     return true;
   }
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
-    name_.append(part);
     stack_.push_chars(part);
     return true;
   }
-  bool on_key(json::string_view part, std::size_t, json::error_code& error) {
-    name_.append(part);
+  bool on_key(json::string_view part, std::size_t, json::error_code&) {
     stack_.push_key(part);
-    if (open_objects_.back().insert(std::exchange(name_, {})).second) return true;
-    has_duplicate_ = true;
-    error = json::error::syntax;
-    return false;
+    return true;
   }
   bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
     stack_.push_chars(part);
@@ -95,13 +84,22 @@ class StrictHandler {
 
  private:
   json::value_stack stack_;
-  std::vector<std::unordered_set<std::string>> open_objects_;
-  std::string name_;
-  bool has_duplicate_ = false;
+  std::size_t members_ = 0;
 };
 
-Error describe(const json::error_code& error, bool has_duplicate, std::size_t max_depth) {
-  if (has_duplicate) return {Errc::invalid_argument, "a name occurs twice in one JSON object", {}};
+// Members of all objects in it. Its depth is bounded.
+std::size_t members_of(const json::value& value) {
+  std::size_t members = 0;
+  if (const json::object* object = value.if_object()) {
+    members = object->size();
+    for (const auto& member : *object) members += members_of(member.value());
+  } else if (const json::array* array = value.if_array()) {
+    for (const json::value& element : *array) members += members_of(element);
+  }
+  return members;
+}
+
+Error describe(const json::error_code& error, std::size_t max_depth) {
   if (error == json::error::too_deep) {
     return {Errc::too_large, "JSON is nested deeper than " + std::to_string(max_depth) + " levels", {}};
   }
@@ -121,8 +119,13 @@ Result<json::value> parse_strict_json(std::string_view text, std::size_t max_dep
   json::error_code error;
   const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
   if (!error && read < text.size()) error = json::error::extra_data;
-  if (error) return std::unexpected(describe(error, parser.handler().has_duplicate(), max_depth));
-  return parser.handler().release();
+  if (error) return std::unexpected(describe(error, max_depth));
+  json::value value = parser.handler().release();
+  // Boost.JSON kept the last of equal names, and nothing of what was in the others.
+  if (members_of(value) != parser.handler().members()) {
+    return fail(Errc::invalid_argument, "a name occurs twice in one JSON object");
+  }
+  return value;
 }
 
 Result<json::object> parse_strict_object(std::string_view text, std::size_t max_depth, std::size_t max_size) {

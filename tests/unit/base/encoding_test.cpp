@@ -48,6 +48,19 @@ TEST(Base64, what_has_a_second_spelling_is_refused) {
   }
 }
 
+TEST(Base64, a_strange_character_is_refused_wherever_it_stands) {
+  for (std::size_t length = 1; length <= 9; ++length) {
+    const std::string good = base64url_encode(std::string(length, 'x'));
+    for (std::size_t at = 0; at < good.size(); ++at) {
+      for (const char strange : {'+', '/', '=', '.', ' ', '\0', '\x7f', '\x80', '\xff'}) {
+        std::string text = good;
+        text[at] = strange;
+        EXPECT_FALSE(base64url_decode(text)) << text;
+      }
+    }
+  }
+}
+
 TEST(Hex, is_lower_case_out_and_both_in) {
   EXPECT_EQ(hex_encode("\x00\x0f\xff"s), "000fff");
   EXPECT_EQ(hex_decode("000fFF"), "\x00\x0f\xff"s);

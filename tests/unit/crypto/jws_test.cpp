@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <thread>
 
 #include "base/encoding.hpp"
 #include "base/random.hpp"
@@ -167,6 +169,51 @@ TEST(Jws, a_zero_in_an_ecdsa_signature_is_refused) {
                                 std::string(64, '\0'), std::string(64, '\xff')}) {
     EXPECT_EQ(refusal(compact.substr(0, start) + base64url_encode(signature), keys, {"ES256"}).code, Errc::sealed_broken);
   }
+}
+
+TEST(Jws, an_ecdsa_signature_verifies_whatever_its_numbers_begin_with) {
+  for (const auto* name : {"ES256", "ES512"}) {  // r and s in DER are as short as they get, and never look negative
+    const SigningKey key = key_for(name);
+    const JwkSet keys = set_of({key.public_jwk()});
+    bool short_r = false, short_s = false, high_r = false, high_s = false;
+    while (!(short_r && short_s && high_r && high_s)) {
+      const std::string compact = key.sign("{}").value();
+      const std::string pair = base64url_decode(compact.substr(compact.rfind('.') + 1)).value();
+      const std::string r = pair.substr(0, pair.size() / 2);
+      const std::string s = pair.substr(pair.size() / 2);
+      const auto is_high = [](const std::string& number) { return (number[number.find_first_not_of('\0')] & 0x80) != 0; };
+      short_r |= r.front() == '\0';
+      short_s |= s.front() == '\0';
+      high_r |= is_high(r);
+      high_s |= is_high(s);
+      ASSERT_TRUE(verify_jws(compact, keys, {name})) << compact;
+    }
+  }
+}
+
+TEST(Jws, one_key_set_serves_many_threads_at_once) {
+  const SigningKey rsa = key_for("PS256", "rsa");
+  const SigningKey ec = key_for("ES256", "ec");
+  const SigningKey ed = key_for("EdDSA", "ed");
+  const JwkSet keys = set_of({rsa.public_jwk(), ec.public_jwk(), ed.public_jwk()});
+  const std::vector<std::string> good{rsa.sign("{}").value(), ec.sign("{}").value(), ed.sign("{}").value()};
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&] {
+        for (int round = 0; round < 50; ++round) {
+          for (const std::string& compact : good) {
+            wrong += verify_jws(compact, keys, {"PS256", "ES256", "EdDSA"}) ? 0 : 1;
+            std::string forged = compact;
+            forged[forged.find('.') + 1] = 'f';
+            wrong += verify_jws(forged, keys, {"PS256", "ES256", "EdDSA"}) ? 1 : 0;
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Jws, the_caller_and_the_key_decide_about_the_algorithm_and_never_the_token) {

@@ -31,6 +31,13 @@ TEST(StrictJson, the_same_name_is_allowed_in_different_objects_only) {
   }
 }
 
+TEST(StrictJson, a_name_is_found_twice_in_a_large_object_too) {
+  std::string members;
+  for (int i = 0; i < 200; ++i) members += "\"" + std::to_string(i) + "\":[{\"a\":{}}],";
+  EXPECT_TRUE(parse_strict_json("{" + members + "\"200\":1}"));
+  EXPECT_EQ(refusal_of("{" + members + "\"7\":1}"), Errc::invalid_argument);
+}
+
 TEST(StrictJson, a_long_name_that_the_parser_sees_in_pieces_is_still_compared_whole) {
   const std::string name(5000, 'n');
   EXPECT_EQ(refusal_of("{\"" + name + "\":1,\"" + name + "\":2}"), Errc::invalid_argument);
