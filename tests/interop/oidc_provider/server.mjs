@@ -73,6 +73,12 @@ async function decide(provider, request, response) {
   return finish({ consent: { grantId: await grant.save() } }, true);
 }
 
+// The provider takes `sub` from the account, so that one becomes another's, once the access token was found to be its own.
+function claimsOf(use) {
+  if (use === 'userinfo' && userinfoSub) this.accountId = userinfoSub;
+  return { sub: this.accountId, email: `${this.accountId}@example.test` };
+}
+
 function makeProvider(issuer) {
   const provider = new Provider(issuer, {
     adapter,
@@ -91,10 +97,7 @@ function makeProvider(issuer) {
       revocation: { enabled: true, allowedPolicy: () => true },
     },
     interactions: { url: (_, interaction) => `${given.path}/decide/${interaction.uid}` },
-    findAccount: (_, id) => ({
-      accountId: id,
-      claims: (use) => ({ sub: (use === 'userinfo' && userinfoSub) || id, email: `${id}@example.test` }),
-    }),
+    findAccount: (_, id) => ({ accountId: id, claims: claimsOf }),
   });
   provider.on('grant.success', (context) => {
     const { refresh_token, id_token } = context.body;
