@@ -21,6 +21,7 @@ constexpr std::size_t largest_header = 64U << 10U;
 constexpr long longest_idle_seconds = 4;
 constexpr long receive_buffer = 8L << 10U;
 constexpr long send_buffer = 16L << 10U;  // the least that libcurl takes; for long bodies only
+constexpr int least_security_level = 2;   // OpenSSL's: no RSA below 2048 bits, no certificate signed with SHA-1
 
 bool is_clean(std::string_view text) {
   return std::ranges::none_of(text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; });
@@ -242,7 +243,10 @@ int CurlTransfer::on_request(void* self, char* peer, char*, int, int) {
 }
 
 CURLcode CurlTransfer::on_tls(CURL*, void* context, void*) {
-  SSL_CTX_set_options(static_cast<SSL_CTX*>(context), SSL_OP_CLEANSE_PLAINTEXT);
+  auto* ctx = static_cast<SSL_CTX*>(context);
+  SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
+  // The system's openssl.cnf may ask for more, not for less.
+  if (SSL_CTX_get_security_level(ctx) < least_security_level) SSL_CTX_set_security_level(ctx, least_security_level);
   return CURLE_OK;
 }
 

@@ -158,7 +158,8 @@ Result<> judge_realm_answer(const Result<HttpResponse>& response) {
   const std::string again = "try again; nothing was stored";
   if (!response) {
     if (response.error().code == Errc::invalid_argument) return std::unexpected(response.error());
-    return fail(Errc::provider_unavailable, "the connected account could not be verified: no answer", again);
+    return fail(Errc::provider_unavailable, "the connected account could not be verified: " + response.error().message,
+                again);
   }
   const int status = response->status;
   if (status == 200) return {};

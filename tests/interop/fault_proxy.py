@@ -180,6 +180,8 @@ class Listener(http.server.ThreadingHTTPServer):
 
 
 class FaultProxy:
+    listener_class = Listener
+
     def __init__(self, test, target):
         self.target = urllib.parse.urlsplit(target).netloc
         self.lock, self.seen, self.armed = threading.Lock(), [], []
@@ -189,7 +191,7 @@ class FaultProxy:
         test.addCleanup(self.stop_listening)
 
     def listen(self):
-        self.listener = Listener(self, self.port)
+        self.listener = self.listener_class(self, self.port)
         self.port = self.listener.server_port
         self.thread = threading.Thread(target=self.listener.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()

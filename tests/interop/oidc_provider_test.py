@@ -13,13 +13,33 @@ ODD_SECRET = "odd%3A+:/ &=~secret"
 
 
 class OidcProvider(RealProvider):
-    def __init__(self, test, redirect_uris):
+    """`options`: those of server.mjs."""
+
+    def __init__(self, test, redirect_uris, *options):
         super().__init__(test)
-        ready = self.start(node(), str(HERE / "oidc_provider/server.mjs"), *redirect_uris)
+        ready = self.start(node(), str(HERE / "oidc_provider/server.mjs"), *options, *redirect_uris)
         self.base = ready.split()[-1]
+
+    def table(self, lines):
+        """A registration at this provider, without its id; `lines` are its own."""
+        secret = "" if "client_secret" in lines or '"none"' in lines else 'client_secret = { env = "CLIENT_SECRET" }\n'
+        issuer = "" if "issuer =" in lines else f'issuer = "{self.base}"\n'
+        return f'provider = "oidc"\n{issuer}allow_loopback_http = true\n{secret}{lines}'
 
     def set_access_ttl(self, seconds):
         request(self.base, "POST", "/test/access-ttl", str(seconds).encode())
+
+    def rotate_keys(self, when="now"):
+        """Signs with new keys from then on, and withdraws the ones before."""
+        request(self.base, "POST", "/test/rotate-keys", when.encode())
+
+    def speak_of(self, person):
+        """UserInfo is another person's from then on; "": no more."""
+        request(self.base, "POST", "/test/userinfo-sub", person.encode())
+
+    def requests(self):
+        """What came, in order: "GET /jwks" and so on, with the query."""
+        return request(self.base, "GET", "/test/requests").json()
 
     def log(self, client="basic"):
         return [entry for entry in request(self.base, "GET", "/test/log").json() if entry["client"] in (client, "")]
@@ -49,6 +69,9 @@ class OidcProvider(RealProvider):
     def newest_refresh_token(self):
         return self.refresh_tokens()[-1]
 
+    def newest_id_token(self, client="basic"):
+        return [entry["id_token"] for entry in self.log(client) if "id_token" in entry][-1]
+
 
 class OidcProviderTest(WholeLife, unittest.TestCase):
     registrations = {
@@ -65,13 +88,9 @@ class OidcProviderTest(WholeLife, unittest.TestCase):
     def setUp(self):
         port = free_port()
         self.provider = OidcProvider(self, [f"http://127.0.0.1:{port}/callback/{name}" for name in self.registrations])
-        self.server = EvergrantAt({name: self.table(lines) for name, lines in self.registrations.items()}, port,
+        self.server = EvergrantAt({name: self.provider.table(lines) for name, lines in self.registrations.items()}, port,
                                   {"CLIENT_SECRET": SECRET, "ODD_SECRET": ODD_SECRET})
         self.addCleanup(self.server.close)
-
-    def table(self, lines):
-        secret = "" if "client_secret" in lines or '"none"' in lines else 'client_secret = { env = "CLIENT_SECRET" }\n'
-        return f'provider = "oidc"\nissuer = "{self.provider.base}"\nallow_loopback_http = true\n{secret}{lines}'
 
     def connect(self):
         return self.server.connect_as("basic")

@@ -1,5 +1,6 @@
 """A provider that this project did not write, as a process of its own, and evergrant configured for it."""
 
+import json
 import os
 import pathlib
 import platform
@@ -52,12 +53,12 @@ class RealProvider:
 
 class EvergrantAt(ConfiguredServer):
     """evergrant with these registrations: id → the lines of its table. Their secret is {{ env = "CLIENT_SECRET" }}, unless
-    `secrets` holds more. `refresh`: lines of the table of that name."""
+    `secrets` holds more. `refresh`: lines of the table of that name; `tables`: further ones."""
 
-    def __init__(self, registrations, port, secrets, refresh=""):
+    def __init__(self, registrations, port, secrets, refresh="", tables=""):
         self.tables, self.secrets = registrations, secrets
         # Refreshes are forced one after the other here, which the default interval would not have.
-        super().__init__(None, list(registrations), extra=f'[refresh]\nforced_interval = "0s"\n{refresh}\n', port=port)
+        super().__init__(None, list(registrations), extra=f'[refresh]\nforced_interval = "0s"\n{refresh}\n{tables}\n', port=port)
 
     def registration_block(self, name):
         return f'\n[[registration]]\nid = "{name}"\n{self.tables[name]}\n'
@@ -74,6 +75,14 @@ class EvergrantAt(ConfiguredServer):
         if state["status"] == "opened":
             raise AssertionError(f"the flow ended at {url}: {page}\n{self.program.log()}")
         return state
+
+    def why_not_connected(self, registration, **person):
+        """The outcome and the reason of a flow that connects nobody, be it before the provider was asked or after."""
+        state = self.go_through(registration, **person)
+        if state["connection"]:
+            raise AssertionError(f"connected: {state}")
+        line = f'connect_failed.*"{state["id"]}"|connect_not_begun.*"{registration}"'
+        return state["status"], json.loads(self.program.wait_for_line(line))["reason"]
 
     def connect_as(self, registration, **person):
         state = self.go_through(registration, **person)

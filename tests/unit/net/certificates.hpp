@@ -32,9 +32,11 @@ struct CertificateFacts {
   long valid_to = 100000;
   std::string common_name = "test";
   bool authority = false;
+  unsigned rsa_bits = 0;  // 0: a key on P-256
+  const EVP_MD* digest = EVP_sha256();
 };
 
-inline KeyPtr make_key() { return KeyPtr{EVP_EC_gen("P-256")}; }
+inline KeyPtr make_key(unsigned rsa_bits = 0) { return KeyPtr{rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen(rsa_bits)}; }
 
 inline void add_extension(X509* certificate, int kind, const std::string& value) {
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, kind, value.c_str());
@@ -57,7 +59,7 @@ inline CertPtr make_certificate(EVP_PKEY* key, const CertificateFacts& facts, X5
   X509_set_issuer_name(certificate.get(), issuer != nullptr ? X509_get_subject_name(issuer) : subject);
   if (!facts.names.empty()) add_extension(certificate.get(), NID_subject_alt_name, facts.names);
   if (facts.authority) add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
-  X509_sign(certificate.get(), issuer_key != nullptr ? issuer_key : key, EVP_sha256());
+  X509_sign(certificate.get(), issuer_key != nullptr ? issuer_key : key, facts.digest);
   return certificate;
 }
 
@@ -108,9 +110,10 @@ class ServerIdentity {
 
  private:
   ServerIdentity(const CertificateFacts& facts, X509* issuer, EVP_PKEY* issuer_key)
-      : key_{make_key()},
+      : key_{make_key(facts.rsa_bits)},
         certificate_{make_certificate(key_.get(), facts, issuer, issuer_key)},
         context_{SSL_CTX_new(TLS_server_method())} {
+    SSL_CTX_set_security_level(context_.get(), 0);  // it is the client that has to refuse what is weak
     SSL_CTX_use_certificate(context_.get(), certificate_.get());
     SSL_CTX_use_PrivateKey(context_.get(), key_.get());
     FILE* out = std::fopen(certificate_file_.c_str(), "w");

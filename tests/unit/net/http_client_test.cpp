@@ -1,6 +1,10 @@
 #include "net/http_client.hpp"
 
 #include <gmock/gmock.h>
+#include <openssl/conf.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "net/curl_transfer.hpp"
 #include "unit/net/certificates.hpp"
@@ -562,6 +566,33 @@ TEST_F(HttpClientTest, a_certificate_that_is_not_right_is_refused_before_anythin
     ASSERT_FALSE(response);
     EXPECT_EQ(response.error().code, Errc::provider_unavailable);
     EXPECT_THAT(response.error().message, HasSubstr("certificate"));
+    EXPECT_FALSE(spoken);
+  }
+}
+
+// As an openssl.cnf can: every SSL_CTX of this process that is made afterwards is lax.
+void load_lax_openssl_configuration() {
+  const std::string file = temporary_file("openssl.cnf");
+  std::ofstream{file} << "openssl_conf = all\n[all]\nssl_conf = modules\n[modules]\nsystem_default = lax\n"
+                         "[lax]\nMinProtocol = TLSv1\nCipherString = DEFAULT@SECLEVEL=0\n";
+  ASSERT_EQ(CONF_modules_load_file(file.c_str(), nullptr, 0), 1);
+  std::filesystem::remove(file);
+}
+
+TEST_F(HttpClientTest, weak_keys_and_signatures_are_refused_whatever_the_systems_configuration_says) {
+  const Authority authority{"Test CA"};
+  const ServerIdentity short_key{authority, {.names = "IP:127.0.0.1", .rsa_bits = 1024}};
+  const ServerIdentity sha1{authority, {.names = "IP:127.0.0.1", .digest = EVP_sha1()}};
+  options.ca_file = authority.file();
+  load_lax_openssl_configuration();
+  const ContextPtr lax{SSL_CTX_new(TLS_client_method())};
+  ASSERT_EQ(SSL_CTX_get_security_level(lax.get()), 0);
+  for (const auto* identity : {&short_key, &sha1}) {
+    std::atomic<bool> spoken = false;
+    ScriptedServer server{[&](Wire& wire) { spoken = wire.read_more(); }, identity->context()};
+    const auto response = send(post(server.url()));
+    ASSERT_FALSE(response);
+    EXPECT_THAT(response.error().message, HasSubstr("too weak"));
     EXPECT_FALSE(spoken);
   }
 }

@@ -102,6 +102,14 @@ TEST_F(RealmProofTest, every_other_answer_refuses_and_says_whether_to_try_again)
   EXPECT_EQ(refusal(), Errc::provider_unavailable);
 }
 
+TEST_F(RealmProofTest, what_kept_the_call_from_being_answered_is_said) {
+  like_quickbooks();
+  transport.fail({Errc::provider_unavailable, "the TLS certificate of api.example is not accepted (it has expired)", {}});
+  const auto realm = prove();
+  ASSERT_FALSE(realm);
+  EXPECT_TRUE(realm.error().message.ends_with("the TLS certificate of api.example is not accepted (it has expired)"));
+}
+
 TEST_F(RealmProofTest, an_id_token_that_names_another_realm_refuses_before_any_call) {
   like_quickbooks();
   clues.id_token_claims = {{"realmid", "777"}};
