@@ -27,6 +27,7 @@ class Maker {
   void check_client_auth(const RegistrationConfig& from, ClientAuth method);
   void check_claims(const RegistrationConfig& from, const Registration& made);
   void check_security(const RegistrationConfig& from, const Registration& made);
+  void check_response_mode(const RegistrationConfig& from, ResponseMode mode);
   void problem(const RegistrationConfig& from, std::string_view field, const std::string& text) {
     TomlTable{reading_, from.origin, "registration"}.problem(field, text);
   }
@@ -130,6 +131,12 @@ void Maker::check_security(const RegistrationConfig& from, const Registration& m
   }
 }
 
+// The callback takes GET alone: a provider that was asked to post would leave the customer at an error, after the consent.
+void Maker::check_response_mode(const RegistrationConfig& from, ResponseMode mode) {
+  if (mode == ResponseMode::query) return;
+  problem(from, "profile.authorize.response_mode", R"(the answer cannot be taken by form_post; use "query")");
+}
+
 Registration Maker::make(const RegistrationConfig& from) {
   Registration to;
   auto provider = provider_of(from);
@@ -137,6 +144,7 @@ Registration Maker::make(const RegistrationConfig& from) {
   add_settings(from, *provider);
   add_defaults(*provider);
   check_client_auth(from, provider->token.client_auth);
+  check_response_mode(from, provider->authorize.response_mode);
   add_secret(from, "client_secret", from.client_secret, to);
   add_secret(from, "previous_client_secret", from.previous_client_secret, to);
   to.id = RegistrationId{from.id};

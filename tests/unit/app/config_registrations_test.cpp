@@ -124,6 +124,8 @@ TEST_F(RegistrationsOfConfig, what_a_registration_gets_wrong_is_told_at_its_plac
        "8:1: field 'registration.client_auth': this way to authenticate the client is not offered"},
       {start + secret + "provider = \"xero\"\nclient_auth = \"secret_jwt\"",
        "8:1: field 'registration.client_auth': this way to authenticate the client is not offered"},
+      {start + secret + "provider = \"xero\"\n[registration.profile.authorize]\nresponse_mode = \"form_post\"",
+       "3:1: field 'registration.profile.authorize.response_mode': the answer cannot be taken by form_post"},
       {start + secret + "provider = \"oidc\"", "3:1: field 'registration.issuer': missing"},
       {start + secret + "provider = \"oidc\"\nissuer = \"http://x.example\"",
        "8:1: field 'registration.issuer': found \"http://x.example\", expected https"},
