@@ -167,7 +167,6 @@ Task<Result<>> Refresher::give_up(HeldGrant& held, Verdict verdict) {
     keep_attempt = true;
     decision.failure.since.reset();  // once released, it gets its week again
   }
-  report_.failed(held.row, decision, verdict);
   report_.finished(held.row.registration, to_string(verdict.failure), clock_.now() - held.since);
   auto recorded = co_await record(held, std::move(decision), std::move(verdict), keep_attempt);
   co_return recorded;
@@ -190,6 +189,7 @@ Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verd
     code = recorded ? Errc::stale : recorded.error().code;  // an answer that was kept meanwhile outweighs a refusal
     log_.warning("failure_not_recorded", {{"connection", held.row.id.str()}, {"code", to_string(code)}});
   }
+  report_.failed(held.row, decision, verdict);  // who reads of it in the log finds it among the events
   remember_failure(held, decision, is_recorded || code == Errc::store_unavailable, ticket);
   if (!is_recorded && code == Errc::stale) {  // what the provider said is about a row that has changed: it is looked at anew
     co_return fail(Errc::stale, "connection " + held.row.id.str() + " was changed by others during the refresh");

@@ -207,6 +207,12 @@ class WholeLife(unittest.TestCase):
         self.call(200, "GET", f"/v1/registrations/sandbox/realms/{REALM}/token")
         self.call(200, "POST", f"/v1/connections/{connection}/refresh?wait=5", {"generation": 1})
         self.call(200, "GET", f"/v1/connections/{connection}")
+        granted = self.server.control("POST", "/grants", {"client_id": "sandbox-client", "realm": "78",
+                                                          "scope": "openid com.intuit.quickbooks.accounting"})
+        known = self.call(201, "POST", "/v1/connections", {
+            "registration": "sandbox", "tenant": "acme", "realm": "78", "access_token": granted["access_token"],
+            "refresh_token": granted["refresh_token"], "access_expires_at": granted["access_expires_at"]})
+        self.call(200, "GET", f"/v1/connections/{known['id']}/userinfo?wait=5")
         self.call(200, "GET", f"/v1/connections?tenant=acme&registration=sandbox&realm={REALM}&status=active&limit=10")
         self.call(200, "GET", f"/v1/events?connection={connection}&limit=5")
         self.call(200, "GET", f"/v1/connections/{connection}/events?limit=1")

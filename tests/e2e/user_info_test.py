@@ -38,7 +38,7 @@ class UserInfoTest(unittest.TestCase):
         self.assertRegex(out, r"(?m)^email +admin-1001@example.com$")
         _, out, _ = self.server.cli("--json", "userinfo", self.connection, check=0)
         self.assertEqual(json.loads(out)["claims"], answer["claims"])
-        self.server.cli("userinfo", "con_nobody", check=1)
+        self.server.cli("userinfo", "con_nobody", check=4)
 
     def test_what_the_user_wrote_does_no_harm_on_a_terminal(self):
         self.sandbox.fault(endpoint="userinfo", count=1, set_members={"name": "Ada\u001b[31m\u0007", "\u001b[2J": "x"})
@@ -72,7 +72,7 @@ class SecurityTest(unittest.TestCase):
         security = next(item for item in findings if item["subject"] == "security of sandbox")
         self.assertEqual(security["health"], "good")
         self.assertTrue(security["finding"].startswith("baseline"), security)
-        self.assertIn("RFC", security["finding"])
+        self.assertIn("Core 3.1.3.7", security["finding"])
 
     def test_strict_that_cannot_be_had_is_refused_at_the_start(self):
         strict = self.baseline.replace("client_id =", 'security = "strict"\nclient_id =', 1)
@@ -81,9 +81,7 @@ class SecurityTest(unittest.TestCase):
                               env=self.server.environment())
         self.assertEqual(done.returncode, 2, done)
         self.assertIn("field 'registration.security'", done.stderr)
-        self.assertIn("RFC 9207", done.stderr)
-        done = subprocess.run([PROGRAM, "serve", "--config", str(self.server.config)], capture_output=True, text=True, timeout=60,
-                              env=self.server.environment())
+        self.assertIn("id_token.nonce_returned", done.stderr)
         self.server.config.write_text(strict.replace('"strict"', '"fapi2"'))
         _, findings = self.doctor(self.server.config.read_text())
         self.assertIn("expected one of baseline, strict", json.dumps(findings))

@@ -298,15 +298,15 @@ TEST_F(ConnectWithIdToken, issuer_and_subject_are_kept) {
 TEST_F(ConnectWithIdToken, what_was_asked_for_must_be_in_it) {
   sandbox_one.provider.authorize.extra_parameters["max_age"] = "300";
   sandbox_one.provider.authorize.extra_parameters["acr_values"] = "gold silver";
-  const std::pair<std::string, std::string> rows_of[] = {{R"({"auth_time":"now-60","acr":"silver"})", "connected"},
-                                                         {R"({"auth_time":"now-600","acr":"silver"})", "failed"},
-                                                         {R"({"acr":"silver"})", "failed"},
-                                                         {R"({"auth_time":"now-60","acr":"bronze"})", "failed"},
-                                                         {R"({"auth_time":"now-60"})", "failed"}};
+  const std::pair<std::string, std::string> rows_of[] = {{R"({"set":{"auth_time":"now-60","acr":"silver"}})", "connected"},
+                                                         {R"({"set":{"auth_time":"now-600","acr":"silver"}})", "failed"},
+                                                         {R"({"set":{"acr":"silver"},"remove":["auth_time"]})", "failed"},
+                                                         {R"({"set":{"auth_time":"now-60","acr":"bronze"}})", "failed"},
+                                                         {R"({"set":{"auth_time":"now-60"}})", "failed"}};
   for (const auto& [claims, status] : rows_of) {
     const Flow flow = begin_with(std::string{"realm:"} + realm);
     const auto query = consent(flow.location);
-    sandbox_fault(R"({"endpoint":"token","count":1,"id_token":{"set":)" + claims + "}}");
+    sandbox_fault(R"({"endpoint":"token","count":1,"id_token":)" + claims + "}");
     EXPECT_EQ(finish(flow, query).status, status) << claims;
   }
 }
