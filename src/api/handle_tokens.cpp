@@ -13,10 +13,11 @@ Error no_such_connection(const std::string& id) {
           "list them with: evergrant connections list"};
 }
 
-// What else stands in the place of an id may be anything, a token too: it is not written down.
-ConnectionId id_for_audit(const ConnectionId& id) {
+// What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
+// store's library keeps what it was asked for until it is asked again.
+bool may_be_id(const ConnectionId& id) {
   constexpr std::size_t length = 30;  // con_ and 26 characters
-  return id.str().starts_with("con_") && id.str().size() == length ? id : ConnectionId{};
+  return id.str().starts_with("con_") && id.str().size() == length;
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t in
 }
 
 Task<Result<Connection>> Handlers::visible_connection(Call& call, ConnectionId id) const {
-  call.audit.connection = id_for_audit(id);
+  if (!may_be_id(id)) co_return std::unexpected(no_such_connection(id.str()));
+  call.audit.connection = id;
   auto connection = co_await parts_.store.connection(id);
   if (!connection && connection.error().code == Errc::not_found) co_return std::unexpected(no_such_connection(id.str()));
   if (!connection) co_return connection;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/security_policy.hpp"
 
@@ -114,6 +115,10 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
 
 // A claim is kept among the connection's extras, of which some decide where tokens are sent: the user's data must not.
 void Maker::check_claims(const RegistrationConfig& from, const Registration& made) {
+  const bool says_who = contains(made.scopes, "openid") || made.provider.realm.source == RealmSource::userinfo;
+  if (!made.claims.empty() && !made.provider.issuer.empty() && !says_who) {
+    problem(from, "claims", "an OpenID provider has them only where 'openid' is among the scopes");
+  }
   for (const std::string& claim : made.claims) {
     const bool names_host = std::ranges::any_of(made.provider.host_variables, [&](const HostVariable& variable) {
       return claim == variable.name || claim == variable.field;

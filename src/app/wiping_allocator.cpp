@@ -7,6 +7,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/registers.hpp"
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
     !__has_feature(thread_sanitizer)
 
@@ -27,13 +29,12 @@ void* allocate(std::size_t size, std::size_t alignment) {
 void wipe_and_free(void* block, std::size_t size) noexcept {
   if (block == nullptr) return;
   explicit_bzero(block, size);
+  if (size >= evergrant::leaves_traces) evergrant::forget_registers();
   std::free(block);
 }
 
 void wipe_and_free(void* block) noexcept {
-  if (block == nullptr) return;
-  explicit_bzero(block, malloc_usable_size(block));
-  std::free(block);
+  if (block != nullptr) wipe_and_free(block, malloc_usable_size(block));
 }
 
 }  // namespace

@@ -7,12 +7,16 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/registers.hpp"
+
 namespace evergrant {
 namespace {
 
 void wiping_free(void* block) {
   if (block == nullptr) return;
-  explicit_bzero(block, malloc_usable_size(block));
+  const std::size_t size = malloc_usable_size(block);
+  explicit_bzero(block, size);
+  if (size >= leaves_traces) forget_registers();
   std::free(block);
 }
 

@@ -18,6 +18,7 @@ namespace json = boost::json;
 constexpr std::size_t max_user_info = 128U * 1024U;
 constexpr std::size_t max_user_info_depth = 16;
 constexpr std::size_t max_shown = 1024;
+constexpr Duration longest_wait{std::chrono::seconds{10}};  // a customer's browser waits too
 
 bool is_jwt(const HttpResponse& response) {
   const auto type = response.headers.find("Content-Type").value_or("");
@@ -61,11 +62,11 @@ Result<json::object> read_plain(const HttpResponse& response) {
               "check endpoints.userinfo in the profile");
 }
 
-bool is_due(const json::object& claims, const IdTokenExpectation& expectation, Error& why) {
+Result<> check_end(const json::object& claims, const IdTokenExpectation& expectation) {
   const auto expires = date_claim(claims, "exp");
-  if (!expires) return why = expires.error(), false;
-  if (!*expires || **expires + expectation.leeway > expectation.now) return true;
-  return why = refuse_claim("exp", "it expired at " + to_rfc3339(**expires)).error(), false;
+  if (!expires) return std::unexpected(expires.error());
+  if (!*expires || **expires + expectation.leeway > expectation.now) return {};
+  return refuse_claim("exp", "it expired at " + to_rfc3339(**expires));
 }
 
 }  // namespace
@@ -109,7 +110,7 @@ Result<json::object> check_signed_user_info(std::string_view payload, std::strin
   if (const auto kind = check_kind(*claims, typ); !kind) return refuse(kind.error());
   if (const auto issuer = check_issuer(*claims, expectation); !issuer) return refuse(issuer.error());
   if (const auto audience = check_audience(*claims, expectation); !audience) return refuse(audience.error());
-  if (Error why; !is_due(*claims, expectation, why)) return refuse(why);
+  if (const auto end = check_end(*claims, expectation); !end) return refuse(end.error());
   return claims;
 }
 
@@ -122,6 +123,7 @@ Task<Result<json::object>> fetch_user_info(HttpTransport& transport, ProviderDir
   }
   auto request = build_api_request(registration, std::move(question.url), question.access_token, question.realm);
   if (!request) co_return std::unexpected(request.error());
+  request->timeout = longest_wait;
   request->address_rule = address_rule_for(registration.provider, request->url);
   request->headers.set("Accept", "application/json, application/jwt");
   auto response = co_await transport.send(std::move(*request));

@@ -10,15 +10,25 @@ from evergrant_process import PROGRAM, ConfiguredServer, Sandbox
 SCOPES = 'authorize.default_scopes = ["openid", "email", "profile", "com.intuit.quickbooks.accounting"]'
 
 
-class UserInfoTest(unittest.TestCase):
+class WithSandbox(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.sandbox = Sandbox()
         cls.addClassCleanup(cls.sandbox.stop)
         cls.server = ConfiguredServer(cls.sandbox, profile=[SCOPES])
         cls.addClassCleanup(cls.server.close)
-        config = cls.server.config.read_text()
-        cls.server.config.write_text(config.replace('client_id =', 'claims = ["email"]\nclient_id =', 1))
+        cls.baseline = cls.server.config.read_text()
+
+    @classmethod
+    def with_field(cls, line):
+        return cls.baseline.replace("client_id =", line + "\nclient_id =", 1)
+
+
+class UserInfoTest(WithSandbox):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server.config.write_text(cls.with_field('claims = ["email"]'))
         cls.server.program.stop()
         cls.server.start()
         cls.connection = cls.server.connect("sandbox", "acme", "1001")
@@ -53,15 +63,7 @@ class UserInfoTest(unittest.TestCase):
         self.assertNotIn("canary", str(answer.body))
 
 
-class SecurityTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.sandbox = Sandbox()
-        cls.addClassCleanup(cls.sandbox.stop)
-        cls.server = ConfiguredServer(cls.sandbox, profile=[SCOPES])
-        cls.addClassCleanup(cls.server.close)
-        cls.baseline = cls.server.config.read_text()
-
+class SecurityTest(WithSandbox):
     def doctor(self, config):
         self.server.config.write_text(config)
         code, out, _ = self.server.cli("--json", "doctor", "--config", str(self.server.config))
@@ -74,8 +76,15 @@ class SecurityTest(unittest.TestCase):
         self.assertTrue(security["finding"].startswith("baseline"), security)
         self.assertIn("Core 3.1.3.7", security["finding"])
 
+    def test_claims_that_can_never_come_are_refused_at_the_start(self):
+        for line, why in (('claims = ["email"]\nscopes = ["com.intuit.quickbooks.accounting"]', "'openid' is among the scopes"),
+                          ('claims = ["e\\nmail"]', "is not the name of a claim")):
+            code, findings = self.doctor(self.with_field(line))
+            self.assertEqual(code, 1)
+            self.assertIn(why, json.dumps(findings))
+
     def test_strict_that_cannot_be_had_is_refused_at_the_start(self):
-        strict = self.baseline.replace("client_id =", 'security = "strict"\nclient_id =', 1)
+        strict = self.with_field('security = "strict"')
         self.server.config.write_text(strict)
         done = subprocess.run([PROGRAM, "serve", "--config", str(self.server.config)], capture_output=True, text=True, timeout=60,
                               env=self.server.environment())
