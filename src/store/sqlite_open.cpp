@@ -202,6 +202,8 @@ Result<std::unique_ptr<Database>> open_reader(const SqliteOptions& options) {
     auto database = std::make_unique<Database>(
         options.path, SqliteOpenFlags{.read_only = true, .busy_timeout_ms = options.busy_timeout_ms});
     database->run_script("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY");
+    // The log is opened by the first question: asked now, so that reads go on whatever becomes of the file's name.
+    database->run_script("SELECT 1 FROM meta LIMIT 1");
     return database;
   } catch (const SqliteError& error) {
     return std::unexpected(at_start(to_error(error, options.path), error.code()));

@@ -477,6 +477,17 @@ TEST_F(SealedFile, is_not_written_while_it_is_not_in_its_place) {
   EXPECT_TRUE(get(store->probe()));
 }
 
+// SQLite opens what belongs to a file at the first question only, and finds nothing then.
+TEST_F(SqliteFile, is_read_by_all_readers_though_it_is_gone_from_its_place_before_the_first_question) {
+  const auto store = opened();
+  const auto away = path + ".away";
+  std::filesystem::rename(path, away);
+  const auto connection = get(store->connection(ConnectionId{"con_1"}));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::not_found) << connection.error().message;
+  std::filesystem::rename(away, path);
+}
+
 TEST_F(SealedFile, rows_of_a_backup_put_back_after_a_shredding_do_not_open) {
   start(opened());
   const auto c = connected("canary");
