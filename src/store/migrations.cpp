@@ -281,8 +281,15 @@ DROP INDEX connections_idle_half;
 CREATE INDEX connections_idle_half ON connections (idle_half, id) WHERE idle_half IS NOT NULL;
 )sql";
 
-constexpr std::array<const char*, 8> steps{
-    connections, due_in_order, holds, reauth_notices, order_of_requests, token_pairs, due_by_registration, idle_half_by_day};
+// What a refreshed ID token has to repeat of the first one, beside issuer and subject (OpenID Connect Core 12.2).
+constexpr const char* first_sign_in = R"sql(
+ALTER TABLE connections ADD COLUMN sign_in_nonce TEXT NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN signed_in_at BIGINT;
+)sql";
+
+constexpr std::array<const char*, 9> steps{connections,         due_in_order,      holds,
+                                           reauth_notices,      order_of_requests, token_pairs,
+                                           due_by_registration, idle_half_by_day,  first_sign_in};
 
 }  // namespace
 

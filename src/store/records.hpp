@@ -45,6 +45,8 @@ struct TokenUpdate {
   std::optional<Time> next_due_at;
   std::optional<std::string> issuer;  // set on connect; nothing: unchanged
   std::optional<std::string> subject;
+  std::optional<std::string> sign_in_nonce;  // with an issuer; then `signed_in_at` replaces too, present or not
+  std::optional<Time> signed_in_at;
   Time at;
 };
 

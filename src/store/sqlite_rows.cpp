@@ -135,6 +135,8 @@ Connection read_connection(const Statement& from) {
   row.into(c.refresh_absolute_expires_at);
   row.into(c.issuer);
   row.into(c.subject);
+  row.into(c.sign_in_nonce);
+  row.into(c.signed_in_at);
   row.into(c.upstream_grant);
   row.into(c.next_due_at);
   row.into(c.last_used_at);

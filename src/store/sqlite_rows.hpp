@@ -44,7 +44,7 @@ inline constexpr std::string_view connection_columns =
     "id, pair, main, registration, tenant, realm, status, reason, generation, access_token, refresh_token, sealed_extras, "
     "token_type, "
     "scope, missing_scope, extras, access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, "
-    "subject, "
+    "subject, sign_in_nonce, signed_in_at, "
     "upstream_grant, next_due_at, last_used_at, last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, "
     "failure_class, failure_count, failure_since, failure_code, failure_correlation, created_at, updated_at";
 [[nodiscard]] Connection read_connection(const Statement& from);
