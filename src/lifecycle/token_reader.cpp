@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration note_use_every = 5s;
+constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
 constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
 constexpr std::size_t forced_remembered = 10'000;
