@@ -72,6 +72,10 @@ std::optional<TokenLease> TokenService::read_now(const ConnectionId& id, const R
   return impl_->reader.read_now(id, request);
 }
 
+TakenNow TokenService::read_now(const ConnectionId& id, const ReadRequest& request, TokenTaker& taker) {
+  return impl_->reader.read_now(id, request, taker);
+}
+
 std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& registration, const RealmId& realm,
                                                     const ReadRequest& request) {
   const auto id = impl_->cache.find_realm(registration, realm);
