@@ -3,6 +3,7 @@ The functions are pure: they answer with a list of what is wrong, and keep in `A
 
 import base64
 import dataclasses
+import time
 import hashlib
 import re
 import urllib.parse
@@ -42,6 +43,7 @@ class Grant:
     nonce: str
     access_token: str = ""
     refresh_token: str = ""
+    signed_in_at: int = dataclasses.field(default_factory=lambda: int(time.time()))
 
 
 class Account:
