@@ -3,9 +3,9 @@ The functions are pure: they answer with a list of what is wrong, and keep in `A
 
 import base64
 import dataclasses
-import time
 import hashlib
 import re
+import time
 import urllib.parse
 
 from keys import base64url
