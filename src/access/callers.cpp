@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
 
 #include "access/access_control.hpp"
+#include "access/policy_words.hpp"
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 
@@ -39,11 +39,7 @@ Result<> check(const std::string& name, const Policy& policy) {
   if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
     return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
   }
-  if (policy.verbs.empty()) {
-    return fail(Errc::invalid_argument, "'verbs' is empty: such a caller may do nothing",
-                "name at least one of token:read, connection:read, connection:write, connect, revoke, proxy, admin");
-  }
-  return {};
+  return check_policy(policy);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ struct ConnectionFilter {
   // What the caller may see; nothing: everything. Applied inside the query so that pages are full.
   std::optional<std::vector<TenantId>> visible_tenants;
   std::optional<std::vector<RegistrationId>> visible_registrations;
+  std::optional<std::vector<ConnectionId>> visible_connections;  // with their further token pairs
 };
 
 // A new token set for an existing row: the columns that a refresh or a reconnect replaces, and only those.
