@@ -43,8 +43,9 @@ inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule
 
 // Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
-// The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the provider,
-// percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors: forbidden.
+// The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
+// provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
+// forbidden.
 [[nodiscard]] Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path);
 // The caller's view as a filter on lists.
 void restrict_to(const Caller& caller, ConnectionFilter& filter);
@@ -53,6 +54,11 @@ struct NewCaller {
   Caller caller;
   Secret key;  // "egk_" + 43 characters: shown once, stored hashed
 };
+// A caller with a new id and key, not stored yet.
+[[nodiscard]] NewCaller make_caller(Random& random, Time now, std::string name, Policy policy,
+                                    std::optional<Duration> lifetime);
+// Errors: invalid_argument.
+[[nodiscard]] Result<> check_caller(const std::string& name, const Policy& policy);
 
 // Thread-safe. Known keys are cached by their hash: a revocation by another process is noticed within `cache_ttl`, one by
 // this process at once.
@@ -65,6 +71,7 @@ class Callers {
 
   // Errors: invalid_argument.
   Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
+  // And all keys that derive from it, at once.
   Task<Result<>> revoke(CallerId id);
   // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all
   // alike).

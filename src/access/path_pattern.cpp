@@ -33,9 +33,8 @@ bool has_lookalike(std::string_view text) {
 }
 
 bool has_one_reading(std::string_view segment) {
-  const bool plain = std::ranges::none_of(segment, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\';
-  });
+  const bool plain = std::ranges::none_of(
+      segment, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\'; });
   return plain && is_utf8(segment) && !is_dots(segment) && !decodes_again(segment) && !has_lookalike(segment);
 }
 

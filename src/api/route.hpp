@@ -32,6 +32,7 @@ struct Route {
   // About the installation as a whole: a policy limited to some registrations or tenants does not reach it (else it could
   // make itself a caller without limits).
   bool whole = false;
+  bool any_caller = false;  // whoever has a key; no verb is asked for
 };
 
 [[nodiscard]] std::span<const Route> routes();

@@ -37,6 +37,11 @@ bool is_for_browsers(std::string_view path) {
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
 }
 
+// A derived key's row goes soon after its end; the trail says for good where it came from.
+void note_parent(const Caller& caller, AuditEntry& entry) {
+  entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
+}
+
 HttpResponse to_http(Reply reply) {
   HttpResponse response;
   response.status = reply.status;
@@ -72,7 +77,7 @@ struct ApiService::Impl {
   Idempotency idempotency;
 
   [[nodiscard]] bool is_public(const Route& route) const {
-    return !route.verb || (route.action == "metrics" && !options.metrics_need_key);
+    return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
   }
 
   // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
@@ -86,6 +91,7 @@ struct ApiService::Impl {
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
+    if (call.route->any_caller) co_return Result<>{};
     AccessRequest access{.verb = call.route->verb.value_or(Verb::admin), .registration = {}, .tenant = {}};
     if (call.route->whole) {
       access.registration = RegistrationId{"*"};
@@ -145,6 +151,7 @@ struct ApiService::Impl {
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
+    if (!call.caller->ancestors.empty()) note_parent(*call.caller, call.audit);
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));

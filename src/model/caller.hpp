@@ -42,8 +42,8 @@ struct Caller {
   std::string name;
   Policy policy;
   std::vector<Ancestor> ancestors = {};  // of a derived key, the nearest first; empty: made by an admin
-  std::string key_hash;    // SHA-256 of the API key, hex; the key has 256 bits, so a plain hash is enough
-  std::string key_prefix;  // first characters, to recognise a key by
+  std::string key_hash;                  // SHA-256 of the API key, hex; the key has 256 bits, so a plain hash is enough
+  std::string key_prefix;                // first characters, to recognise a key by
   std::optional<Time> expires_at;
   std::optional<Time> revoked_at;
   std::optional<Time> last_used_at;

@@ -198,10 +198,10 @@ struct IdempotentAnswer {
 };
 
 struct RetentionCutoffs {  // rows older than these go; nothing: kept
-  std::optional<Time> sessions, revoked_connections, audit, events, idempotency;
+  std::optional<Time> sessions, revoked_connections, audit, events, idempotency, derived_callers;
 };
 struct SweepReport {
-  std::int64_t sessions = 0, connections = 0, audit = 0, events = 0, idempotency = 0, tenant_keys = 0;
+  std::int64_t sessions = 0, connections = 0, audit = 0, events = 0, idempotency = 0, tenant_keys = 0, callers = 0;
 };
 
 }  // namespace evergrant
