@@ -47,6 +47,7 @@ class Handlers {
   Task<Result<Reply>> list_callers(Call& call) const;
   Task<Result<Reply>> create_caller(Call& call) const;
   Task<Result<Reply>> derive_caller(Call& call) const;
+  Task<Result<Reply>> explain_caller(Call& call) const;
   Task<Result<Reply>> revoke_caller(Call& call) const;
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;

@@ -131,6 +131,22 @@ constexpr std::string_view schemas = R"json({
   "connections": {"type": "array", "items": {"type": "string"}}, "methods": {"type": "array", "items": {"type": "string"}},
   "paths": {"type": "array", "items": {"type": "string"}}, "requests_per_minute": {"type": "integer", "minimum": 1},
   "lifetime": {"type": "integer", "minimum": 1, "description": "Seconds, at most 86400, and never beyond the end of one's own key; default 900"}}},
+"ExplainRequest": {"type": "object", "additionalProperties": false, "required": ["caller", "verb"], "properties": {
+  "caller": {"type": "string"}, "verb": {"type": "string"},
+  "connection": {"type": "string", "description": "About this one; or else"},
+  "registration": {"type": "string", "description": "about this one, or * for all"}, "tenant": {"type": "string"},
+  "method": {"type": "string", "description": "Of a call at the provider, with path"},
+  "path": {"type": "string", "description": "As it is sent, percent-encoded, without query"}}},
+"Explanation": {"type": "object", "additionalProperties": false, "required": ["allowed", "refused_by", "reason", "callers"], "properties": {
+  "allowed": {"type": "boolean"},
+  "refused_by": {"type": ["string", "null"], "description": "state, or the first rule that does not hold"},
+  "reason": {"type": "string"},
+  "callers": {"type": "array", "description": "The caller, then those that it derives from", "items": {"type": "object",
+  "required": ["id", "name", "state", "rules"], "properties": {"id": {"type": "string"}, "name": {"type": "string"},
+  "state": {"type": "string", "enum": ["valid", "expired", "revoked"]}, "requests_per_minute": {"type": "integer"},
+  "rules": {"type": "array", "items": {"type": "object", "required": ["rule", "holds", "policy", "asked"], "properties": {
+  "rule": {"type": "string", "enum": ["verb", "installation", "registration", "tenant", "connection", "token", "method", "path"]},
+  "holds": {"type": "boolean"}, "policy": {"type": "string"}, "asked": {"type": "string"}}}}}}}}},
 "NewCaller": {"type": "object", "required": ["id", "key"], "properties": {
   "id": {"type": "string"}, "name": {"type": "string"}, "verbs": {"type": "array", "items": {"type": "string"}},
   "registrations": {"type": "array", "items": {"type": "string"}}, "tenants": {"type": "array", "items": {"type": "string"}},

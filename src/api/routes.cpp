@@ -68,6 +68,8 @@ constexpr std::array table{
     Route{"POST", "/v1/callers/derive", std::nullopt, "caller.derive",
           "Make a key from one's own: for less, and for minutes; it is shown once", "", "DeriveRequest", "NewCaller", 201,
           true, &Handlers::derive_caller, false, true},
+    Route{"POST", "/v1/callers/explain", Verb::admin, "caller.explain", "Why a request of a caller is allowed or not", "",
+          "ExplainRequest", "Explanation", 200, false, &Handlers::explain_caller, true},
     Route{"DELETE", "/v1/callers/{id}", Verb::admin, "caller.revoke", "Revoke a caller's key", "", "", "", 204, false,
           &Handlers::revoke_caller, true},
     Route{"GET", "/v1/audit", Verb::admin, "audit.list", "The audit trail, newest first", "connection caller limit cursor",

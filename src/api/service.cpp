@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "access/rate_limits.hpp"
 #include "api/handlers.hpp"
 #include "api/idempotency.hpp"
 #include "api/pages.hpp"
@@ -75,9 +76,20 @@ struct ApiService::Impl {
   ApiOptions options;
   Handlers handlers;
   Idempotency idempotency;
+  RateLimits rate_limits{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
     return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Refusals are counted and not written down: they are as many as a caller likes.
+  Result<> count_request(Call& call, const Caller& caller) {
+    const auto wait = rate_limits.refuse(caller);
+    if (!wait) return {};
+    parts.metrics.counter("evergrant_rate_limited_total", "Requests beyond a caller's requests_per_minute").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "this caller has used up its requests per minute",
+                "wait for as long as Retry-After says");
   }
 
   // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
@@ -88,6 +100,9 @@ struct ApiService::Impl {
     if (!caller) {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
       co_return std::unexpected(caller.error());
+    }
+    if (has_rate_limit(**caller)) {
+      if (auto counted = count_request(call, **caller); !counted) co_return counted;
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
@@ -126,6 +141,7 @@ struct ApiService::Impl {
     if (error.code == Errc::rate_limited || (is_retryable(error.code) && error.code != Errc::stale)) {
       problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
     }
+    if (call.retry_after) problem.retry_after = call.retry_after;
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
     return to_response(problem);
   }
@@ -185,6 +201,7 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
             .query = {},
             .caller = {},
             .audit = {},
+            .retry_after = {},
             .problem_members = {}};
   auto response = co_await impl_->answer(call);
   if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");

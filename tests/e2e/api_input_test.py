@@ -49,6 +49,7 @@ ROUTES = [
     ("POST", "/v1/callers/derive", {"name": "n", "verbs": ["connect"], "registrations": ["sandbox"], "tenants": ["acme"],
                                     "connections": ["con_x"], "methods": ["GET"], "paths": ["/a/*"], "requests_per_minute": 5,
                                     "lifetime": 60}, ""),
+    ("POST", "/v1/callers/explain", {"caller": "{cal}", "verb": "proxy", "connection": "{con}", "method": "GET", "path": "/a"}, ""),
     ("DELETE", "/v1/callers/{cal}", None, ""),
     ("GET", "/v1/audit", None, "connection caller limit cursor"),
     ("GET", "/v1/keys", None, "tenant"),
@@ -266,7 +267,8 @@ class Input(unittest.TestCase):
                      "NUL in a name": {**body, first + "\x00": 1}, "__proto__": {**body, "__proto__": {}}}
             required = {"/v1/connections": ["registration", "tenant", "realm"], "/v1/connect-sessions": ["registration", "tenant"],
                         "/v1/callers": ["name", "verbs"], "/v1/keys/rotate": ["what", "tenant"],
-                        "/v1/id-tokens/verify": ["registration", "id_token"]}.get(path, [])
+                        "/v1/id-tokens/verify": ["registration", "id_token"],
+                        "/v1/callers/explain": ["caller", "verb", "method", "path"]}.get(path, [])
             for name in required:
                 cases[f"without {name}"] = {k: v for k, v in body.items() if k != name}
                 cases[f"null for {name}"] = {**body, name: None}
@@ -286,6 +288,8 @@ class Input(unittest.TestCase):
                         continue  # that is the right kind
                     if (path, name, value) == ("/v1/callers/derive", "name", ""):
                         continue  # the name may be left out
+                    if path.endswith("/explain") and (name, value) in (("connection", ""), ("method", "a\nb")):
+                        continue
                     with self.subTest(path=path, field=name, value=repr(value)[:40]):
                         self.assert_problem(self.send_json(method, path, {**body, name: value}), 400, 404, 413)
 
@@ -324,6 +328,10 @@ class Input(unittest.TestCase):
             *(("/v1/callers/derive", {name: []}) for name in ["verbs", "connections", "methods", "paths"]),
             ("/v1/callers/derive", {"verbs": ["token:write"]}), ("/v1/callers/derive", {"lifetime": 86401}),
             ("/v1/callers/derive", {"paths": ["x"]}), ("/v1/callers/derive", {"methods": ["get"]}),
+            *(("/v1/callers/explain", {"caller": self.cal, "verb": "proxy", **more}) for more in (
+                {"verb": "x"}, {"registration": "sandbox"}, {"tenant": "acme"}, {"method": "GET"}, {"path": "/a"},
+                {"connection": self.con, "tenant": "acme", "registration": "sandbox"}, {"caller": "cal_nobody"},
+                {"connection": "con_nobody"})),
             ("/v1/keys/rotate", {"what": "everything"}), ("/v1/keys/rotate", {"what": "root", "tenant": "acme"}),
             ("/v1/keys/rotate", {"what": "tenant"}), ("/v1/keys/rotate", {"what": "tenant", "tenant": "nobody"}),
             (f"/v1/connections/{self.con}/refresh", {"generation": 0}), (f"/v1/connections/{self.con}/refresh", {"generation": "1"}),

@@ -237,6 +237,8 @@ class WholeLife(unittest.TestCase):
                                                "connections": ["con_x"], "methods": ["GET"], "paths": ["/v3/company/*/invoice"],
                                                "requests_per_minute": 60})
         self.call(201, "POST", "/v1/callers/derive", {"name": "job", "lifetime": 60, "tenants": ["acme"]}, key=caller["key"])
+        self.call(200, "POST", "/v1/callers/explain", {"caller": caller["id"], "verb": "proxy", "registration": "sandbox",
+                                                       "tenant": "acme", "method": "GET", "path": "/v3/query"})
         self.call(200, "GET", "/v1/callers?limit=200")
         self.call(204, "DELETE", f"/v1/callers/{caller['id']}")
         self.call(200, "GET", "/v1/keys")
