@@ -60,7 +60,7 @@ std::optional<std::string> decode(std::string_view piece) {
 
 }  // namespace
 
-std::optional<std::vector<std::string>> path_segments(std::string_view path) {
+std::optional<std::vector<std::string>> plain_segments(std::string_view path) {
   const auto pieces = pieces_of(path);
   if (!pieces) return std::nullopt;
   std::vector<std::string> segments;

@@ -12,7 +12,7 @@
 namespace evergrant {
 
 // The decoded segments of a path that has one reading only. A slash at the end adds none.
-[[nodiscard]] std::optional<std::vector<std::string>> path_segments(std::string_view path);
+[[nodiscard]] std::optional<std::vector<std::string>> plain_segments(std::string_view path);
 
 // "/v3/company/*/invoice": allows this path and what is below it; '*' stands for one whole segment. "/" allows every path.
 class PathPattern {

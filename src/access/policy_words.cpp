@@ -30,7 +30,7 @@ bool allows_method(const Policy& policy, std::string_view method) {
 
 bool allows_path(const Policy& policy, std::string_view path) {
   if (policy.paths.empty()) return true;
-  const auto segments = path_segments(path);
+  const auto segments = plain_segments(path);
   return segments && std::ranges::any_of(policy.paths, [&](const std::string& text) {
            const auto pattern = PathPattern::parse(text);
            return pattern && pattern->allows(*segments);
