@@ -25,10 +25,11 @@ bool is_dots(std::string_view segment) {
   return name == "." || name == "..";
 }
 
-// Full-width '.', '/' and '\', division and fraction slash: some servers fold them into the plain ones.
+// Marks that look like a dot, a slash or a percent sign: some servers fold them into the plain ones.
 bool has_lookalike(std::string_view text) {
-  constexpr std::array<std::string_view, 5> lookalikes{"\xEF\xBC\x8E", "\xEF\xBC\x8F", "\xEF\xBC\xBC", "\xE2\x88\x95",
-                                                       "\xE2\x81\x84"};
+  constexpr std::array<std::string_view, 11> lookalikes{"\xEF\xBC\x8E", "\xEF\xBC\x8F", "\xEF\xBC\xBC", "\xEF\xBC\x85",
+                                                        "\xE2\x80\xA4", "\xE2\x80\xA5", "\xE2\x88\x95", "\xE2\x81\x84",
+                                                        "\xE2\xA7\xB8", "\xEF\xB9\xA8", "\xEF\xB9\x92"};
   return std::ranges::any_of(lookalikes, [&](std::string_view one) { return text.contains(one); });
 }
 

@@ -13,14 +13,12 @@ Error no_such_connection(const std::string& id) {
           "list them with: evergrant connections list"};
 }
 
-// What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
-// store's library keeps what it was asked for until it is asked again.
+}  // namespace
+
 bool may_be_id(const ConnectionId& id) {
   constexpr std::size_t length = 30;  // con_ and 26 characters
   return id.str().starts_with("con_") && id.str().size() == length;
 }
-
-}  // namespace
 
 Result<ReadRequest> token_request(const Call& call) {
   auto min_ttl = query_integer(call, "min_ttl", 0, 0, longest_ttl);

@@ -13,6 +13,8 @@
 
 namespace evergrant {
 
+struct GatewayQuestion;
+
 [[nodiscard]] inline Reply json_reply(int status, const boost::json::value& body) {
   return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
 }
@@ -25,6 +27,8 @@ class Handlers {
   Task<Result<Reply>> read_token(Call& call) const;
   Task<Result<Reply>> read_token_of_realm(Call& call) const;
   Task<Result<Reply>> refresh_token(Call& call) const;
+  // gateways
+  Task<Result<Reply>> auth_request(Call& call) const;
   // connections
   Task<Result<Reply>> list_connections(Call& call) const;
   Task<Result<Reply>> show_connection(Call& call) const;
@@ -78,10 +82,17 @@ class Handlers {
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
+  [[nodiscard]] Result<Reply> gateway_reply(Call& call, Result<TokenLease> lease) const;
+  // Whether the caller may see it is still to be asked. Errors: not_found.
+  Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
 
   ApiParts parts_;
   ApiOptions options_;
 };
+
+// What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
+// store's library keeps what it was asked for until it is asked again.
+[[nodiscard]] bool may_be_id(const ConnectionId& id);
 
 // Query parameters, checked. Errors: invalid_argument.
 [[nodiscard]] Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,

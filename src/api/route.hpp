@@ -33,6 +33,7 @@ struct Route {
   // make itself a caller without limits).
   bool whole = false;
   bool any_caller = false;  // whoever has a key; no verb is asked for
+  bool gateway = false;     // refusals have the statuses that gateways can tell apart (proxy/gateway.hpp)
 };
 
 [[nodiscard]] std::span<const Route> routes();

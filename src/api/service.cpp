@@ -10,6 +10,7 @@
 #include "api/pages.hpp"
 #include "api/problem.hpp"
 #include "api/route.hpp"
+#include "proxy/gateway.hpp"
 
 namespace evergrant {
 namespace {
@@ -142,8 +143,11 @@ struct ApiService::Impl {
       problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
     }
     if (call.retry_after) problem.retry_after = call.retry_after;
+    if (call.route->gateway) problem.status = gateway_status(error.code);
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
-    return to_response(problem);
+    HttpResponse response = to_response(problem);
+    if (call.route->gateway) response.headers.add("X-Evergrant-Code", std::string{to_string(error.code)});
+    return response;
   }
 
   Task<HttpResponse> answer(Call& call) {
@@ -184,6 +188,7 @@ ApiService::~ApiService() = default;
 Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_{std::move(options)} {}
 
 Task<HttpResponse> ApiService::handle(HttpRequest request) {
+  fold_gateway_path(request);
   auto match = match_route(request.method, request.path);
   if (match.route == nullptr && !match.allowed_methods.empty()) {
     co_return method_not_allowed(request.method, match.allowed_methods);
