@@ -18,7 +18,7 @@ constexpr std::array table{
           "Refresh unless a newer generation than the given one exists", "wait pair", "RefreshRequest", "Token", 200, false,
           &Handlers::refresh_token},
     Route{"GET", "/v1/auth-request", Verb::token_read, "auth_request",
-          "For gateways: the headers to set on a call, for the connection that X-Evergrant-* headers name", "*", "", "", 200,
+          "For gateways: the headers to set on a call, for the connection that X-Evergrant-* headers name", "", "", "", 200,
           false, &Handlers::auth_request, false, false, true},
     Route{"GET", "/v1/connections", Verb::connection_read, "connection.list", "List connections",
           "tenant registration realm status pairs limit cursor", "", "ConnectionPage", 200, false,

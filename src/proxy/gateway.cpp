@@ -91,11 +91,17 @@ Result<GatewayQuestion> read_gateway_question(const Headers& headers) {
 
 Result<> check_gateway_call(const InjectProfile& profile, std::string_view realm, const ProviderCall& call) {
   if (call.path.empty()) return {};
-  if (call.path.contains('#')) return bad_question("the original path holds a '#'");
+  // Whatever is wrong with it came from the gateway's client, and is refused as such.
+  const auto refused = [](Error why) {
+    why.code = Errc::forbidden;
+    return std::unexpected(std::move(why));
+  };
+  if (call.path.contains('#')) return refused({Errc::forbidden, "the path holds a '#'", {}});
   const auto readings = readings_of(call.path);
-  if (!readings) return std::unexpected(readings.error());
-  if (auto checked = check_path(*readings); !checked) return checked;
-  return check_realm_in_path(*readings, profile.realm_path, realm);
+  if (!readings) return refused(readings.error());
+  if (auto checked = check_path(*readings); !checked) return refused(checked.error());
+  if (auto own = check_realm_in_path(*readings, profile.realm_path, realm); !own) return refused(own.error());
+  return {};
 }
 
 Result<std::vector<Injection>> gateway_fields(const InjectProfile& profile, const TokenLease& lease) {
@@ -107,6 +113,7 @@ Result<std::vector<Injection>> gateway_fields(const InjectProfile& profile, cons
 
 int gateway_status(Errc code) noexcept {
   switch (code) {
+    case Errc::invalid_argument: return 400;
     case Errc::unauthenticated: return 401;
     case Errc::rate_limited: return 429;
     case Errc::provider_unavailable:
@@ -120,7 +127,6 @@ int gateway_status(Errc code) noexcept {
     case Errc::sealed_broken:
     case Errc::unsupported:
     case Errc::internal: return 500;
-    case Errc::invalid_argument:
     case Errc::forbidden:
     case Errc::not_found:
     case Errc::conflict:

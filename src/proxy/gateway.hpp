@@ -31,16 +31,16 @@ void fold_gateway_path(HttpRequest& request);
 // Each header once; the original call may be told in several ways, which have to agree. Errors: invalid_argument.
 [[nodiscard]] Result<GatewayQuestion> read_gateway_question(const Headers& headers);
 
-// The path of the client's call has one reading, and names no other realm where the provider's paths name one. Errors: those
-// of proxy/path_check.hpp and proxy/realm_rule.hpp.
+// The path of the client's call has one reading, and names no other realm where the provider's paths name one. Errors:
+// forbidden.
 [[nodiscard]] Result<> check_gateway_call(const InjectProfile& profile, std::string_view realm, const ProviderCall& call);
 
 // What the gateway sets on the call that it passes on: the credential, and the profile's further headers. Errors:
 // invalid_argument.
 [[nodiscard]] Result<std::vector<Injection>> gateway_fields(const InjectProfile& profile, const TokenLease& lease);
 
-// The statuses that gateways can tell apart: 401 (the gateway's own key), 403 (no, and asking again helps nobody), 429,
-// 503 (not now), 500.
+// The statuses that gateways can tell apart: 403 (no, and asking again helps nobody), 429 and 503 (not now); and for whoever
+// sets the gateway up 400 (it asks wrongly), 401 (its own key), 500.
 [[nodiscard]] int gateway_status(Errc code) noexcept;
 
 }  // namespace evergrant

@@ -22,6 +22,7 @@ ROUTES = [
     ("GET", "/v1/connections/{con}/token", None, "min_ttl wait"),
     ("GET", "/v1/registrations/sandbox/realms/{realm}/token", None, "min_ttl wait"),
     ("POST", "/v1/connections/{con}/refresh", {"generation": 1}, "wait"),
+    ("GET", "/v1/auth-request", None, ""),
     ("GET", "/v1/connections", None, "tenant registration realm status limit cursor"),
     ("POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "1", "access_token": "at",
                                  "refresh_token": "rt", "access_expires_at": 2000000000, "scope": ["a"], "verify": False,
