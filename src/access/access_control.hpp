@@ -1,6 +1,8 @@
 // Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,15 +18,35 @@
 
 namespace evergrant {
 
+// A call at the provider that a token is used for.
+struct ProviderCall {
+  std::string method;
+  std::string path;  // percent-encoded as it is sent, without query
+};
+
 // What is asked for. Empty registration or tenant: the request is about none in particular (lists are filtered instead).
 struct AccessRequest {
   Verb verb = Verb::admin;
-  std::optional<RegistrationId> registration;
+  std::optional<RegistrationId> registration;  // "*", with tenant "*": about the installation as a whole
   std::optional<TenantId> tenant;
+  std::optional<ConnectionId> connection = {};  // the main one's, of a further pair too; nothing: wider than one
+  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all
 };
+
+// The rules of a policy, in the order in which they are asked.
+enum class Rule : std::uint8_t { verb, installation, registration, tenant, connection, token, method, path };
+inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule::registration, Rule::tenant,
+                                      Rule::connection, Rule::token,        Rule::method,       Rule::path};
+[[nodiscard]] std::string_view to_string(Rule rule) noexcept;
+// Pure; the whole decision is that all of them hold.
+[[nodiscard]] bool holds(Rule rule, const Caller& caller, const AccessRequest& request);
 
 // Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
+// The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
+// provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
+// forbidden.
+[[nodiscard]] Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path);
 // The caller's view as a filter on lists.
 void restrict_to(const Caller& caller, ConnectionFilter& filter);
 
@@ -32,6 +54,11 @@ struct NewCaller {
   Caller caller;
   Secret key;  // "egk_" + 43 characters: shown once, stored hashed
 };
+// A caller with a new id and key, not stored yet.
+[[nodiscard]] NewCaller make_caller(Random& random, Time now, std::string name, Policy policy,
+                                    std::optional<Duration> lifetime);
+// Errors: invalid_argument.
+[[nodiscard]] Result<> check_caller(const std::string& name, const Policy& policy);
 
 // Thread-safe. Known keys are cached by their hash: a revocation by another process is noticed within `cache_ttl`, one by
 // this process at once.
@@ -44,6 +71,7 @@ class Callers {
 
   // Errors: invalid_argument.
   Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
+  // And all keys that derive from it, at once.
   Task<Result<>> revoke(CallerId id);
   // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all
   // alike).

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "access/access_control.hpp"
+#include "access/policy_words.hpp"
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 
@@ -35,18 +36,33 @@ bool is_usable(const Caller& caller, Time now) {
   return !caller.revoked_at && (!caller.expires_at || *caller.expires_at > now);
 }
 
-Result<> check(const std::string& name, const Policy& policy) {
-  if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
-    return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
-  }
-  if (policy.verbs.empty()) {
-    return fail(Errc::invalid_argument, "'verbs' is empty: such a caller may do nothing",
-                "name at least one of token:read, connection:read, connection:write, connect, revoke, proxy, admin");
-  }
-  return {};
+bool is_or_derives_from(const Caller& caller, const CallerId& id) {
+  return caller.id == id || std::ranges::find(caller.ancestors, id, &Ancestor::id) != caller.ancestors.end();
 }
 
 }  // namespace
+
+Result<> check_caller(const std::string& name, const Policy& policy) {
+  if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
+    return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
+  }
+  return check_policy(policy);
+}
+
+NewCaller make_caller(Random& random, Time now, std::string name, Policy policy, std::optional<Duration> lifetime) {
+  const Secret random_part = random.token();
+  Secret key = Secret::take(std::string{key_mark} + std::string{random_part.reveal()});
+  Caller caller{.id = CallerId{random.id("cal_")},
+                .name = std::move(name),
+                .policy = std::move(policy),
+                .key_hash = hex_encode(sha256(key.reveal())),
+                .key_prefix = std::string{key.reveal().substr(0, shown_prefix)},
+                .expires_at = lifetime ? std::optional{now + *lifetime} : std::nullopt,
+                .revoked_at = std::nullopt,
+                .last_used_at = std::nullopt,
+                .created_at = now};
+  return {std::move(caller), std::move(key)};
+}
 
 struct Callers::Impl {
   struct Cached {
@@ -89,29 +105,18 @@ Callers::Callers(Store& store, const Clock& clock, Random& random, Duration cach
 Callers::~Callers() = default;
 
 Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::optional<Duration> lifetime) {
-  if (auto checked = check(name, policy); !checked) co_return std::unexpected(checked.error());
-  const Secret random_part = impl_->random.token();
-  Secret key = Secret::take(std::string{key_mark} + std::string{random_part.reveal()});
-  const Time now = impl_->clock.now();
-  Caller caller{.id = CallerId{impl_->random.id("cal_")},
-                .name = std::move(name),
-                .policy = std::move(policy),
-                .key_hash = hex_encode(sha256(key.reveal())),
-                .key_prefix = std::string{key.reveal().substr(0, shown_prefix)},
-                .expires_at = lifetime ? std::optional{now + *lifetime} : std::nullopt,
-                .revoked_at = std::nullopt,
-                .last_used_at = std::nullopt,
-                .created_at = now};
-  auto stored = co_await impl_->store.create_caller(caller);
+  if (auto checked = check_caller(name, policy); !checked) co_return std::unexpected(checked.error());
+  auto made = make_caller(impl_->random, impl_->clock.now(), std::move(name), std::move(policy), lifetime);
+  auto stored = co_await impl_->store.create_caller(made.caller);
   if (!stored) co_return std::unexpected(stored.error());
-  co_return NewCaller{std::move(caller), std::move(key)};
+  co_return made;
 }
 
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
   const std::unique_lock lock{impl_->mutex};
   ++impl_->revocations;
-  std::erase_if(impl_->by_hash, [&](const auto& entry) { return entry.second.caller->id == id; });
+  std::erase_if(impl_->by_hash, [&](const auto& entry) { return is_or_derives_from(*entry.second.caller, id); });
   co_return revoked;
 }
 

@@ -4,11 +4,13 @@
 #include <array>
 #include <charconv>
 
+#include "access/rate_limits.hpp"
 #include "api/handlers.hpp"
 #include "api/idempotency.hpp"
 #include "api/pages.hpp"
 #include "api/problem.hpp"
 #include "api/route.hpp"
+#include "proxy/gateway.hpp"
 
 namespace evergrant {
 namespace {
@@ -35,6 +37,11 @@ Result<Parameters> read_query(const Route& route, const std::string& query) {
 bool is_for_browsers(std::string_view path) {
   constexpr std::array<std::string_view, 3> folders{"/connect/", "/callback/", "/connect-result/"};
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
+}
+
+// A derived key's row goes soon after its end; the trail says for good where it came from.
+void note_parent(const Caller& caller, AuditEntry& entry) {
+  entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
 }
 
 HttpResponse to_http(Reply reply) {
@@ -70,9 +77,20 @@ struct ApiService::Impl {
   ApiOptions options;
   Handlers handlers;
   Idempotency idempotency;
+  RateLimits rate_limits{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
-    return !route.verb || (route.action == "metrics" && !options.metrics_need_key);
+    return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Refusals are counted and not written down: they are as many as a caller likes.
+  Result<> count_request(Call& call, const Caller& caller) {
+    const auto wait = rate_limits.refuse(caller);
+    if (!wait) return {};
+    parts.metrics.counter("evergrant_rate_limited_total", "Requests beyond a caller's requests_per_minute").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "this caller has used up its requests per minute",
+                "wait for as long as Retry-After says");
   }
 
   // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
@@ -84,8 +102,12 @@ struct ApiService::Impl {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
       co_return std::unexpected(caller.error());
     }
+    if (has_rate_limit(**caller)) {
+      if (auto counted = count_request(call, **caller); !counted) co_return counted;
+    }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
+    if (call.route->any_caller) co_return Result<>{};
     AccessRequest access{.verb = call.route->verb.value_or(Verb::admin), .registration = {}, .tenant = {}};
     if (call.route->whole) {
       access.registration = RegistrationId{"*"};
@@ -120,8 +142,12 @@ struct ApiService::Impl {
     if (error.code == Errc::rate_limited || (is_retryable(error.code) && error.code != Errc::stale)) {
       problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
     }
+    if (call.retry_after) problem.retry_after = call.retry_after;
+    if (call.route->gateway) problem.status = gateway_status(error.code);
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
-    return to_response(problem);
+    HttpResponse response = to_response(problem);
+    if (call.route->gateway) response.headers.add("X-Evergrant-Code", std::string{to_string(error.code)});
+    return response;
   }
 
   Task<HttpResponse> answer(Call& call) {
@@ -145,6 +171,7 @@ struct ApiService::Impl {
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
+    if (!call.caller->ancestors.empty()) note_parent(*call.caller, call.audit);
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));
@@ -161,6 +188,7 @@ ApiService::~ApiService() = default;
 Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_{std::move(options)} {}
 
 Task<HttpResponse> ApiService::handle(HttpRequest request) {
+  fold_gateway_path(request);
   auto match = match_route(request.method, request.path);
   if (match.route == nullptr && !match.allowed_methods.empty()) {
     co_return method_not_allowed(request.method, match.allowed_methods);
@@ -178,6 +206,7 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
             .query = {},
             .caller = {},
             .audit = {},
+            .retry_after = {},
             .problem_members = {}};
   auto response = co_await impl_->answer(call);
   if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");

@@ -5,6 +5,7 @@
 
 #include "app/config.hpp"
 #include "app/read_file.hpp"
+#include "app/table.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -119,6 +120,19 @@ std::string text_of(const boost::json::value& object, std::string_view name) {
   for (const auto& item : *array)
     items.push_back(item.is_string() ? std::string{item.as_string()} : boost::json::serialize(item));
   return join(items, " ");
+}
+
+void print_items(CliContext& context, const std::optional<boost::json::array>& items,
+                 const std::vector<std::string>& headings, const std::vector<std::string>& members, std::string_view none) {
+  if (!items) return;
+  if (context.json) return print_json(*items);
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& item : *items) {
+    std::vector<std::string> row;
+    for (const auto& member : members) row.push_back(text_of(item, member));
+    rows.push_back(std::move(row));
+  }
+  print(rows.empty() ? std::string{none} + '\n' : table(headings, rows));
 }
 
 std::optional<boost::json::array> all_items(CliContext& context, const std::string& path, std::size_t most) {

@@ -192,6 +192,7 @@ void read_retention(TomlTable table, Config& out) {
   read_period(table, "audit", out.retention.audit);
   read_period(table, "events", out.retention.events);
   read_period(table, "idempotency", out.retention.idempotency);
+  read_period(table, "derived_callers", out.retention.derived_callers);
   table.read("sweep_every", out.sweep_every);
   table.finish();
 }
