@@ -1,9 +1,12 @@
 #include "net/asio_stream.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 
 namespace evergrant {
 namespace {
@@ -13,13 +16,28 @@ using boost::system::error_code;
 
 // Resumes the coroutine with what the socket said.
 auto resume(ByteStream::Pending& pending) {
-  return [&pending](const error_code& ec, std::size_t bytes) { pending.done({bytes, !ec}); };
+  return [&pending](const error_code& ec, std::size_t bytes) { pending.done({bytes, !ec, ec == asio::error::eof}); };
 }
 
 template <class Socket>
 void close_socket(Socket& socket) noexcept {
   error_code ignored;
   socket.close(ignored);
+}
+
+// A close that discards what was not sent yet and tells the other end at once.
+template <class Socket>
+void reset_socket(Socket& socket) noexcept {
+  error_code ignored;
+  socket.set_option(asio::socket_base::linger{true, 0}, ignored);
+  socket.close(ignored);
+}
+
+template <class Socket>
+bool is_quiet_socket(Socket& socket) noexcept {
+  char byte = 0;
+  const auto got = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 template <class Socket>
@@ -31,7 +49,7 @@ class PlainStream final : public ByteStream {
   }
 
   void start_handshake(Pending& pending) override {
-    asio::post(socket_.get_executor(), [&pending] { pending.done({0, true}); });
+    asio::post(socket_.get_executor(), [&pending] { pending.done({0, true, false}); });
   }
   void start_read(std::span<char> into, Pending& pending) override {
     socket_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
@@ -53,6 +71,8 @@ class PlainStream final : public ByteStream {
     socket_.cancel(ignored);
   }
   void close() noexcept override { close_socket(socket_); }
+  void reset() noexcept override { reset_socket(socket_); }
+  bool is_quiet() noexcept override { return is_quiet_socket(socket_); }
 
  private:
   Socket socket_;
@@ -63,7 +83,8 @@ class TlsStream final : public ByteStream {
   TlsStream(TcpSocket socket, asio::ssl::context& context) : stream_{std::move(socket), context} {}
 
   void start_handshake(Pending& pending) override {
-    stream_.async_handshake(asio::ssl::stream_base::server, [&pending](const error_code& ec) { pending.done({0, !ec}); });
+    stream_.async_handshake(asio::ssl::stream_base::server,
+                            [&pending](const error_code& ec) { pending.done({0, !ec, false}); });
   }
   void start_read(std::span<char> into, Pending& pending) override {
     stream_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
@@ -82,6 +103,8 @@ class TlsStream final : public ByteStream {
     stream_.lowest_layer().cancel(ignored);
   }
   void close() noexcept override { close_socket(stream_.lowest_layer()); }
+  void reset() noexcept override { reset_socket(stream_.lowest_layer()); }
+  bool is_quiet() noexcept override { return is_quiet_socket(stream_.lowest_layer()); }
 
  private:
   asio::ssl::stream<TcpSocket> stream_;
