@@ -1,5 +1,7 @@
 #include "net/asio_stream.hpp"
 
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
@@ -7,6 +9,8 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+
+#include "net/ip_address.hpp"
 
 namespace evergrant {
 namespace {
@@ -80,11 +84,20 @@ class PlainStream final : public ByteStream {
 
 class TlsStream final : public ByteStream {
  public:
-  TlsStream(TcpSocket socket, asio::ssl::context& context) : stream_{std::move(socket), context} {}
+  TlsStream(TcpSocket socket, asio::ssl::context& context, asio::ssl::stream_base::handshake_type side)
+      : stream_{std::move(socket), context}, side_{side} {}
+
+  // Before the handshake. False: OpenSSL takes no such name.
+  bool expect_host(const std::string& host) {
+    SSL* ssl = stream_.native_handle();
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+    if (IpAddress::parse(host)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+  }
 
   void start_handshake(Pending& pending) override {
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [&pending](const error_code& ec) { pending.done({0, !ec, false}); });
+    stream_.async_handshake(side_, [&pending](const error_code& ec) { pending.done({0, !ec, false}); });
   }
   void start_read(std::span<char> into, Pending& pending) override {
     stream_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
@@ -108,6 +121,7 @@ class TlsStream final : public ByteStream {
 
  private:
   asio::ssl::stream<TcpSocket> stream_;
+  asio::ssl::stream_base::handshake_type side_;
 };
 
 }  // namespace
@@ -119,7 +133,12 @@ std::unique_ptr<ByteStream> make_stream(UnixSocket socket) {
   return std::make_unique<PlainStream<UnixSocket>>(std::move(socket));
 }
 std::unique_ptr<ByteStream> make_tls_stream(TcpSocket socket, asio::ssl::context& context) {
-  return std::make_unique<TlsStream>(std::move(socket), context);
+  return std::make_unique<TlsStream>(std::move(socket), context, asio::ssl::stream_base::server);
+}
+std::unique_ptr<ByteStream> make_tls_client_stream(TcpSocket socket, asio::ssl::context& context, const std::string& host) {
+  auto stream = std::make_unique<TlsStream>(std::move(socket), context, asio::ssl::stream_base::client);
+  if (!stream->expect_host(host)) stream->close();  // the handshake fails
+  return stream;
 }
 
 }  // namespace evergrant
