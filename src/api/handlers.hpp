@@ -43,6 +43,8 @@ class Handlers {
   // ID tokens, UserInfo
   Task<Result<Reply>> verify_id_token(Call& call) const;
   Task<Result<Reply>> read_user_info(Call& call) const;
+  // proxy: answered on the exchange, or refused in the report; the error is one from before the call was understood
+  Task<Result<ProxyReport>> proxy(Call& call, HttpExchange& exchange) const;
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
@@ -73,10 +75,23 @@ class Handlers {
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
+  struct ProxiedToken {
+    TokenLease lease;
+    ConnectionId row;
+    std::map<std::string, std::string> extras;
+  };
+  Task<Result<ProxiedToken>> token_to_proxy(Call& call) const;
 
   ApiParts parts_;
   ApiOptions options_;
 };
+
+// The path behind "/v1/connections/{id}/proxy", and the id; nothing for any other path.
+struct ProxyPath {
+  std::string_view id;
+  std::string_view tail;
+};
+[[nodiscard]] std::optional<ProxyPath> proxy_path(std::string_view path) noexcept;
 
 // Query parameters, checked. Errors: invalid_argument.
 [[nodiscard]] Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,

@@ -10,6 +10,7 @@
 #include "net/address_guard.hpp"
 #include "net/asio_stream.hpp"
 #include "net/tls_context.hpp"
+#include "net/tunnel.hpp"
 #include "net/upstream_pool.hpp"
 
 namespace evergrant {
@@ -89,11 +90,17 @@ class ConnectDeadline final : private Deadlines::Owner {
   Deadlines::Slot slot_{*this};
 };
 
+std::string authority_of(const UpstreamEndpoint& endpoint) {
+  const bool bare_v6 = endpoint.host.contains(':');
+  return (bare_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
 std::string key_of(const UpstreamEndpoint& endpoint) {
   std::string key = endpoint.tls ? "s" : "p";
   key += endpoint.loopback ? "l" : "r";
   key += endpoint.any_address ? "a" : "g";
-  return key + endpoint.host + ":" + std::to_string(endpoint.port);
+  key.append(endpoint.host).append(":").append(std::to_string(endpoint.port));
+  return key.append(" ").append(endpoint.shared_by);
 }
 
 }  // namespace
@@ -112,6 +119,10 @@ struct UpstreamClient::Impl {
   // Pinned by the options, literal, or asked for. Every address must be one that may be reached: a name that also leads
   // elsewhere is not trusted to lead here.
   Task<Addresses> addresses_of(UpstreamEndpoint endpoint, Duration limit) {
+    if (const auto* way = forward_proxy_for(endpoint)) {
+      auto at_proxy = co_await proxy_addresses(*way, limit);
+      co_return at_proxy;
+    }
     std::vector<IpAddress> found = pinned(endpoint);
     if (found.empty()) {
       if (const auto literal = IpAddress::parse(endpoint.host)) found.push_back(*literal);
@@ -127,6 +138,18 @@ struct UpstreamClient::Impl {
                      "if it is right, list the host in proxy.private_hosts");
     }
     co_return found;
+  }
+
+  // What is on this machine is called directly, as the HTTP client does.
+  [[nodiscard]] const ForwardProxy* forward_proxy_for(const UpstreamEndpoint& endpoint) const {
+    return forward_proxy && endpoint.tls && !endpoint.loopback ? &*forward_proxy : nullptr;
+  }
+
+  // Its address is the operator's choice.
+  Task<Addresses> proxy_addresses(ForwardProxy way, Duration limit) {
+    if (const auto literal = IpAddress::parse(way.host)) co_return std::vector{*literal};
+    auto asked = co_await asked_within({.tls = false, .host = way.host, .port = way.port}, limit);
+    co_return asked;
   }
 
   Task<Addresses> asked_within(UpstreamEndpoint endpoint, Duration limit) {
@@ -157,16 +180,19 @@ struct UpstreamClient::Impl {
     ConnectDeadline deadline{deadlines};
     for (const IpAddress& address : addresses) {
       TcpSocket socket{loop.io()};
-      const auto target = endpoint_at(address, endpoint.port);
+      const auto* way = forward_proxy_for(endpoint);
+      const auto target = endpoint_at(address, way != nullptr ? way->port : endpoint.port);
       error_code ec;
       socket.open(target.protocol(), ec);
       if (ec) continue;
       socket.set_option(tcp::no_delay{true}, ec);
       deadline.socket = &socket;
       const auto connected = co_await Connecting{socket, target};
+      bool there = connected.ok;
+      if (there && way != nullptr) there = co_await open_tunnel(socket, authority_of(endpoint));
       deadline.socket = nullptr;
       if (deadline.passed) break;
-      if (!connected.ok) continue;
+      if (!there) continue;
       if (!endpoint.tls) co_return make_stream(std::move(socket));
       auto stream = make_tls_client_stream(std::move(socket), *tls, endpoint.host);
       deadline.stream = stream.get();
@@ -184,12 +210,18 @@ struct UpstreamClient::Impl {
   UpstreamOptions options;
   std::shared_ptr<HostResolver> resolver;
   std::optional<asio::ssl::context> tls;
+  std::optional<ForwardProxy> forward_proxy;
 };
 
 UpstreamClient::UpstreamClient(UpstreamOptions options) : impl_{std::make_unique<Impl>(std::move(options))} {}
 UpstreamClient::~UpstreamClient() = default;
 
 Result<> UpstreamClient::start() {
+  if (!impl_->options.forward_proxy.empty()) {
+    auto way = parse_forward_proxy(impl_->options.forward_proxy);
+    // Others may be for the HTTP client; then there is no way for these calls, and none is made past it.
+    impl_->forward_proxy = way ? std::move(*way) : ForwardProxy{};
+  }
   impl_->tls.emplace(asio::ssl::context::tls_client);
   return load_client_trust(*impl_->tls, impl_->options.ca_file);
 }
@@ -199,6 +231,9 @@ Task<Result<std::unique_ptr<UpstreamConnection>>> UpstreamClient::open(UpstreamE
   auto* loop = dynamic_cast<EventLoop*>(&here);
   if (loop == nullptr || !impl_->tls)
     co_return fail(Errc::unsupported, "calls to providers' APIs are made by a running server only");
+  if (const auto* way = impl_->forward_proxy_for(endpoint); way != nullptr && way->port == 0) {
+    co_return std::unexpected(parse_forward_proxy(impl_->options.forward_proxy).error());
+  }
   UpstreamPool& pool = UpstreamPool::of(*loop, impl_->options);
   std::string key = key_of(endpoint);
   if (!fresh) {

@@ -20,8 +20,9 @@ struct UpstreamEndpoint {
   bool tls = true;
   std::string host;  // a name, or an address without brackets
   std::uint16_t port = 443;
-  bool loopback = false;     // a development profile's: loopback addresses, and plain HTTP to them
-  bool any_address = false;  // the operator says that this host may have a private address
+  bool loopback = false;       // a development profile's: loopback addresses, and plain HTTP to them
+  bool any_address = false;    // the operator says that this host may have a private address
+  std::string shared_by = {};  // a kept connection serves those of the same name only
 };
 
 // The seam to name resolution. Error: provider_unavailable.
@@ -34,6 +35,7 @@ class HostResolver {
 struct UpstreamOptions {
   std::string ca_file;                                // PEM; empty: the system's
   std::vector<std::string> pinned_addresses;          // "host:port:address", as for the HTTP client
+  std::string forward_proxy;                          // "http://host:port"; empty: none
   Duration connect_timeout{std::chrono::seconds{5}};  // name, connection and TLS together
   Duration answer_timeout{std::chrono::seconds{60}};  // from the request's end to the answer's header
   Duration idle_timeout{std::chrono::seconds{60}};    // between two pieces, either way

@@ -30,7 +30,7 @@ void UpstreamConnection::begin(bool to_head) {
   parser_.expect(to_head);
   ++exchanges_;
   sent_ = 0;
-  request_sent_ = answer_begun_ = keeps_ = false;
+  request_sent_ = request_whole_ = answer_begun_ = keeps_ = false;
   waits_for_ = Deadlines::Kind::header;
   loss_ = {};
 }
@@ -56,8 +56,9 @@ Task<bool> UpstreamConnection::send(std::string_view bytes) {
   co_return outcome.ok && !closed_;
 }
 
-void UpstreamConnection::request_sent() {
+void UpstreamConnection::request_sent(bool whole) {
   request_sent_ = true;
+  request_whole_ = whole;
   if (waiting_) arm_reading();
 }
 
@@ -141,7 +142,7 @@ bool UpstreamConnection::has_more() const noexcept {
 }
 
 bool UpstreamConnection::reusable() const noexcept {
-  return keeps_ && !closed_ && request_sent_ && begin_ == end_ && parser_.state() == ResponseParser::State::complete;
+  return keeps_ && !closed_ && request_whole_ && begin_ == end_ && parser_.state() == ResponseParser::State::complete;
 }
 
 // An idle connection keeps no long buffer, and nothing of what it carried.

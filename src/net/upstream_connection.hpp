@@ -34,8 +34,8 @@ class UpstreamConnection final : private Deadlines::Owner {
   void begin(bool to_head);
   // False: the other end is gone, or takes nothing any more.
   Task<bool> send(std::string_view bytes);
-  // The request is sent: from here on the answer is waited for.
-  void request_sent();
+  // Nothing more of the request is sent: from here on the answer is waited for. `whole`: all of it was.
+  void request_sent(bool whole);
 
   // The next head; interim ones (1xx) too. Nothing: see `loss`.
   Task<std::optional<UpstreamHead>> read_head();
@@ -77,6 +77,7 @@ class UpstreamConnection final : private Deadlines::Owner {
   Deadlines::Kind waits_for_ = Deadlines::Kind::header;
   bool waiting_ = false;  // a read is in progress
   bool request_sent_ = false;
+  bool request_whole_ = false;
   bool answer_begun_ = false;
   bool keeps_ = false;  // the other end keeps the connection, as its head said
   bool closed_ = false;

@@ -71,7 +71,7 @@ class UpstreamTest : public testing::Test {
     auto connection = std::move(*opened);
     connection->begin(to_head);
     const bool sent = co_await connection->send(sent_request);
-    connection->request_sent();
+    connection->request_sent(true);
     std::string said = sent ? "" : "unsent ";
     auto head = co_await connection->read_head();
     while (head && head->status < 200) {
