@@ -44,6 +44,10 @@ void note_parent(const Caller& caller, AuditEntry& entry) {
   entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
 }
 
+std::string retry_seconds(Duration wait) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
+}
+
 HttpResponse to_http(Reply reply) {
   HttpResponse response;
   response.status = reply.status;
@@ -166,6 +170,25 @@ struct ApiService::Impl {
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
+  // A proxied call: nothing, or the problem that the caller gets.
+  Task<std::optional<HttpResponse>> proxy(Call& call, HttpExchange& exchange) {
+    auto admitted = co_await admit(call);
+    if (!admitted && !call.caller) co_return problem(call, admitted.error());
+    if (!admitted) co_return audited(call, problem(call, admitted.error()), to_string(admitted.error().code));
+    if (const auto room = parts.audit.check_room(); !room) co_return problem(call, room.error());
+    auto report = co_await handlers.proxy(call, exchange);
+    if (!report) co_return audited(call, problem(call, report.error()), to_string(report.error().code));
+    call.audit.detail = report->text(call.request.method);
+    if (auto refused = std::move(report->refusal)) {
+      for (auto& member : refused->members) call.problem_members.push_back(std::move(member));
+      HttpResponse response = problem(call, refused->error);
+      if (refused->retry_after) response.headers.set("Retry-After", retry_seconds(*refused->retry_after));
+      co_return audited(call, std::move(response), to_string(refused->error.code));
+    }
+    static_cast<void>(audited(call, {}, report->broke.empty() ? "ok" : "broken"));  // there was room when it began
+    co_return std::nullopt;
+  }
+
   // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not
   // handed out when it cannot be recorded after all.
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
@@ -214,6 +237,27 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
     response.headers.add("Strict-Transport-Security", "max-age=31536000");
   }
   co_return response;
+}
+
+bool ApiService::streams(std::string_view, std::string_view path) const noexcept {
+  return impl_->parts.proxy != nullptr && proxy_path(path).has_value();
+}
+
+Task<void> ApiService::stream(HttpRequest head, HttpExchange& exchange) {
+  Call call{.request = std::move(head),
+            .route = &proxy_route(),
+            .path = {},
+            .query = {},
+            .caller = {},
+            .audit = {},
+            .retry_after = {},
+            .problem_members = {}};
+  auto refused = co_await impl_->proxy(call, exchange);
+  if (!refused) co_return;
+  // What evergrant says itself is told from what the provider says by this header, which no provider's answer keeps.
+  refused->headers.add("Evergrant-Error", std::to_string(refused->status));
+  refused->headers.add("X-Content-Type-Options", "nosniff");
+  co_await exchange.answer(std::move(*refused));
 }
 
 }  // namespace evergrant
