@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "access/local_callers.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -22,6 +23,10 @@ Task<Result<NewCaller>> derive(Store& store, const Clock& clock, Random& random,
   if (parent->ancestors.size() >= deepest) {
     co_return fail(Errc::forbidden, "this key is derived three times over, which is as deep as it goes",
                    "derive from one of the keys before it");
+  }
+  if (is_local(parent->id)) {
+    co_return fail(Errc::forbidden, "a local caller has no key that another could derive from",
+                   "create a caller with a key: evergrant callers create");
   }
   if (request.lifetime <= Duration{0} || request.lifetime > longest_derived_life) {
     co_return fail(Errc::invalid_argument, "'lifetime': expected more than nothing and at most a day");

@@ -80,7 +80,8 @@ Task<Result<Reply>> Handlers::explain_caller(Call& call) const {
   if (!question) co_return std::unexpected(question.error());
   AccessRequest& request = question->request;
   call.audit.detail = "about " + question->caller.str();
-  auto caller = co_await parts_.store.caller(question->caller);
+  auto caller = is_local(question->caller) ? options_.local_callers->find(question->caller)
+                                           : co_await parts_.store.caller(question->caller);
   if (!caller) co_return std::unexpected(caller.error());
   if (request.connection) {
     auto connection = co_await visible_connection(call, *request.connection);

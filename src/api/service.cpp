@@ -101,7 +101,12 @@ struct ApiService::Impl {
   Task<Result<>> admit(Call& call) {
     const auto header = call.request.headers.find("Authorization");
     if (call.request.headers.count("Authorization") > 1) co_return fail(Errc::unauthenticated, "two Authorization headers");
-    auto caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    Result<std::shared_ptr<const Caller>> caller = nullptr;
+    if (!header && call.request.local_peer) {  // the kernel says who it is
+      caller = options.local_callers->authenticate(*call.request.local_peer);
+    } else {
+      caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    }
     if (!caller) {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
       co_return std::unexpected(caller.error());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "access/access_control.hpp"
+#include "access/local_callers.hpp"
 #include "lifecycle/connect.hpp"
 #include "lifecycle/id_token_verifier.hpp"
 #include "lifecycle/janitor.hpp"
@@ -40,6 +41,7 @@ struct ApiOptions {
   std::string public_url;
   bool metrics_need_key = true;  // false only on a loopback or unix listener (SVC-07)
   std::size_t json_depth = 16;
+  std::shared_ptr<const LocalCallers> local_callers = std::make_shared<const LocalCallers>();
 };
 
 class ApiService final : public HttpHandler {

@@ -1,6 +1,7 @@
 // HTTP as values: what a handler gets and gives, and what the transport to providers sends and reads. No I/O here.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,14 +36,22 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+// Who is at the other end of a unix socket, by the kernel's word (SO_PEERCRED), when it connected.
+struct LocalPeer {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;
+};
+
 struct HttpRequest {  // to a handler of ours
   std::string method;
   std::string path;   // raw, still percent-encoded, without query
   std::string query;  // raw, without '?'
   Headers headers;
   std::string body;
-  std::string remote;   // address of the peer; from a trusted proxy, of its client
-  bool secure = false;  // TLS here, or at a trusted proxy
+  std::string remote;                        // address of the peer; from a trusted proxy, of its client
+  bool secure = false;                       // TLS here, or at a trusted proxy
+  std::optional<LocalPeer> local_peer = {};  // nothing over TCP, and where a trusted proxy speaks for others
 };
 
 struct HttpResponse {  // from a handler of ours, or from a provider
