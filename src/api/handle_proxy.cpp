@@ -81,6 +81,7 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
                                               .lease = std::move(token->lease),
                                               .rules = {}},
                                              exchange);
+  if (!report.sent) call.audit.fingerprint.clear();  // no token was used
   co_return report;
 }
 
