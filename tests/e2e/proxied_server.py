@@ -15,7 +15,12 @@ class ProxiedServer(ConfiguredServer):
         self.upstream = Upstream()
         self.inject = {"api_base": f'"http://{self.upstream.netloc}"', "allowed_hosts": f'["{self.upstream.netloc}"]'}
         self.inject.update(line.split(" = ", 1) for line in profile)
-        super().__init__(Sandbox(), extra=extra)
+        sandbox = Sandbox()
+        try:
+            super().__init__(sandbox, extra=extra)
+        except BaseException:
+            sandbox.stop()
+            raise
         self.connection = self.import_grant(self.sandbox.grant(REALM))
 
     def registration_block(self, name):
