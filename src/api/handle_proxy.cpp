@@ -83,6 +83,7 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
        .rules = [caller = call.caller](std::string_view method,
                                        std::string_view path) { return authorise_call(*caller, method, path); }},
       exchange);
+  if (!report.sent) call.audit.fingerprint.clear();  // no token was used
   co_return report;
 }
 

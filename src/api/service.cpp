@@ -175,23 +175,31 @@ struct ApiService::Impl {
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
-  // A proxied call: nothing, or the problem that the caller gets.
+  // A proxied call: nothing, or the problem that the caller gets. What evergrant says itself is told from what the provider
+  // says by Evergrant-Error, which no provider's answer keeps.
   Task<std::optional<HttpResponse>> proxy(Call& call, HttpExchange& exchange) {
     auto admitted = co_await admit(call);
-    if (!admitted && !call.caller) co_return problem(call, admitted.error());
-    if (!admitted) co_return audited(call, problem(call, admitted.error()), to_string(admitted.error().code));
-    if (const auto room = parts.audit.check_room(); !room) co_return problem(call, room.error());
+    if (!admitted && !call.caller) co_return marked(problem(call, admitted.error()), admitted.error());
+    if (!admitted) co_return refused(call, admitted.error(), {});
+    if (const auto room = parts.audit.check_room(); !room) co_return marked(problem(call, room.error()), room.error());
     auto report = co_await handlers.proxy(call, exchange);
-    if (!report) co_return audited(call, problem(call, report.error()), to_string(report.error().code));
+    if (!report) co_return refused(call, report.error(), {});
     call.audit.detail = report->text(call.request.method);
-    if (auto refused = std::move(report->refusal)) {
-      for (auto& member : refused->members) call.problem_members.push_back(std::move(member));
-      HttpResponse response = problem(call, refused->error);
-      if (refused->retry_after) response.headers.set("Retry-After", retry_seconds(*refused->retry_after));
-      co_return audited(call, std::move(response), to_string(refused->error.code));
+    if (auto refusal = std::move(report->refusal)) {
+      for (auto& member : refusal->members) call.problem_members.push_back(std::move(member));
+      co_return refused(call, refusal->error, refusal->retry_after);
     }
     static_cast<void>(audited(call, {}, report->broke.empty() ? "ok" : "broken"));  // there was room when it began
     co_return std::nullopt;
+  }
+  [[nodiscard]] static HttpResponse marked(HttpResponse response, const Error& error) {
+    response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
+    return response;
+  }
+  [[nodiscard]] HttpResponse refused(Call& call, const Error& error, std::optional<Duration> retry_after) const {
+    HttpResponse response = problem(call, error);
+    if (retry_after) response.headers.set("Retry-After", retry_seconds(*retry_after));
+    return audited(call, marked(std::move(response), error), to_string(error.code));
   }
 
   // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not
@@ -259,8 +267,6 @@ Task<void> ApiService::stream(HttpRequest head, HttpExchange& exchange) {
             .problem_members = {}};
   auto refused = co_await impl_->proxy(call, exchange);
   if (!refused) co_return;
-  // What evergrant says itself is told from what the provider says by this header, which no provider's answer keeps.
-  refused->headers.add("Evergrant-Error", std::to_string(refused->status));
   refused->headers.add("X-Content-Type-Options", "nosniff");
   co_await exchange.answer(std::move(*refused));
 }

@@ -192,7 +192,8 @@ Task<bool> HttpSession::serve_stream() {
   }
   in_handler_ = false;
   if (!exchange.begun()) {
-    const bool told = co_await exchange.answer(internal_problem());
+    const bool malformed = parser_.state() == RequestParser::State::refused;
+    const bool told = co_await exchange.answer(malformed ? problem_response(parser_.refusal()) : internal_problem());
     if (!told) co_return false;
   }
   if (!exchange.ended()) {

@@ -106,7 +106,7 @@ Task<void> ProxiedCall::call_until_answered() {
   if (length && *length <= proxy_.options_.replay_bytes) {
     const bool whole = co_await gather_body();
     if (!whole) {
-      report_.broke = "the caller went away";
+      report_.broke = "the caller's body broke off";
       co_return;
     }
   }
@@ -169,6 +169,7 @@ Task<bool> ProxiedCall::send_request() {
   const std::optional<std::uint64_t> length =
       streams ? exchange_.body_length() : std::optional<std::uint64_t>{kept_.bytes().size()};
   const bool asks_first = streams && exchange_.wants_continue();
+  out_.clear();
   out_.reserve(2048 + (streams ? 0 : kept_.bytes().size()));
   auto written = append_request_head({.caller = call_.head,
                                       .target = target_,
@@ -185,6 +186,7 @@ Task<bool> ProxiedCall::send_request() {
   }
   if (!streams) out_.append(kept_.bytes());
   connection_->begin(call_.head.method == "HEAD");
+  report_.sent = true;
   sent_at_ = std::chrono::steady_clock::now();
   co_await connection_->send(out_);  // what fails here is seen when the answer is read
   explicit_bzero(out_.data(), out_.size());
@@ -209,7 +211,7 @@ Task<std::optional<UpstreamHead>> ProxiedCall::final_head() {
     if (head->status == continue_status && upload_) upload_->go.set(true);
     if (head->status >= 200 || head->status == switching_protocols) {
       const auto taken = std::chrono::steady_clock::now() - sent_at_;
-      proxy_.metrics_.time_to_answer(call_.registration.id, std::chrono::duration_cast<Duration>(taken));
+      proxy_.metrics_.time_to_answer(call_.registration.id, taken);
       co_return head;
     }
   }
@@ -233,7 +235,7 @@ Task<ProxiedCall::Next> ProxiedCall::after_loss() {
   const auto loss = connection_->loss();
   co_await end_upload();
   if (upload_ && upload_->caller_gone) {
-    report_.broke = "the caller went away";
+    report_.broke = "the caller's body broke off";
     co_return Next::finished;
   }
   refuse(lost_answer(loss));

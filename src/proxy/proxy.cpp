@@ -7,6 +7,7 @@ namespace evergrant {
 std::string ProxyReport::text(std::string_view method) const {
   std::string line{method};
   line.append(" ").append(host.empty() ? "-" : host).append(path_class);
+  if (!sent) return line.append(": not sent");
   line.append(": ").append(status == 0 ? "no answer" : std::to_string(status));
   if (!correlation.empty()) line.append(", ").append(correlation);
   line.append(", ").append(std::to_string(bytes_up)).append(" bytes up, ");

@@ -57,6 +57,7 @@ struct ProxyReport {
   std::string path_class;
   std::string correlation;  // the provider's own name for the call
   std::string broke;        // why the answer did not come to its end; empty: it did
+  bool sent = false;        // to the provider
   int status = 0;           // the provider's; 0: there was none
   bool replayed = false;
   std::uint64_t bytes_up = 0;

@@ -25,7 +25,7 @@ void ProxyMetrics::count(const RegistrationId& registration, int status) const {
   if (counter != nullptr) counter->increment();
 }
 
-void ProxyMetrics::time_to_answer(const RegistrationId& registration, Duration time) const {
+void ProxyMetrics::time_to_answer(const RegistrationId& registration, std::chrono::nanoseconds time) const {
   const auto found = all_.find(registration);
   if (found != all_.end()) found->second.upstream->observe(std::chrono::duration<double>{time}.count());
 }

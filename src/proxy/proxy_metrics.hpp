@@ -2,9 +2,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <unordered_map>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "model/registration.hpp"
 
@@ -15,7 +15,7 @@ class ProxyMetrics {
   ProxyMetrics(Metrics& metrics, const Registrations& registrations);
   // `status` 0: there was no answer of the provider.
   void count(const RegistrationId& registration, int status) const;
-  void time_to_answer(const RegistrationId& registration, Duration time) const;
+  void time_to_answer(const RegistrationId& registration, std::chrono::nanoseconds time) const;
 
  private:
   struct Of {
