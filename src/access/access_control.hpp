@@ -43,6 +43,8 @@ inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule
 
 // Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
+// `authorise` says yes to Verb::token_read for every connection there is. Pure.
+[[nodiscard]] bool reads_every_token(const Policy& policy);
 // The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
 // provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
 // forbidden.
@@ -84,9 +86,16 @@ class Callers {
   std::unique_ptr<Impl> impl_;
 };
 
-// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. If the store refuses,
-// entries wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently).
-// Thread-safe.
+// What is written down of one request: views that need to hold during the call only.
+struct AuditNote {
+  std::string_view caller, action, result, registration, tenant, connection, fingerprint, detail, remote;
+};
+
+// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. What happens several
+// times in between, the same in every respect, is one entry that counts it: so a token that is read a thousand times a
+// second costs the store no more than one that is read twice. If the store refuses, entries wait in a bounded buffer; when
+// that is full, requests that must be audited are refused (never lost silently). Thread-safe; threads on different
+// processors do not wait for each other.
 class Audit {
  public:
   Audit(Store& store, const Clock& clock, const Log& log, std::size_t capacity = 100'000);
@@ -95,7 +104,8 @@ class Audit {
   Audit& operator=(const Audit&) = delete;
 
   // Errors: store_unavailable when the buffer is full.
-  [[nodiscard]] Result<> record(AuditEntry entry);
+  [[nodiscard]] Result<> record(const AuditNote& note);
+  [[nodiscard]] Result<> record(const AuditEntry& entry);
   // The same question before anything is done that has to be recorded afterwards.
   [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();

@@ -103,6 +103,11 @@ Result<> authorise_call(const Caller& caller, std::string_view method, std::stri
   return {};
 }
 
+bool reads_every_token(const Policy& policy) {
+  return allows_verb(policy, Verb::token_read) && lists_all(policy.registrations) && lists_all(policy.tenants) &&
+         policy.connections.empty() && !limits_calls(policy);
+}
+
 void restrict_to(const Caller& caller, ConnectionFilter& filter) {
   if (!lists_all(caller.policy.registrations)) filter.visible_registrations = caller.policy.registrations;
   if (!lists_all(caller.policy.tenants)) filter.visible_tenants = caller.policy.tenants;

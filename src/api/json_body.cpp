@@ -241,7 +241,9 @@ boost::json::object to_json(const AuditEntry& entry) {
           {"connection", entry.connection.str()},
           {"fingerprint", entry.fingerprint},
           {"detail", entry.detail},
-          {"remote", entry.remote}};
+          {"remote", entry.remote},
+          {"count", entry.count},
+          {"last_at", to_rfc3339(entry.last_at.value_or(entry.at))}};
 }
 
 boost::json::object to_json(const StoredKey& key) {

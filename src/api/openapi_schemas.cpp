@@ -162,7 +162,9 @@ constexpr std::string_view schemas = R"json({
   "items": {"type": "array", "items": {"type": "object", "required": ["sequence", "at", "caller", "action", "result"], "properties": {
   "sequence": {"type": "integer"}, "at": {"type": "string"}, "caller": {"type": "string"}, "action": {"type": "string"},
   "result": {"type": "string"}, "registration": {"type": "string"}, "tenant": {"type": "string"}, "connection": {"type": "string"},
-  "fingerprint": {"type": "string"}, "detail": {"type": "string"}, "remote": {"type": "string"}}}}}},
+  "fingerprint": {"type": "string"}, "detail": {"type": "string"}, "remote": {"type": "string"},
+  "count": {"type": "integer", "minimum": 1, "description": "How often just this happened from `at` to `last_at`"},
+  "last_at": {"type": "string"}}}}}},
 "KeyPage": {"type": "object", "required": ["items", "next"], "properties": {"next": {"type": ["string", "null"]},
   "items": {"type": "array", "items": {"type": "object", "required": ["id", "kind", "state"], "properties": {
   "id": {"type": "string"}, "kind": {"type": "string"}, "tenant": {"type": "string"}, "state": {"type": "string"},

@@ -9,6 +9,7 @@
 #include "api/idempotency.hpp"
 #include "api/pages.hpp"
 #include "api/problem.hpp"
+#include "api/quick_token.hpp"
 #include "api/route.hpp"
 #include "proxy/gateway.hpp"
 
@@ -81,6 +82,7 @@ struct ApiService::Impl {
   ApiOptions options;
   Handlers handlers;
   Idempotency idempotency;
+  QuickToken quick_token{parts, options};
   RateLimits rate_limits{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
@@ -250,6 +252,10 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
     response.headers.add("Strict-Transport-Security", "max-age=31536000");
   }
   co_return response;
+}
+
+bool ApiService::answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room) {
+  return impl_->quick_token.answer(request, peer, room);
 }
 
 bool ApiService::streams(std::string_view, std::string_view path) const noexcept {

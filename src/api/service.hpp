@@ -49,6 +49,8 @@ class ApiService final : public HttpHandler {
   ApiService(const ApiParts& parts, const ApiOptions& options);
   ~ApiService() override;
   Task<HttpResponse> handle(HttpRequest request) override;
+  // The reading path (quick_token.hpp).
+  bool answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room) override;
   // The proxy's calls.
   [[nodiscard]] bool streams(std::string_view method, std::string_view path) const noexcept override;
   Task<void> stream(HttpRequest head, HttpExchange& exchange) override;

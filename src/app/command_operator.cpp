@@ -113,8 +113,8 @@ void add_audit(CLI::App& program, CliContext& context) {
     if (!caller->empty()) query.emplace_back("caller", *caller);
     auto items = all_items(context, "/v1/audit?" + form_encode(query), *limit);
     if (items && items->size() > *limit) items->resize(*limit);
-    print_items(context, items, {"WHEN", "CALLER", "ACTION", "RESULT", "CONNECTION", "TOKEN", "DETAIL", "FROM"},
-                {"at", "caller", "action", "result", "connection", "fingerprint", "detail", "remote"},
+    print_items(context, items, {"WHEN", "TIMES", "CALLER", "ACTION", "RESULT", "CONNECTION", "TOKEN", "DETAIL", "FROM"},
+                {"at", "count", "caller", "action", "result", "connection", "fingerprint", "detail", "remote"},
                 "The audit trail is empty.");
   });
 }

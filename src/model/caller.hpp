@@ -62,6 +62,8 @@ struct AuditEntry {
   std::string fingerprint;  // first 12 hex digits of a keyed hash of the token, where one was handed out
   std::string detail;
   std::string remote;
+  std::int64_t count = 1;       // how often just this happened from `at` to `last_at`
+  std::optional<Time> last_at;  // nothing: once
 };
 
 }  // namespace evergrant

@@ -60,13 +60,21 @@ struct HttpResponse {  // from a handler of ours, or from a provider
   std::string body;
 };
 
-class HttpExchange;  // net/http_exchange.hpp
+class AnswerRoom;     // net/answer_room.hpp
+class HttpExchange;   // net/http_exchange.hpp
+struct QuickRequest;  // net/quick_request.hpp
+struct QuickPeer {    // who asks it
+  std::string_view remote;
+  const LocalPeer* local = nullptr;
+};
 
 // Serves one request. Called on a serving thread, whose executor the task inherits; an exception becomes a 500.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Task<HttpResponse> handle(HttpRequest request) = 0;
+  // Answers a plain request without waiting, or says no and leaves the room empty: then `handle` gets it.
+  virtual bool answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room);
   // Whether this request is served by `stream`, piece by piece and without a limit on its body. Asked when the request line
   // has come.
   [[nodiscard]] virtual bool streams(std::string_view method, std::string_view path) const noexcept;

@@ -298,9 +298,15 @@ CREATE INDEX callers_of_parent ON callers (parent, expires_at) WHERE parent <> '
 CREATE INDEX callers_derived_by_end ON callers (expires_at) WHERE parent <> '';
 )sql";
 
-constexpr std::array<const char*, 10> steps{
-    connections,         due_in_order,     holds,         reauth_notices, order_of_requests, token_pairs,
-    due_by_registration, idle_half_by_day, first_sign_in, derived_callers};
+// What happens many times within a moment, the same in every respect, is one entry.
+constexpr const char* counted_audit = R"sql(
+ALTER TABLE audit ADD COLUMN count BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE audit ADD COLUMN last_at BIGINT;
+)sql";
+
+constexpr std::array<const char*, 11> steps{
+    connections,         due_in_order,     holds,         reauth_notices,  order_of_requests, token_pairs,
+    due_by_registration, idle_half_by_day, first_sign_in, derived_callers, counted_audit};
 
 }  // namespace
 

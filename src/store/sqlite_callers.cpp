@@ -62,10 +62,17 @@ bool outlives(const Caller& parent, const Caller& child) {
   return !parent.expires_at || (*parent.expires_at > child.created_at && *parent.expires_at >= *child.expires_at);
 }
 
-void note_use(Database& database, const AuditEntry& entry) {
-  if (entry.caller.empty()) return;
-  database.execute("UPDATE callers SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
-                   entry.at, entry.caller, entry.at);
+void note_use(Database& database, const std::vector<AuditEntry>& entries) {
+  std::map<CallerId, Time> used;
+  for (const AuditEntry& entry : entries) {
+    if (entry.caller.empty()) continue;
+    Time& last = used.try_emplace(entry.caller, entry.at).first->second;
+    last = std::max(last, entry.last_at.value_or(entry.at));
+  }
+  for (const auto& [caller, at] : used) {
+    database.execute("UPDATE callers SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)", at,
+                     caller, at);
+  }
 }
 
 }  // namespace
@@ -137,11 +144,12 @@ Task<Result<>> SqliteStore::append_audit(std::vector<AuditEntry> entries) {
   return write<>([entries = std::move(entries)](Database& database) -> Result<> {
     for (const auto& e : entries) {
       database.execute(
-          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote);
-      note_use(database, e);
+          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, "
+          "count, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote,
+          e.count, e.last_at);
     }
+    note_use(database, entries);
     return {};
   });
 }

@@ -267,6 +267,8 @@ AuditEntry read_audit_entry(const Statement& from) {
   row.into(entry.fingerprint);
   row.into(entry.detail);
   row.into(entry.remote);
+  row.into(entry.count);
+  row.into(entry.last_at);
   return entry;
 }
 

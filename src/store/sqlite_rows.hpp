@@ -71,7 +71,7 @@ inline constexpr std::string_view caller_columns =
 [[nodiscard]] Caller read_caller(const Statement& from);
 
 inline constexpr std::string_view audit_columns =
-    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote";
+    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, count, last_at";
 [[nodiscard]] AuditEntry read_audit_entry(const Statement& from);
 
 inline constexpr std::string_view event_columns =
