@@ -72,8 +72,10 @@ Result<> ProxiedCall::prepare() {
   if (head.headers.count("Evergrant-Host") > 1) return fail(Errc::invalid_argument, "two Evergrant-Host headers");
   const auto host = head.headers.find("Evergrant-Host");
   if (host && host->empty()) return fail(Errc::invalid_argument, "the Evergrant-Host header is empty");
+  const auto base = proxy_.bases_.find(call_.registration.id);
   auto target = build_target(call_.registration.provider, call_.extras, call_.lease.realm.str(),
-                             {.path = call_.path, .query = head.query, .host = host.value_or("")});
+                             {.path = call_.path, .query = head.query, .host = host.value_or("")},
+                             base == proxy_.bases_.end() ? nullptr : &base->second);
   if (!target) return std::unexpected(target.error());
   target_ = std::move(*target);
   report_.host = target_.at.authority;

@@ -1,6 +1,7 @@
 #include "proxy/proxy.hpp"
 
 #include "proxy/proxied_call.hpp"
+#include "proxy/target.hpp"
 
 namespace evergrant {
 
@@ -18,7 +19,11 @@ std::string ProxyReport::text(std::string_view method) const {
 }
 
 Proxy::Proxy(const Parts& parts, ProxyOptions options)
-    : parts_{parts}, options_{std::move(options)}, metrics_{parts.metrics, parts.registrations} {}
+    : parts_{parts}, options_{std::move(options)}, metrics_{parts.metrics, parts.registrations} {
+  for (const auto& registration : parts.registrations.all()) {
+    if (auto base = fixed_base(registration.provider)) bases_.emplace(registration.id, std::move(*base));
+  }
+}
 
 Task<ProxyReport> Proxy::serve(ProxyCall call, HttpExchange& exchange) {
   ProxiedCall proxied{*this, std::move(call), exchange};

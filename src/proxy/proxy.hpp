@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "model/token_set.hpp"
 #include "net/http_exchange.hpp"
 #include "net/upstream.hpp"
+#include "proxy/host_rule.hpp"
 #include "proxy/proxy_metrics.hpp"
 #include "proxy/realm_gates.hpp"
 
@@ -88,6 +90,7 @@ class Proxy {
   ProxyOptions options_;
   RealmGates gates_;
   ProxyMetrics metrics_;
+  std::unordered_map<RegistrationId, HostAndPort> bases_;  // fixed ones
 };
 
 }  // namespace evergrant
