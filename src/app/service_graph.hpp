@@ -44,6 +44,7 @@ struct Seams {
   Random& random;
   const Log& log;
   Cadence cadence = {};
+  Duration grace{grace_at_stop};
 };
 
 class ServiceGraph {
@@ -62,6 +63,8 @@ class ServiceGraph {
   [[nodiscard]] HttpHandler& api() noexcept { return api_; }
   [[nodiscard]] Callers& callers() noexcept { return callers_; }
   [[nodiscard]] Connector& connector() noexcept { return connector_; }
+  [[nodiscard]] TokenService& tokens() noexcept { return tokens_; }
+  [[nodiscard]] Revoker& revoker() noexcept { return revoker_; }
 
  private:
   [[nodiscard]] TokenService::Parts parts();
