@@ -26,17 +26,10 @@
 #include "evergrant/pending.hpp"
 #include "evergrant/seams.hpp"
 #include "evergrant/token_lease.hpp"
+#include "evergrant/token_request.hpp"
 
 namespace evergrant {
 EVERGRANT_INLINE namespace library {
-  // Either `connection`, or `registration` and `realm`.
-  struct TokenRequest {
-    std::string_view connection;
-    std::string_view registration, realm;
-    Duration min_ttl{0};               // the token shall be good for so long; a provider's tokens may live shorter
-    std::optional<Duration> deadline;  // from now, for a refresh that must be waited for; nothing: Options::wait
-  };
-
   // A connection as one may show it: never a token.
   struct ConnectionInfo {
     std::string id, registration, tenant, realm;

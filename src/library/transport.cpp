@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/secret.hpp"
 #include "net/address_guard.hpp"
 
 namespace evergrant::library {
