@@ -84,6 +84,9 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) const {
     for (const auto& pair : *pairs) further.push_back(to_json(pair));
     body["pairs"] = std::move(further);
   }
+  if (const auto* registration = parts_.registrations.find(connection->registration)) {
+    body["allowed_hosts"] = boost::json::value_from(registration->provider.inject.allowed_hosts);
+  }
   co_return json_reply(200, body);
 }
 

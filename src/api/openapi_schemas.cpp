@@ -37,6 +37,8 @@ constexpr std::string_view schemas = R"json({
   "main": {"type": ["string", "null"], "description": "Of a further token pair: the connection that it belongs to"},
   "pairs": {"type": "array", "items": {"$ref": "#/components/schemas/Connection"},
     "description": "Further token pairs, each with its own status and ends; where one connection is shown"},
+  "allowed_hosts": {"type": "array", "items": {"type": "string"},
+    "description": "Where its token may be sent, exact or as *.example.com; where one connection is shown"},
   "registration": {"type": "string"}, "tenant": {"type": "string"}, "realm": {"type": "string"},
   "status": {"type": "string", "enum": ["active", "reauth_required", "revoking", "revoked", "quarantined"]},
   "reason": {"type": "string"}, "generation": {"type": "integer"},

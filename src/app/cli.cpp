@@ -156,9 +156,10 @@ std::optional<boost::json::array> all_items(CliContext& context, const std::stri
   }
 }
 
-int run_cli(int argc, char** argv) {
+int run_cli(int argc, char** argv, const InheritedState& inherited) {
   CLI::App program{"evergrant keeps OAuth grants alive and hands out access tokens that work.", "evergrant"};
   CliContext context;
+  context.inherited = inherited;
   program.footer(std::string{footer});
   program.require_subcommand(1);
   program.set_version_flag("--version", std::string{"evergrant "} + EVERGRANT_VERSION);
@@ -172,6 +173,8 @@ int run_cli(int argc, char** argv) {
   add_serve_commands(program, context);
   add_connect_command(program, context);
   add_connection_commands(program, context);
+  add_exec_command(program, context);
+  add_credential_command(program, context);
   add_operator_commands(program, context);
   add_id_token_commands(program, context);
   add_key_commands(program, context);

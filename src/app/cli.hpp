@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/api_client.hpp"
+#include "app/process.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls itself so
 class App;
@@ -35,6 +36,7 @@ class CliContext {
   std::string key_file;
   std::string data_dir;
   bool json = false;
+  InheritedState inherited;  // what the process was started with
   Exit exit = Exit::ok;
 
   // Ends the command with a message if no server or key can be found.
@@ -64,9 +66,11 @@ void add_id_token_commands(CLI::App& program, CliContext& context);
 void add_backup_commands(CLI::App& program, CliContext& context);
 void add_serve_commands(CLI::App& program, CliContext& context);
 void add_doctor_command(CLI::App& program, CliContext& context);
+void add_exec_command(CLI::App& program, CliContext& context);
+void add_credential_command(CLI::App& program, CliContext& context);
 void add_completion_command(CLI::App& program, CliContext& context);
 
-[[nodiscard]] int run_cli(int argc, char** argv);
+[[nodiscard]] int run_cli(int argc, char** argv, const InheritedState& inherited);
 
 // The last characters of a help text: "Example: …".
 [[nodiscard]] std::string example(std::string_view line);

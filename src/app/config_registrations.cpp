@@ -14,8 +14,8 @@ constexpr std::size_t longest_claim = 200;
 
 class Maker {
  public:
-  Maker(const Config& config, const ProviderCatalogue& catalogue, TomlReading& reading)
-      : config_{config}, catalogue_{catalogue}, reading_{reading} {}
+  Maker(const Config& config, const ProviderCatalogue& catalogue, const SecretReader& read, TomlReading& reading)
+      : config_{config}, catalogue_{catalogue}, read_{read}, reading_{reading} {}
 
   Registration make(const RegistrationConfig& from);
 
@@ -37,6 +37,7 @@ class Maker {
 
   const Config& config_;
   const ProviderCatalogue& catalogue_;
+  const SecretReader& read_;
   TomlReading& reading_;
 };
 
@@ -84,7 +85,7 @@ void Maker::add_defaults(Provider& provider) const {
 void Maker::add_secret(const RegistrationConfig& from, std::string_view field, const SecretReference& reference,
                        Registration& to) {
   if (reference.empty()) return;
-  auto secret = resolve(reference);
+  auto secret = read_(reference);
   if (!secret) {
     const auto& error = secret.error();
     return problem(from, field, error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
@@ -196,9 +197,10 @@ std::string redirect_uri(const std::string& public_url, const std::string& regis
   return public_url + "/callback/" + registration;
 }
 
-Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue) {
+Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue,
+                                                     const SecretReader& read) {
   TomlReading reading{config.file.string()};
-  Maker maker{config, catalogue, reading};
+  Maker maker{config, catalogue, read, reading};
   std::vector<Registration> all;
   for (const auto& from : config.registrations) all.push_back(maker.make(from));
   if (const auto made = reading.result(); !made) return std::unexpected(made.error());

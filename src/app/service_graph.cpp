@@ -1,5 +1,7 @@
 #include "app/service_graph.hpp"
 
+#include <algorithm>
+
 #include "app/config_local_callers.hpp"
 #include "net/address_guard.hpp"
 
@@ -12,10 +14,10 @@ ConnectOptions connect_options(const Config& config) {
   return options;
 }
 
-RefreshOptions refresh_options(const Config& config, std::string owner) {
+RefreshOptions refresh_options(const Config& config, std::string owner, Duration grace) {
   RefreshOptions options = config.refresh;
   options.owner = std::move(owner);
-  options.stop_wait = grace_at_stop;
+  options.stop_wait = grace;
   return options;
 }
 
@@ -36,7 +38,7 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       providers_{catalogue.all()},
       vault_{seams.store, seams.kek, seams.older_keks, seams.clock, seams.random, seams.log},
       directory_{seams.transport, seams.clock, seams.log, metrics_},
-      tokens_{parts(), refresh_options(config, std::move(owner))},
+      tokens_{parts(), refresh_options(config, std::move(owner), seams.grace)},
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_, seams.cadence.outbox_look},
       id_tokens_{seams.engine, directory_, registrations_, seams.clock},
@@ -91,7 +93,7 @@ Task<bool> ServiceGraph::stop() {
   co_await tokens_.stop();
   const std::vector<Completion<bool>> endings = endings_;
   for (const auto& ending : endings) {
-    auto over = co_await wait_for(ending, grace_at_stop);
+    auto over = co_await wait_for(ending, std::max(seams_.grace, grace_at_stop));
     if (!over) co_return false;
   }
   auto flushed = co_await audit_.flush();

@@ -36,7 +36,7 @@ TokenCache::RealmShard& TokenCache::realm_shard(const std::string& key) const {
 
 CachedTokenPtr TokenCache::find(const ConnectionId& id) const {
   CachedTokenPtr found;
-  visit(id, [&](const CachedTokenPtr& entry) { found = entry; });
+  visit(id.str(), [&](const CachedTokenPtr& entry) { found = entry; });
   return found;
 }
 
@@ -51,12 +51,12 @@ std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registr
 }
 
 TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {
-  const std::size_t number = hash_of(id) % shard_count;
+  const std::size_t number = hash_of(id.str()) % shard_count;
   return {number, shards_[number].forgotten.load()};
 }
 
 CachedTokenPtr TokenCache::remove(Shard& shard, const CachedToken& entry) {
-  const auto found = shard.index.find(Wanted{hash_of(entry.connection.id), entry.connection.id});
+  const auto found = shard.index.find(Wanted{hash_of(entry.connection.id.str()), entry.connection.id.str()});
   CachedTokenPtr gone = found->entry;
   shard.slots[found->slot] = nullptr;
   shard.index.erase(found);
@@ -83,13 +83,13 @@ std::size_t TokenCache::free_slot(Shard& shard, std::vector<CachedTokenPtr>& evi
 
 bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
   if (entry->connection.status != Status::active) return false;
-  const std::size_t hash = hash_of(entry->connection.id);
+  const std::size_t hash = hash_of(entry->connection.id.str());
   std::vector<CachedTokenPtr> evicted;  // freed outside the lock
   {
     Shard& shard = shards_[ticket.shard];
     const std::lock_guard lock{shard.mutex};
     if (shard.forgotten != ticket.forgotten) return false;
-    const auto found = shard.index.find(Wanted{hash, entry->connection.id});
+    const auto found = shard.index.find(Wanted{hash, entry->connection.id.str()});
     std::size_t slot = 0;
     if (found != shard.index.end()) {
       if (found->entry->connection.generation > entry->connection.generation) return false;
@@ -110,13 +110,13 @@ bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
 }
 
 void TokenCache::forget(const ConnectionId& id) {
-  const std::size_t hash = hash_of(id);
+  const std::size_t hash = hash_of(id.str());
   CachedTokenPtr gone;
   {
     Shard& shard = shards_[hash % shard_count];
     const std::lock_guard lock{shard.mutex};
     ++shard.forgotten;
-    const auto found = shard.index.find(Wanted{hash, id});
+    const auto found = shard.index.find(Wanted{hash, id.str()});
     if (found == shard.index.end()) return;
     shard.free.push_back(found->slot);
     gone = remove(shard, *found->entry);
@@ -140,7 +140,7 @@ void TokenCache::unindex_realm(const CachedToken& entry) {
 }
 
 void TokenCache::mark_used(const ConnectionId& id, Time at) {
-  Shard& shard = shards_[hash_of(id) % shard_count];
+  Shard& shard = shards_[hash_of(id.str()) % shard_count];
   const std::lock_guard lock{shard.used_mutex};
   Time& last = shard.used[id];
   last = std::max(last, at);
@@ -160,7 +160,7 @@ std::vector<std::pair<ConnectionId, Time>> TokenCache::take_used() {
 }
 
 std::optional<Time> TokenCache::used_at(const ConnectionId& id) const {
-  Shard& shard = shards_[hash_of(id) % shard_count];
+  Shard& shard = shards_[hash_of(id.str()) % shard_count];
   const std::lock_guard lock{shard.used_mutex};
   const auto found = shard.used.find(id);
   if (found == shard.used.end()) return std::nullopt;

@@ -63,7 +63,7 @@ class TokenCache {
   // Calls `read(const CachedTokenPtr&)` if the connection is there; false: it is not. The entry stays while it is read: who
   // forgets it waits, so `read` is short and does not come back here.
   template <class Read>
-  bool visit(const ConnectionId& id, Read&& read) const {
+  bool visit(std::string_view id, Read&& read) const {
     const std::size_t hash = hash_of(id);
     Shard& shard = shards_[hash % shard_count];
     const std::shared_lock lock{shard.mutex.nearest()};
@@ -93,7 +93,7 @@ class TokenCache {
 
   struct Wanted {
     std::size_t hash;
-    const ConnectionId& id;
+    std::string_view id;
   };
   struct Item {
     std::size_t hash;
@@ -108,10 +108,10 @@ class TokenCache {
   };
   struct Same {
     using is_transparent = void;
-    static bool same(std::size_t hash, const ConnectionId& id, const Item& item) noexcept {
-      return item.hash == hash && item.entry->connection.id == id;
+    static bool same(std::size_t hash, std::string_view id, const Item& item) noexcept {
+      return item.hash == hash && item.entry->connection.id.str() == id;
     }
-    bool operator()(const Item& a, const Item& b) const noexcept { return same(a.hash, a.entry->connection.id, b); }
+    bool operator()(const Item& a, const Item& b) const noexcept { return same(a.hash, a.entry->connection.id.str(), b); }
     bool operator()(const Wanted& a, const Item& b) const noexcept { return same(a.hash, a.id, b); }
     bool operator()(const Item& a, const Wanted& b) const noexcept { return same(b.hash, b.id, a); }
   };
@@ -130,7 +130,7 @@ class TokenCache {
     std::unordered_map<std::string, ConnectionId> ids;
   };
 
-  [[nodiscard]] static std::size_t hash_of(const ConnectionId& id) noexcept { return std::hash<ConnectionId>{}(id); }
+  [[nodiscard]] static std::size_t hash_of(std::string_view id) noexcept { return std::hash<std::string_view>{}(id); }
   [[nodiscard]] RealmShard& realm_shard(const std::string& key) const;
   [[nodiscard]] std::size_t free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted) const;
   // Takes the entry out of the index and gives it.

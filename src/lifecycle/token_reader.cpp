@@ -99,11 +99,11 @@ void TokenReader::post(std::move_only_function<void(TokenReader&)> work) {
 
 std::optional<TokenLease> TokenReader::read_now(const ConnectionId& id, const ReadRequest& request) {
   LeaseTaker taker;
-  if (read_now(id, request, taker) != TakenNow::taken) return std::nullopt;
+  if (read_now(id.str(), request, taker) != TakenNow::taken) return std::nullopt;
   return taker.lease();
 }
 
-TakenNow TokenReader::read_now(const ConnectionId& id, const ReadRequest& request, TokenTaker& taker) {
+TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker) {
   const Time now = clock_.now();
   Taking taking;
   CachedTokenPtr entry;  // only where something is to be done about it: readers of one entry share nothing else

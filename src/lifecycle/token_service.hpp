@@ -105,7 +105,7 @@ class TokenService {
   // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
   // As read_now. Absent: then `token`.
-  TakenNow read_now(const ConnectionId& id, const ReadRequest& request, TokenTaker& taker);
+  TakenNow read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker);
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
   // As read_now, of a further token pair of the connection (REF-23).

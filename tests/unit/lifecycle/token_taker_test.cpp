@@ -26,7 +26,7 @@ class RoomFor final : public TokenTaker {
 class TokenTakerTest : public RefreshBench {
  protected:
   TakenNow take(RoomFor& taker, ReadRequest request = {}) {
-    return node().service.read_now(ConnectionId{"con_1"}, request, taker);
+    return node().service.read_now("con_1", request, taker);
   }
 };
 
