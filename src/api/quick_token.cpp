@@ -185,7 +185,7 @@ bool QuickToken::answer(const QuickRequest& request, const QuickPeer& peer, Answ
   }
   if (!caller || has_rate_limit(*caller) || !caller->ancestors.empty() || !parts_.audit.check_room()) return false;
   Answer answer{*caller, parts_.clock.now(), more_headers_, room};
-  const bool taken = parts_.tokens.read_now(ConnectionId{connection}, *wanted, answer) == TakenNow::taken;
+  const bool taken = parts_.tokens.read_now(connection, *wanted, answer) == TakenNow::taken;
   if (taken && answer.is_whole() && parts_.audit.record(answer.note(connection, peer.remote))) return true;
   room.drop();
   return false;
