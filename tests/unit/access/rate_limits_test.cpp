@@ -92,5 +92,37 @@ TEST_F(RateLimitsTest, odd_limits_are_kept_over_time) {
   }
 }
 
+TEST(FailedKeysTest, who_fails_too_often_gets_no_further_look_for_a_while) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 99; ++i) failed.note("192.0.2.1");
+  EXPECT_FALSE(failed.refuse("192.0.2.1"));
+  failed.note("192.0.2.1");
+  EXPECT_EQ(failed.refuse("192.0.2.1"), 600ms);
+  EXPECT_FALSE(failed.refuse("192.0.2.2")) << "others are not held for it";
+  clock.advance(600ms);
+  EXPECT_FALSE(failed.refuse("192.0.2.1")) << "one a while";
+  failed.note("192.0.2.1");
+  EXPECT_TRUE(failed.refuse("192.0.2.1"));
+  clock.advance(1min);
+  EXPECT_FALSE(failed.refuse("192.0.2.1"));
+}
+
+TEST(FailedKeysTest, an_ipv6_network_counts_as_one) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 100; ++i) failed.note("2001:db8:1:2::" + std::to_string(i + 1));
+  EXPECT_TRUE(failed.refuse("2001:db8:1:2:aaaa::1"));
+  EXPECT_FALSE(failed.refuse("2001:db8:1:3::1"));
+}
+
+TEST(FailedKeysTest, a_flood_from_everywhere_is_forgotten_rather_than_kept) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 400'000; ++i) failed.note("198.51." + std::to_string(i / 1000) + "." + std::to_string(i % 1000));
+  for (int i = 0; i < 100; ++i) failed.note("192.0.2.1");
+  EXPECT_TRUE(failed.refuse("192.0.2.1"));
+}
+
 }  // namespace
 }  // namespace evergrant::test
