@@ -1,4 +1,4 @@
-// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny.
+// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See docs/callers.md.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Keys that any caller may make from its own: for less, and for minutes. They end with the keys they derive from (ADR 13).
+// Keys that any caller may make from its own: for less, and for minutes. They end with the keys they derive from (ADR 14).
 #pragma once
 
 #include <memory>

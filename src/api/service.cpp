@@ -11,6 +11,7 @@
 #include "api/problem.hpp"
 #include "api/quick_token.hpp"
 #include "api/route.hpp"
+#include "net/address_guard.hpp"
 #include "proxy/gateway.hpp"
 
 namespace evergrant {
@@ -84,9 +85,25 @@ struct ApiService::Impl {
   Idempotency idempotency;
   QuickToken quick_token{parts, options};
   RateLimits rate_limits{parts.clock};
+  FailedKeys failed_keys{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
     return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Behind an address of this machine there may be a proxy, which is everybody.
+  [[nodiscard]] static bool may_be_limited(const Call& call) {
+    return !call.request.local_peer && !is_loopback_host(call.request.remote);
+  }
+
+  // Before the store is asked for a key that is not known.
+  Result<> hold_flood(Call& call, std::optional<std::string_view> header) {
+    const auto wait = failed_keys.refuse(call.request.remote);
+    if (!wait || (header && parts.callers.authenticate_now(*header))) return {};
+    parts.metrics.counter("evergrant_failed_key_floods_total", "Requests refused after too many invalid keys").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "too many requests without a valid API key came from this address",
+                "wait for as long as Retry-After says");
   }
 
   // Refusals are counted and not written down: they are as many as a caller likes.
@@ -107,10 +124,12 @@ struct ApiService::Impl {
     if (!header && call.request.local_peer) {  // the kernel says who it is
       caller = options.local_callers->authenticate(*call.request.local_peer);
     } else {
+      if (auto held = hold_flood(call, header); !held) co_return held;
       caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
     }
     if (!caller) {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
+      if (may_be_limited(call) && caller.error().code == Errc::unauthenticated) failed_keys.note(call.request.remote);
       co_return std::unexpected(caller.error());
     }
     if (has_rate_limit(**caller)) {

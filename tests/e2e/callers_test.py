@@ -125,6 +125,24 @@ class Callers(unittest.TestCase):
         self.assertEqual(200, self.status(self.token(self.acme), self.server.key))
         self.assertIn("evergrant_rate_limited_total 2", self.server.get("/metrics").body.decode())
 
+    def test_a_flood_of_invalid_keys_is_held_off_and_good_keys_go_on(self):
+        server = eg.ConfiguredServer(self.sandbox)
+        self.addCleanup(server.close)
+        server.program.stop()
+        server.config.write_text(server.config.read_text().replace("[server]\n", '[server]\ntrusted_proxies = ["127.0.0.1"]\n'))
+        server.start()
+        def ask(key, client):
+            return server.call("GET", "/v1/connections", key=key, headers={"X-Forwarded-For": client})
+        self.assertEqual(200, ask(server.key, "192.0.2.1").status)  # known from now on
+        statuses = [ask("egk_" + "A" * 43, "192.0.2.1").status for _ in range(130)]
+        self.assertEqual({401, 429}, set(statuses))
+        self.assertEqual([401] * 100, statuses[:100])
+        refused = ask("egk_" + "B" * 43, "192.0.2.1")
+        self.assertIn(refused.status, (401, 429))  # one of them is let through every 600 ms
+        self.assertEqual(200, ask(server.key, "192.0.2.1").status)
+        self.assertEqual(401, ask("egk_" + "A" * 43, "192.0.2.2").status)
+        self.assertTrue(all(ask("egk_" + "A" * 43, "127.0.0.1").status == 401 for _ in range(130)), "this machine is not limited")
+
     # --- explain, by the command line ---
 
     def test_explain_says_what_the_answer_says(self):

@@ -77,6 +77,7 @@ TEST(Explain, what_is_allowed_says_so_and_agrees_with_the_decision) {
 TEST(Explain, a_key_that_has_ended_is_allowed_nothing) {
   auto caller = explained_caller();
   caller.expires_at = now;
+  EXPECT_FALSE(explain(caller, {}, good_request(), now).allowed);
   EXPECT_EQ(explain(caller, {}, good_request(), now).refused_by, "state");
   EXPECT_EQ(explain(caller, {}, good_request(), now).callers.at(0).state, "expired");
   caller.revoked_at = now;

@@ -62,13 +62,13 @@ TEST_F(RateLimitsTest, derived_keys_draw_on_their_ancestors_too) {
 }
 
 TEST_F(RateLimitsTest, a_request_that_an_ancestor_refuses_costs_the_key_itself_nothing) {
-  const Caller parent = limited_caller("cal_1", 2);
+  const Caller parent = limited_caller("cal_1", 60);
   Caller child = limited_caller("cal_2", 2);
-  child.ancestors = {{.id = parent.id, .name = "", .requests_per_minute = 2}};
-  EXPECT_EQ(admitted(parent, 2), 2);
+  child.ancestors = {{.id = parent.id, .name = "", .requests_per_minute = 60}};
+  EXPECT_EQ(admitted(parent, 60), 60);
   EXPECT_EQ(admitted(child, 50), 0);
-  clock.advance(1min);
-  EXPECT_EQ(admitted(child, 5), 2);
+  clock.advance(1s);
+  EXPECT_EQ(admitted(child, 5), 1);
 }
 
 TEST_F(RateLimitsTest, a_clock_that_was_set_back_locks_nobody_out) {
@@ -90,6 +90,38 @@ TEST_F(RateLimitsTest, odd_limits_are_kept_over_time) {
     }
     EXPECT_NEAR(static_cast<double>(later), static_cast<double>(2 * per_minute), 1.0);
   }
+}
+
+TEST(FailedKeysTest, who_fails_too_often_gets_no_further_look_for_a_while) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 99; ++i) failed.note("192.0.2.1");
+  EXPECT_FALSE(failed.refuse("192.0.2.1"));
+  failed.note("192.0.2.1");
+  EXPECT_EQ(failed.refuse("192.0.2.1"), 600ms);
+  EXPECT_FALSE(failed.refuse("192.0.2.2")) << "others are not held for it";
+  clock.advance(600ms);
+  EXPECT_FALSE(failed.refuse("192.0.2.1")) << "one a while";
+  failed.note("192.0.2.1");
+  EXPECT_TRUE(failed.refuse("192.0.2.1"));
+  clock.advance(1min);
+  EXPECT_FALSE(failed.refuse("192.0.2.1"));
+}
+
+TEST(FailedKeysTest, an_ipv6_network_counts_as_one) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 100; ++i) failed.note("2001:db8:1:2::" + std::to_string(i + 1));
+  EXPECT_TRUE(failed.refuse("2001:db8:1:2:aaaa::1"));
+  EXPECT_FALSE(failed.refuse("2001:db8:1:3::1"));
+}
+
+TEST(FailedKeysTest, a_flood_from_everywhere_is_forgotten_rather_than_kept) {
+  VirtualClock clock;
+  FailedKeys failed{clock};
+  for (int i = 0; i < 400'000; ++i) failed.note("198.51." + std::to_string(i / 1000) + "." + std::to_string(i % 1000));
+  for (int i = 0; i < 100; ++i) failed.note("192.0.2.1");
+  EXPECT_TRUE(failed.refuse("192.0.2.1"));
 }
 
 }  // namespace
