@@ -8,12 +8,12 @@ namespace {
 constexpr std::int64_t longest_ttl = 366LL * 24 * 3600;
 constexpr std::int64_t longest_wait = 120;
 
+}  // namespace
+
 Error no_such_connection(const std::string& id) {
   return {Errc::not_found, "there is no connection '" + printable(id, 80) + "' that this caller may see",
           "list them with: evergrant connections list"};
 }
-
-}  // namespace
 
 bool may_be_id(const ConnectionId& id) {
   constexpr std::size_t length = 30;  // con_ and 26 characters

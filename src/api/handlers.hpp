@@ -26,6 +26,7 @@ class Handlers {
   // tokens
   Task<Result<Reply>> read_token(Call& call) const;
   Task<Result<Reply>> read_token_of_realm(Call& call) const;
+  Task<Result<Reply>> read_token_batch(Call& call) const;
   Task<Result<Reply>> refresh_token(Call& call) const;
   // gateways
   Task<Result<Reply>> auth_request(Call& call) const;
@@ -84,6 +85,9 @@ class Handlers {
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
+  Task<Result<TokenLease>> lease_for(std::shared_ptr<const Caller> caller, ConnectionId id, ReadRequest request) const;
+  [[nodiscard]] std::string batch_item(const Caller& caller, std::string_view remote, const ConnectionId& asked,
+                                       Result<TokenLease> lease) const;
   [[nodiscard]] Result<Reply> gateway_reply(Call& call, Result<TokenLease> lease) const;
   // Whether the caller may see it is still to be asked. Errors: not_found.
   Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
@@ -101,6 +105,12 @@ class Handlers {
 // What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
 // store's library keeps what it was asked for until it is asked again.
 [[nodiscard]] bool may_be_id(const ConnectionId& id);
+// For the audit trail: a derived key's row goes soon after its end; the trail says for good where it came from.
+[[nodiscard]] inline std::string derived_from(const Caller& caller) {
+  return "derived from " + caller.ancestors.front().id.str();
+}
+// What is not there and what a caller may not see look alike.
+[[nodiscard]] Error no_such_connection(const std::string& id);
 
 // The path behind "/v1/connections/{id}/proxy", and the id; nothing for any other path.
 struct ProxyPath {

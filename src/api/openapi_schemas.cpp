@@ -29,6 +29,15 @@ constexpr std::string_view schemas = R"json({
   "generation": {"type": "integer", "description": "Report it with POST …/refresh when the provider answers 401"},
   "scope": {"type": "string"}, "realm": {"type": "string"}, "connection": {"type": "string"},
   "pair": {"type": "string", "description": "Which further token pair it is of; absent: the main one"}}},
+"TokenBatchRequest": {"type": "object", "additionalProperties": false, "required": ["connections"], "properties": {
+  "connections": {"type": "array", "description": "1 to 100 ids", "items": {"type": "string"}},
+  "min_ttl": {"type": ["integer", "null"], "minimum": 0, "description": "Seconds, as of reading one"},
+  "wait": {"type": ["integer", "null"], "minimum": 0, "description": "Seconds, as of reading one"}}},
+"TokenBatch": {"type": "object", "required": ["items"], "properties": {
+  "items": {"type": "array", "description": "In the order asked for: a Token, or the problem that stands in its place",
+    "items": {"type": "object", "required": ["connection"], "properties": {
+      "connection": {"type": "string"}, "access_token": {"type": "string"},
+      "problem": {"type": "object", "description": "As the answer to reading one would be"}}}}}},
 "RefreshRequest": {"type": "object", "additionalProperties": false, "properties": {
   "generation": {"type": "integer", "minimum": 1, "description": "The generation that was answered with 401"}}},
 "Connection": {"type": "object", "additionalProperties": false,

@@ -51,8 +51,10 @@ bool is_plain(std::string_view text) {
   return odd == 0;
 }
 
-// What follows the token in the answer's body; a text that it does not take as it is makes it unfit.
-class Rest {
+// A short text that is put together without an allocation; what it has no room for, or what does not stand in JSON as it is,
+// makes it unfit.
+template <std::size_t most>
+class ShortText {
  public:
   void add(std::string_view text) {
     if (text.size() > room_.size() - size_) {
@@ -75,10 +77,12 @@ class Rest {
   [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), size_}; }
 
  private:
-  std::array<char, 2048> room_;  // NOLINT: filled before it is read
+  std::array<char, most> room_;  // NOLINT: filled before it is read
   std::size_t size_ = 0;
   bool fit_ = true;
 };
+
+using Rest = ShortText<2048>;  // of the answer's body, behind the token
 
 // As token_body writes it (json_body.cpp); a test compares them.
 void write_rest(const Connection& row, Time now, Rest& rest) {
@@ -137,6 +141,8 @@ class Answer final : public TokenTaker {
     std::memcpy(body.data() + before.size() + size, rest.text().data(), rest.text().size());
     registration_ = row.registration.str();
     tenant_ = row.tenant.str();
+    detail_.add("generation ");
+    detail_.add(row.generation);
     return token_ = body.subspan(before.size(), size);
   }
   void opened(const TokenMark& mark) override { mark_ = mark; }
@@ -151,7 +157,7 @@ class Answer final : public TokenTaker {
             .tenant = tenant_,
             .connection = connection,
             .fingerprint = mark_.text(),
-            .detail = {},
+            .detail = detail_.text(),
             .remote = remote};
   }
 
@@ -162,6 +168,7 @@ class Answer final : public TokenTaker {
   AnswerRoom& room_;
   std::span<char> token_;
   std::string registration_, tenant_;
+  ShortText<40> detail_;
   TokenMark mark_;
 };
 

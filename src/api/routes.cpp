@@ -17,6 +17,8 @@ constexpr std::array table{
     Route{"POST", "/v1/connections/{id}/refresh", Verb::token_read, "token.refresh",
           "Refresh unless a newer generation than the given one exists", "wait pair", "RefreshRequest", "Token", 200, false,
           &Handlers::refresh_token},
+    Route{"POST", "/v1/tokens:batch", Verb::token_read, "token.batch", "Working access tokens of up to 100 connections", "",
+          "TokenBatchRequest", "TokenBatch", 200, false, &Handlers::read_token_batch},
     Route{"GET", "/v1/auth-request", Verb::token_read, "auth_request",
           "For gateways: the headers to set on a call, for the connection that X-Evergrant-* headers name", "", "", "", 200,
           false, &Handlers::auth_request, false, false, true},

@@ -41,11 +41,6 @@ bool is_for_browsers(std::string_view path) {
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
 }
 
-// A derived key's row goes soon after its end; the trail says for good where it came from.
-void note_parent(const Caller& caller, AuditEntry& entry) {
-  entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
-}
-
 std::string retry_seconds(Duration wait) {
   return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
 }
@@ -228,7 +223,9 @@ struct ApiService::Impl {
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
-    if (!call.caller->ancestors.empty()) note_parent(*call.caller, call.audit);
+    if (!call.caller->ancestors.empty()) {
+      call.audit.detail += (call.audit.detail.empty() ? "" : ", ") + derived_from(*call.caller);
+    }
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));

@@ -22,6 +22,7 @@ ROUTES = [
     ("GET", "/v1/connections/{con}/token", None, "min_ttl wait"),
     ("GET", "/v1/registrations/sandbox/realms/{realm}/token", None, "min_ttl wait"),
     ("POST", "/v1/connections/{con}/refresh", {"generation": 1}, "wait"),
+    ("POST", "/v1/tokens:batch", {"connections": ["{con}"], "min_ttl": 0, "wait": 1}, ""),
     ("GET", "/v1/auth-request", None, ""),
     ("GET", "/v1/connections", None, "tenant registration realm status limit cursor"),
     ("POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "1", "access_token": "at",
@@ -269,6 +270,7 @@ class Input(unittest.TestCase):
             required = {"/v1/connections": ["registration", "tenant", "realm"], "/v1/connect-sessions": ["registration", "tenant"],
                         "/v1/callers": ["name", "verbs"], "/v1/keys/rotate": ["what", "tenant"],
                         "/v1/id-tokens/verify": ["registration", "id_token"],
+                        "/v1/tokens:batch": ["connections"],
                         "/v1/callers/explain": ["caller", "verb", "method", "path"]}.get(path, [])
             for name in required:
                 cases[f"without {name}"] = {k: v for k, v in body.items() if k != name}
@@ -280,7 +282,7 @@ class Input(unittest.TestCase):
     def test_fields_of_the_wrong_kind(self):
         fits = {("verify", True), ("access_expires_at", 0), ("scope", "[]"), ("scopes", "[]"), ("registrations", "[]"), ("tenants", "[]"),
                 ("connections", "[]"), ("methods", "[]"), ("paths", "[]"),
-                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", "0"), ("acr_values", "[]"),
+                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", "0"), ("min_ttl", "0"), ("wait", "0"), ("acr_values", "[]"),
                 ("id_token", "\x00"), ("id_token", "a\nb"), ("id_token", "x" * 100_000)}
         for method, path, body, _ in self.routes():
             for name in body or {}:

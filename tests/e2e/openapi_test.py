@@ -218,6 +218,7 @@ class WholeLife(unittest.TestCase):
         self.call(200, "GET", f"/v1/registrations/sandbox/realms/{REALM}/token")
         self.call(200, "GET", "/v1/auth-request", headers={"X-Evergrant-Connection": connection})
         self.call(200, "POST", f"/v1/connections/{connection}/refresh?wait=5", {"generation": 1})
+        self.call(200, "POST", "/v1/tokens:batch", {"connections": [connection, "con_nobody"], "wait": 5})
         self.call(200, "GET", f"/v1/connections/{connection}")
         granted = self.server.control("POST", "/grants", {"client_id": "sandbox-client", "realm": "78",
                                                           "scope": "openid com.intuit.quickbooks.accounting"})

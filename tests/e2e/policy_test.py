@@ -45,6 +45,7 @@ class Policy(unittest.TestCase):
             ("GET", "/v1/registrations/two/realms/two-globex/token", None, "token:read"),
             ("POST", f"/v1/connections/{con}/refresh", {"generation": 7}, "token:read"),
             ("GET", "/v1/auth-request", None, "token:read"),
+            ("POST", "/v1/tokens:batch", {"connections": [con]}, "token:read"),
             ("POST", "/v1/id-tokens/verify", {"registration": "two", "id_token": "a.b.c"}, "token:read"),
             ("GET", "/v1/connections", None, "connection:read"), ("GET", f"/v1/connections/{con}", None, "connection:read"),
             ("GET", f"/v1/connections/{con}/events", None, "connection:read"),
