@@ -1,4 +1,5 @@
-// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See docs/callers.md.
+// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See
+// docs/callers.md.
 #pragma once
 
 #include <array>
@@ -30,7 +31,7 @@ struct AccessRequest {
   std::optional<RegistrationId> registration;  // "*", with tenant "*": about the installation as a whole
   std::optional<TenantId> tenant;
   std::optional<ConnectionId> connection = {};  // the main one's, of a further pair too; nothing: wider than one
-  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all
+  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all; always given for `proxy`
 };
 
 // The rules of a policy, in the order in which they are asked.
