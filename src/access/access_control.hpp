@@ -44,6 +44,8 @@ inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule
 
 // Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
+// All rules but `token`, `method` and `path`: for a call that is known later in full, and then has to pass `authorise_call`.
+[[nodiscard]] Result<> authorise_account(const Caller& caller, const AccessRequest& request);
 // The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
 // provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
 // forbidden.

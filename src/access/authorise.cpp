@@ -98,6 +98,13 @@ Result<> authorise(const Caller& caller, const AccessRequest& request) {
   return {};
 }
 
+Result<> authorise_account(const Caller& caller, const AccessRequest& request) {
+  for (const Rule rule : {Rule::verb, Rule::installation, Rule::registration, Rule::tenant, Rule::connection}) {
+    if (!holds(rule, caller, request)) return std::unexpected(refusal(rule, request));
+  }
+  return {};
+}
+
 Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path) {
   if (!allows_method(caller.policy, method)) return std::unexpected(refusal(Rule::method, {}));
   if (!allows_path(caller.policy, path)) return std::unexpected(refusal(Rule::path, {}));

@@ -53,6 +53,8 @@ class Handlers {
   Task<Result<Reply>> derive_caller(Call& call) const;
   Task<Result<Reply>> explain_caller(Call& call) const;
   Task<Result<Reply>> revoke_caller(Call& call) const;
+  // proxy: answered on the exchange, or refused in the report; the error is one from before the call was understood
+  Task<Result<ProxyReport>> proxy(Call& call, HttpExchange& exchange) const;
   // operations
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
@@ -85,6 +87,12 @@ class Handlers {
   [[nodiscard]] Result<Reply> gateway_reply(Call& call, Result<TokenLease> lease) const;
   // Whether the caller may see it is still to be asked. Errors: not_found.
   Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
+  struct ProxiedToken {
+    TokenLease lease;
+    ConnectionId row;
+    std::map<std::string, std::string> extras;
+  };
+  Task<Result<ProxiedToken>> token_to_proxy(Call& call) const;
 
   ApiParts parts_;
   ApiOptions options_;
@@ -93,6 +101,12 @@ class Handlers {
 // What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
 // store's library keeps what it was asked for until it is asked again.
 [[nodiscard]] bool may_be_id(const ConnectionId& id);
+// The path behind "/v1/connections/{id}/proxy", and the id; nothing for any other path.
+struct ProxyPath {
+  std::string_view id;
+  std::string_view tail;
+};
+[[nodiscard]] std::optional<ProxyPath> proxy_path(std::string_view path) noexcept;
 
 // Query parameters, checked. Errors: invalid_argument.
 [[nodiscard]] Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,

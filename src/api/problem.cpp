@@ -31,6 +31,7 @@ std::string_view title_of(Errc code) noexcept {
     case Errc::key_unavailable: return "A key is not available";
     case Errc::store_unavailable: return "The store is not available";
     case Errc::unsupported: return "Not supported";
+    case Errc::insufficient_scope: return "More has to be granted";
     case Errc::internal: return "Internal error";
   }
   return "Internal error";
@@ -51,7 +52,8 @@ int http_status(Errc code) noexcept {
   switch (code) {
     case Errc::invalid_argument: return 400;
     case Errc::unauthenticated: return 401;
-    case Errc::forbidden: return 403;
+    case Errc::forbidden:
+    case Errc::insufficient_scope: return 403;
     case Errc::not_found: return 404;
     case Errc::conflict:
     case Errc::reauth_required:

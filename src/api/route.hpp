@@ -37,6 +37,8 @@ struct Route {
 };
 
 [[nodiscard]] std::span<const Route> routes();
+// Beside the table: it takes any method, any path behind it, and streams. OpenAPI shows it with the usual methods.
+[[nodiscard]] const Route& proxy_route() noexcept;
 
 struct RouteMatch {
   const Route* route = nullptr;         // nothing: no such path, or not this method

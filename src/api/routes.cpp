@@ -93,8 +93,18 @@ constexpr std::array table{
     Route{"GET", "/", std::nullopt, "front_page", "A page for newcomers", "*", "", "", 200, false, &Handlers::front_page},
 };
 
+constexpr Route proxied{"*",
+                        "/v1/connections/{id}/proxy/{path}",
+                        Verb::proxy,
+                        "proxy",
+                        "A call to the provider's API with the connection's token, which the caller does not see",
+                        "*",
+                        "*",
+                        ""};
+
 }  // namespace
 
 std::span<const Route> routes() { return table; }
+const Route& proxy_route() noexcept { return proxied; }
 
 }  // namespace evergrant

@@ -45,6 +45,10 @@ void note_parent(const Caller& caller, AuditEntry& entry) {
   entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
 }
 
+std::string retry_seconds(Duration wait) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
+}
+
 HttpResponse to_http(Reply reply) {
   HttpResponse response;
   response.status = reply.status;
@@ -190,6 +194,33 @@ struct ApiService::Impl {
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
+  // A proxied call: nothing, or the problem that the caller gets. What evergrant says itself is told from what the provider
+  // says by Evergrant-Error, which no provider's answer keeps.
+  Task<std::optional<HttpResponse>> proxy(Call& call, HttpExchange& exchange) {
+    auto admitted = co_await admit(call);
+    if (!admitted && !call.caller) co_return marked(problem(call, admitted.error()), admitted.error());
+    if (!admitted) co_return refused(call, admitted.error(), {});
+    if (const auto room = parts.audit.check_room(); !room) co_return marked(problem(call, room.error()), room.error());
+    auto report = co_await handlers.proxy(call, exchange);
+    if (!report) co_return refused(call, report.error(), {});
+    call.audit.detail = report->text(call.request.method);
+    if (auto refusal = std::move(report->refusal)) {
+      for (auto& member : refusal->members) call.problem_members.push_back(std::move(member));
+      co_return refused(call, refusal->error, refusal->retry_after);
+    }
+    static_cast<void>(audited(call, {}, report->broke.empty() ? "ok" : "broken"));  // there was room when it began
+    co_return std::nullopt;
+  }
+  [[nodiscard]] static HttpResponse marked(HttpResponse response, const Error& error) {
+    response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
+    return response;
+  }
+  [[nodiscard]] HttpResponse refused(Call& call, const Error& error, std::optional<Duration> retry_after) const {
+    HttpResponse response = problem(call, error);
+    if (retry_after) response.headers.set("Retry-After", retry_seconds(*retry_after));
+    return audited(call, marked(std::move(response), error), to_string(error.code));
+  }
+
   // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not
   // handed out when it cannot be recorded after all.
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
@@ -238,6 +269,24 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
     response.headers.add("Strict-Transport-Security", "max-age=31536000");
   }
   co_return response;
+}
+
+bool ApiService::streams(std::string_view, std::string_view path) const noexcept {
+  return impl_->parts.proxy != nullptr && proxy_path(path).has_value();
+}
+
+Task<void> ApiService::stream(HttpRequest head, HttpExchange& exchange) {
+  Call call{.request = std::move(head),
+            .route = &proxy_route(),
+            .path = {},
+            .query = {},
+            .caller = {},
+            .audit = {},
+            .problem_members = {}};
+  auto refused = co_await impl_->proxy(call, exchange);
+  if (!refused) co_return;
+  refused->headers.add("X-Content-Type-Options", "nosniff");
+  co_await exchange.answer(std::move(*refused));
 }
 
 }  // namespace evergrant

@@ -14,6 +14,7 @@
 #include "lifecycle/token_service.hpp"
 #include "lifecycle/user_info_reader.hpp"
 #include "net/http.hpp"
+#include "proxy/proxy.hpp"
 
 namespace evergrant {
 
@@ -33,6 +34,7 @@ struct ApiParts {
   Random& random;
   Metrics& metrics;
   const Log& log;
+  Proxy* proxy = nullptr;  // none: nothing is proxied
 };
 
 struct ApiOptions {
@@ -47,6 +49,9 @@ class ApiService final : public HttpHandler {
   ApiService(const ApiParts& parts, const ApiOptions& options);
   ~ApiService() override;
   Task<HttpResponse> handle(HttpRequest request) override;
+  // The proxy's calls.
+  [[nodiscard]] bool streams(std::string_view method, std::string_view path) const noexcept override;
+  Task<void> stream(HttpRequest head, HttpExchange& exchange) override;
 
  private:
   struct Impl;

@@ -18,6 +18,7 @@
 #include "model/caller.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "proxy/proxy.hpp"
 
 namespace evergrant {
 
@@ -77,6 +78,7 @@ struct Config {
   RefreshOptions refresh;  // `owner` is left to the program
   RefreshDefaults refresh_defaults;
   ConnectOptions connect;  // `public_url` is filled in
+  ProxyOptions proxy;      // what it shares with [http_client] is filled in
   Retention retention;
   Duration sweep_every{std::chrono::hours{1}};
   std::vector<LocalCallerConfig> local_callers;

@@ -219,6 +219,25 @@ void read_connect(TomlTable table, Config& out) {
   table.finish();
 }
 
+void read_proxy(TomlTable table, Config& out) {
+  auto& upstream = out.proxy.upstream;
+  table.read("connect_timeout", upstream.connect_timeout);
+  table.read("answer_timeout", upstream.answer_timeout);
+  table.read("idle_timeout", upstream.idle_timeout);
+  table.read("keep_idle", upstream.keep_idle);
+  read_size(table, "idle_per_host", upstream.idle_per_host, 0, 10'000);
+  read_size(table, "replay_bytes", out.proxy.replay_bytes, 0, std::int64_t{1} << 20U);
+  table.read("private_hosts", out.proxy.private_hosts);
+  for (const auto& host : out.proxy.private_hosts) {
+    if (host.empty() || host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:") != std::string::npos) {
+      table.problem("private_hosts",
+                    "found \"" + printable(host) + "\", expected a host in small letters, without scheme and port");
+    }
+  }
+  table.read("isolate_realms", out.proxy.isolate_realms);
+  table.finish();
+}
+
 // Fields of the profile that a registration may set without a [registration.profile] of their own.
 TomlNode read_settings(TomlTable& table) {
   TomlNode settings;
@@ -281,6 +300,7 @@ void read_config_fields(TomlTable& top, Config& out) {
   read_http_client(top.table("http_client"), out);
   read_refresh(top.table("refresh"), out);
   read_connect(top.table("connect"), out);
+  read_proxy(top.table("proxy"), out);
   read_retention(top.table("retention"), out);
   for (auto& table : top.tables("local_caller")) read_local_caller(table, out.local_callers.emplace_back());
   for (auto& table : top.tables("registration")) read_registration(table, out, out.registrations.emplace_back());

@@ -46,7 +46,7 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       callers_{seams.store, seams.clock, seams.random},
       audit_{seams.store, seams.clock, seams.log},
       api_{{seams.store, vault_, tokens_, connector_, revoker_, id_tokens_, user_info_, callers_, audit_, registrations_,
-            providers_, seams.clock, seams.random, metrics_, seams.log},
+            providers_, seams.clock, seams.random, metrics_, seams.log, proxy_on(config)},
            {.public_url = config.public_url,
             .metrics_need_key = !is_local(config),
             .local_callers = make_local_callers(config.local_callers)}} {}
@@ -54,6 +54,14 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
 TokenService::Parts ServiceGraph::parts() {
   return {seams_.engine, seams_.store,  vault_,   directory_, seams_.transport, registrations_,
           seams_.clock,  seams_.random, metrics_, seams_.log, &seams_.escrow};
+}
+
+Proxy* ServiceGraph::proxy_on(const Config& config) {
+  if (seams_.upstream == nullptr) return nullptr;
+  ProxyOptions options = config.proxy;
+  options.user_agent = config.http_client.user_agent;
+  return &proxy_.emplace(Proxy::Parts{*seams_.upstream, tokens_, registrations_, seams_.clock, metrics_},
+                         std::move(options));
 }
 
 void ServiceGraph::run_until_stopped(Task<void> task) {

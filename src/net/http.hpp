@@ -60,11 +60,19 @@ struct HttpResponse {  // from a handler of ours, or from a provider
   std::string body;
 };
 
+class HttpExchange;  // net/http_exchange.hpp
+
 // Serves one request. Called on a serving thread, whose executor the task inherits; an exception becomes a 500.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Task<HttpResponse> handle(HttpRequest request) = 0;
+  // Whether this request is served by `stream`, piece by piece and without a limit on its body. Asked when the request line
+  // has come.
+  [[nodiscard]] virtual bool streams(std::string_view method, std::string_view path) const noexcept;
+  // `head` has no body. Ends with the exchange's `end` or `answer`; without, the connection breaks. An exception before the
+  // answer has begun becomes a 500.
+  virtual Task<void> stream(HttpRequest head, HttpExchange& exchange);
 };
 
 enum class AddressRule : std::uint8_t {

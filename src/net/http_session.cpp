@@ -51,7 +51,7 @@ HttpSession::HttpSession(SessionContext& context, std::unique_ptr<ByteStream> st
     : context_{context},
       stream_{std::move(stream)},
       peer_{std::move(peer)},
-      parser_{context.limits.header_bytes, context.limits.body_bytes},
+      parser_{context.limits.header_bytes, context.limits.body_bytes, &context.handler},
       in_(first_buffer, '\0') {}
 
 HttpSession::~HttpSession() {
@@ -83,6 +83,11 @@ Task<void> HttpSession::run() {
     if (arrival == Arrival::refused) {
       co_await answer_refusal(refusal_);
       break;
+    }
+    if (arrival == Arrival::streaming) {
+      const bool next = co_await serve_stream();
+      if (!next) break;
+      continue;
     }
     Framing framing{parser_.keep_alive(), parser_.is_http_1_0(), parser_.is_head(), {}};
     HttpRequest request = parser_.take();
@@ -135,8 +140,11 @@ Task<HttpSession::Arrival> HttpSession::receive() {
   idle_ = false;
   if (parser_.state() == State::refused) co_return refuse(parser_.refusal());
   explicit_bzero(in_.data(), begin_);  // what was understood now lives in the request
-  co_return Arrival::complete;
+  co_return parser_.state() == State::streaming ? Arrival::streaming : Arrival::complete;
 }
+
+std::string HttpSession::exception_type() { return current_exception_type(); }
+HttpResponse HttpSession::internal_problem() { return problem_response(internal); }
 
 HttpSession::Arrival HttpSession::refuse(const Refusal& refusal) {
   refusal_ = refusal;
@@ -159,7 +167,8 @@ void HttpSession::make_room() {
     explicit_bzero(in_.data() + end_, dirty_ - end_);
     dirty_ = end_;
   }
-  const bool body = parser_.state() == RequestParser::State::body;
+  const auto state = parser_.state();
+  const bool body = state == RequestParser::State::body || state == RequestParser::State::streaming;
   const std::size_t largest = std::max(context_.limits.header_bytes, body ? body_buffer : first_buffer);
   if ((end_ < in_.size() && !body) || in_.size() >= largest) return;
   grow_wiping(in_, largest);

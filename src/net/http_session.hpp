@@ -45,12 +45,16 @@ class HttpSession final : private Deadlines::Owner {
   [[nodiscard]] bool in_handler() const noexcept { return in_handler_; }
 
  private:
-  enum class Arrival : std::uint8_t { complete, refused, gone };
+  friend class StreamedExchange;  // the same connection, while a request on it streams
+  enum class Arrival : std::uint8_t { complete, streaming, refused, gone };
 
   Task<Arrival> receive();
   Task<bool> send_continue();
   Task<void> answer_refusal(Refusal refusal);
   Task<HttpResponse> ask_handler(HttpRequest request);
+  Task<bool> serve_stream();  // net/streamed_exchange.cpp
+  [[nodiscard]] static std::string exception_type();
+  [[nodiscard]] static HttpResponse internal_problem();
   Task<bool> send_out();
   Task<void> linger();
   void on_deadline() override;

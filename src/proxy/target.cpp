@@ -48,11 +48,29 @@ Result<HostAndPort> named_host(const Provider& provider, std::string_view host) 
 
 bool is_visible(char c) { return c > 0x20 && c < 0x7F && c != '#'; }
 
+// Checked alone, and again behind the base's own path where that has one: there the realm may stand.
+Result<> check_whole_path(const Provider& provider, std::string_view realm, const ProxyTarget& target,
+                          const std::vector<std::string>& own) {
+  const auto& pattern = provider.inject.realm_path;
+  if (target.at.path.empty() || pattern.empty()) return check_realm_in_path(own, pattern, realm);
+  const auto whole = readings_of(target.path);
+  if (!whole) return std::unexpected(whole.error());
+  return check_realm_in_path(*whole, pattern, realm);
+}
+
 }  // namespace
 
+std::optional<HostAndPort> fixed_base(const Provider& provider) {
+  if (provider.inject.api_base.contains('{')) return std::nullopt;
+  auto base = base_of(provider, {}, "");
+  return base ? std::optional{std::move(*base)} : std::nullopt;
+}
+
 Result<ProxyTarget> build_target(const Provider& provider, const std::map<std::string, std::string>& extras,
-                                 std::string_view realm, const TargetRequest& request) {
-  auto at = request.host.empty() ? base_of(provider, extras, realm) : named_host(provider, request.host);
+                                 std::string_view realm, const TargetRequest& request, const HostAndPort* base) {
+  auto at = !request.host.empty() ? named_host(provider, request.host)
+            : base != nullptr     ? Result<HostAndPort>{*base}
+                                  : base_of(provider, extras, realm);
   if (!at) return std::unexpected(at.error());
   const auto own = readings_of(request.path);
   if (!own) return std::unexpected(own.error());
@@ -62,11 +80,7 @@ Result<ProxyTarget> build_target(const Provider& provider, const std::map<std::s
   }
   ProxyTarget target{.at = std::move(*at), .path = {}, .target = {}};
   target.path = target.at.path + std::string{request.path};
-  const auto whole = readings_of(target.path);
-  if (!whole) return std::unexpected(whole.error());
-  if (auto checked = check_realm_in_path(*whole, provider.inject.realm_path, realm); !checked) {
-    return std::unexpected(checked.error());
-  }
+  if (auto checked = check_whole_path(provider, realm, target, *own); !checked) return std::unexpected(checked.error());
   target.target = target.path;
   if (!request.query.empty()) target.target.append("?").append(request.query);
   return target;

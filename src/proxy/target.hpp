@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,10 +25,14 @@ struct ProxyTarget {
   std::string target;  // path and query
 };
 
-// `extras`: the connection's, which hold the values of the profile's host variables.
+// Where the API of every connection of this provider is, if its profile says so without variables: worth to be found once.
+[[nodiscard]] std::optional<HostAndPort> fixed_base(const Provider& provider);
+
+// `base`: of `fixed_base`. `extras`: the connection's, which hold the values of the profile's host variables.
 // Errors: invalid_argument (the path, see proxy/path_check.hpp; a host that is not known), forbidden (a host that is not the
 // provider's, another realm), unsupported (the profile names no API).
 [[nodiscard]] Result<ProxyTarget> build_target(const Provider& provider, const std::map<std::string, std::string>& extras,
-                                               std::string_view realm, const TargetRequest& request);
+                                               std::string_view realm, const TargetRequest& request,
+                                               const HostAndPort* base = nullptr);
 
 }  // namespace evergrant

@@ -53,6 +53,7 @@ class Policy(unittest.TestCase):
             ("POST", "/v1/connections", {"registration": "two", "tenant": "globex"}, "connection:write"),
             ("POST", "/v1/connect-sessions", {"registration": "two", "tenant": "globex", "scopes": ["not-allowed"]}, "connect"),
             ("GET", f"/v1/connect-sessions/{session}", None, "connect"),
+            ("GET", f"/v1/connections/{con}/proxy/.well-known/openid_configuration", None, "proxy"),
             ("DELETE", "/v1/connections/con_nobody", None, "revoke"), ("DELETE", "/v1/tenants/nobody", None, "revoke"),
             ("POST", f"/v1/connections/{con}/release", None, "admin"), ("POST", "/v1/registrations/two/resume", None, "admin"),
             ("POST", "/v1/registrations/two/release-hold", None, "admin"),
