@@ -1,4 +1,5 @@
-// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See docs/callers.md.
+// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See
+// docs/callers.md.
 #pragma once
 
 #include <array>
@@ -30,7 +31,7 @@ struct AccessRequest {
   std::optional<RegistrationId> registration;  // "*", with tenant "*": about the installation as a whole
   std::optional<TenantId> tenant;
   std::optional<ConnectionId> connection = {};  // the main one's, of a further pair too; nothing: wider than one
-  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all
+  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all; always given for `proxy`
 };
 
 // The rules of a policy, in the order in which they are asked.
@@ -45,6 +46,8 @@ inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
 // `authorise` says yes to Verb::token_read for every connection there is. Pure.
 [[nodiscard]] bool reads_every_token(const Policy& policy);
+// All rules but `token`, `method` and `path`: for a call that is known later in full, and then has to pass `authorise_call`.
+[[nodiscard]] Result<> authorise_account(const Caller& caller, const AccessRequest& request);
 // The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
 // provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
 // forbidden.

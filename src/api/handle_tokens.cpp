@@ -37,7 +37,8 @@ Result<> Handlers::allow(Call& call, const RegistrationId& registration, const T
   const Verb verb = call.route->verb.value_or(Verb::admin);
   AccessRequest access{.verb = verb, .registration = registration, .tenant = tenant};
   if (!connection.empty()) access.connection = connection;
-  return authorise(*call.caller, access);
+  // Of a proxied call the path at the provider is known later (ProxyCall::rules).
+  return verb == Verb::proxy ? authorise_account(*call.caller, access) : authorise(*call.caller, access);
 }
 
 Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) const {

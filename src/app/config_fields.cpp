@@ -228,6 +228,12 @@ void read_proxy(TomlTable table, Config& out) {
   read_size(table, "idle_per_host", upstream.idle_per_host, 0, 10'000);
   read_size(table, "replay_bytes", out.proxy.replay_bytes, 0, std::int64_t{1} << 20U);
   table.read("private_hosts", out.proxy.private_hosts);
+  for (const auto& host : out.proxy.private_hosts) {
+    if (host.empty() || host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:") != std::string::npos) {
+      table.problem("private_hosts",
+                    "found \"" + printable(host) + "\", expected a host in small letters, without scheme and port");
+    }
+  }
   table.read("isolate_realms", out.proxy.isolate_realms);
   table.finish();
 }

@@ -136,7 +136,8 @@ int gateway_status(Errc code) noexcept {
     case Errc::reauth_required:
     case Errc::revoked:
     case Errc::quarantined:
-    case Errc::provider_rejected: return 403;
+    case Errc::provider_rejected:
+    case Errc::insufficient_scope: return 403;
   }
   return 500;
 }

@@ -176,7 +176,7 @@ class Input(unittest.TestCase):
     def test_paths_where_there_is_nothing(self):
         for path in ["/v1", "/v1/", "/v2/connections", "/v1/connections/", "/v1/connections//token", "/v1//connections", "//",
                      f"/v1/connections/{self.con}/", f"/v1/connections/{self.con}/token/", f"/V1/connections/{self.con}",
-                     f"/v1/connections/{self.con}/proxy/x", "/.git/config", "/v1/../v1/connections", "/v1/connections;a=b",
+                     f"/v1/connections/{self.con}/proxies/x", "/.git/config", "/v1/../v1/connections", "/v1/connections;a=b",
                      "/v1/connections/%", "/v1/connections/%z1", "/v1/connections/%ff", "/v1/connections/%ed%a0%80"]:
             with self.subTest(path):
                 self.assert_problem(self.send("GET", path), 404)

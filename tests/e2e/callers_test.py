@@ -61,6 +61,21 @@ class Callers(unittest.TestCase):
                                  ("POST", f"/v1/connections/{self.acme}/refresh")):
                 self.assertEqual(404, self.status(path, caller["key"], method), path)
 
+    def test_the_proxy_makes_the_calls_that_a_policy_allows_and_no_others(self):
+        grant = self.sandbox.grant("4620816365000000007")
+        con = self.server.import_grant(grant, registration="one", tenant="acme")
+        base, info = f"/v1/connections/{con}/proxy", "/v3/company/4620816365000000007/companyinfo/4620816365000000007"
+        key = self.caller("proxy", methods=["GET"], paths=["/v3/company/*/companyinfo"])["key"]
+        self.assertEqual(200, self.status(base + info, key))
+        for method, path in (("POST", info), ("DELETE", info), ("GET", "/v3/company/4620816365000000007/query"), ("GET", "/"),
+                             ("GET", "/v3/company/4620816365000000007/companyinfox"),
+                             ("GET", "/v3/company/4620816365000000007/companyinfo%2f..%2fquery")):
+            self.assertIn(self.status(base + path, key, method), (400, 403), (method, path))
+        self.assertEqual(403, self.status(base + "/v3/company/4620816365000000007/query", key))
+        child = self.derive(key, connections=[self.acme])["key"]
+        self.assertEqual(404, self.status(base + info, child), "another connection")
+        self.assertEqual(404, self.status(self.token(con), self.caller("token:read", paths=["/v3"])["key"]))
+
     # --- derived keys ---
 
     def test_a_derived_key_does_less_and_ends_with_its_parent(self):

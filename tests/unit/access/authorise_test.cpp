@@ -110,6 +110,7 @@ TEST(Authorise, methods_and_paths_hold_for_calls_and_keep_the_token_itself_back)
   const auto token = asked(Verb::token_read, std::nullopt);
   ASSERT_FALSE(token) << "with it everything could be called";
   EXPECT_TRUE(token.error().message.contains("does not get the token"));
+  EXPECT_FALSE(asked(Verb::proxy, std::nullopt)) << "a call that was not named is none that the policy allows";
   limited.paths.clear();
   EXPECT_FALSE(asked(Verb::token_read, std::nullopt));
   limited.methods.clear();

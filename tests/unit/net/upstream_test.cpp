@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+#include <thread>
+
 #include "unit/net/certificates.hpp"
 #include "unit/net/server_fixture.hpp"
 
@@ -383,6 +386,70 @@ TEST_F(UpstreamTest, a_name_is_resolved_once_and_what_it_means_later_makes_no_di
   EXPECT_EQ(fresh, "forbidden");
   EXPECT_EQ(resolver->asked, 2U);
   server.reset();
+}
+
+// A forward proxy: a tunnel to wherever CONNECT says on this machine, if `open`.
+class Tunnel {
+ public:
+  explicit Tunnel(bool open)
+      : server_{[this, open](Wire& wire) {
+          const std::string asked = wire.read_message();
+          const auto colon = asked.find(':');
+          connects += asked.starts_with("CONNECT ") ? 1 : 0;
+          if (!open) return wire.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+          const auto port = static_cast<std::uint16_t>(std::stoi(asked.substr(colon + 1)));
+          Wire target = Wire::to_port(port);
+          wire.write("HTTP/1.1 200 Connection established\r\n\r\n");
+          std::thread back{[&] { copy(target, wire); }};
+          copy(wire, target);
+          back.join();
+        }} {}
+  [[nodiscard]] std::string url() const { return server_.url(""); }
+  std::atomic<int> connects = 0;
+
+ private:
+  static void copy(Wire& from, Wire& to) {
+    std::array<char, 4096> piece{};
+    while (true) {
+      const auto got = ::recv(from.fd(), piece.data(), piece.size(), 0);
+      if (got <= 0) break;
+      to.write({piece.data(), static_cast<std::size_t>(got)});
+    }
+    to.shutdown_write();
+  }
+  ScriptedServer server_;
+};
+
+TEST_F(UpstreamTest, a_forward_proxy_is_gone_through_and_never_past) {
+  const Authority authority{"Test CA"};
+  const ServerIdentity identity{authority, {.names = "DNS:api.example"}};
+  for (const bool open : {true, false}) {
+    const Tunnel tunnel{open};
+    const ScriptedServer api{[](Wire& wire) {
+                               if (wire.read_message().empty()) return;
+                               wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                             },
+                             identity.context()};
+    UpstreamOptions options;
+    options.ca_file = authority.file();
+    options.forward_proxy = tunnel.url();
+    options.keep_idle = Duration{50};
+    start(std::move(options));
+    const auto said =
+        exchange_once({.tls = true, .host = "api.example", .port = api.port(), .loopback = false, .any_address = false});
+    EXPECT_THAT(said, StartsWith(open ? "200 hi" : "provider_unavailable: "));
+    EXPECT_EQ(tunnel.connects, 1);
+    EXPECT_EQ(api.connections(), open ? 1 : 0);
+    server.reset();
+  }
+}
+
+TEST_F(UpstreamTest, a_forward_proxy_of_another_kind_is_not_gone_past) {
+  UpstreamOptions options;
+  options.forward_proxy = "socks5h://127.0.0.1:1080";
+  start(std::move(options));
+  EXPECT_THAT(exchange_once({.tls = true, .host = "93.184.216.34", .port = 443, .loopback = false, .any_address = false}),
+              StartsWith("unsupported: "));
 }
 
 TEST_F(UpstreamTest, a_pinned_address_is_judged_like_any_other) {
