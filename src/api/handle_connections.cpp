@@ -84,6 +84,9 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) const {
     for (const auto& pair : *pairs) further.push_back(to_json(pair));
     body["pairs"] = std::move(further);
   }
+  if (const auto* registration = parts_.registrations.find(connection->registration)) {
+    body["allowed_hosts"] = boost::json::value_from(registration->provider.inject.allowed_hosts);
+  }
   co_return json_reply(200, body);
 }
 
@@ -119,7 +122,8 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
     auto siblings = co_await parts_.store.sharing(connection->registration, connection->upstream_grant);
     if (!siblings) co_return std::unexpected(siblings.error());
     for (const auto& other : *siblings) {
-      const AccessRequest access{.verb = Verb::revoke, .registration = other.registration, .tenant = other.tenant};
+      const AccessRequest access{
+          .verb = Verb::revoke, .registration = other.registration, .tenant = other.tenant, .connection = public_id(other)};
       if (auto allowed = authorise(*call.caller, access); !allowed) {
         co_return fail(Errc::forbidden,
                        "'force': the provider's grant is shared with connections that this caller may not revoke",

@@ -62,7 +62,7 @@ Task<Result<Reply>> Handlers::verify_id_token(Call& call) const {
       co_return fail(Errc::invalid_argument, "connection: it belongs to registration " + connection->registration.str(),
                      "name that registration, or leave 'connection' out");
     }
-    if (!connection->realm.empty()) asked->question.realm = connection->realm.str();
+    if (const RealmId realm = proven_realm(*connection); !realm.empty()) asked->question.realm = realm.str();
     asked->question.same_user = true;
     asked->question.issuer = connection->issuer;
     asked->question.subject = connection->subject;

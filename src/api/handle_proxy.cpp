@@ -37,7 +37,7 @@ Task<Result<Handlers::ProxiedToken>> Handlers::token_to_proxy(Call& call) const 
     const Registration* registration = lease_now ? parts_.registrations.find(lease_now->registration) : nullptr;
     // A provider with hosts of its own for each account: the row says which.
     if (registration != nullptr && registration->provider.host_variables.empty()) {
-      if (!allow(call, lease_now->registration, lease_now->tenant)) {
+      if (!allow(call, lease_now->registration, lease_now->tenant, lease_now->connection)) {
         call.audit.connection = id;
         call.audit.detail = "denied by policy";
         co_return std::unexpected(no_such_proxied(id.str()));
@@ -72,15 +72,17 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
   call.problem_members = {{"connection", token->lease.connection.str()},
                           {"registration", token->lease.registration.str()},
                           {"tenant", token->lease.tenant.str()}};
-  auto report = co_await parts_.proxy->serve({.head = call.request,
-                                              .path = std::string{where->tail},
-                                              .base = std::string{connections_folder} + call.path[0] + "/proxy",
-                                              .registration = *registration,
-                                              .extras = std::move(token->extras),
-                                              .row = token->row,
-                                              .lease = std::move(token->lease),
-                                              .rules = {}},
-                                             exchange);
+  auto report = co_await parts_.proxy->serve(
+      {.head = call.request,
+       .path = std::string{where->tail},
+       .base = std::string{connections_folder} + call.path[0] + "/proxy",
+       .registration = *registration,
+       .extras = std::move(token->extras),
+       .row = token->row,
+       .lease = std::move(token->lease),
+       .rules = [caller = call.caller](std::string_view method,
+                                       std::string_view path) { return authorise_call(*caller, method, path); }},
+      exchange);
   if (!report.sent) call.audit.fingerprint.clear();  // no token was used
   co_return report;
 }

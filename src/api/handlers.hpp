@@ -1,5 +1,5 @@
-// The handlers of the route table, grouped by file: tokens, connections, connect, operations. Thin: read the call, check the
-// policy, ask the lifecycle, write the answer. Thread-safe; stateless but for its references.
+// The handlers of the route table, grouped by file: tokens, connections, connect, callers, operations. Thin: read the call,
+// check the policy, ask the lifecycle, write the answer. Thread-safe; stateless but for its references.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,8 @@
 
 namespace evergrant {
 
+struct GatewayQuestion;
+
 [[nodiscard]] inline Reply json_reply(int status, const boost::json::value& body) {
   return {.status = status, .body = boost::json::serialize(body), .content_type = "application/json", .headers = {}};
 }
@@ -25,6 +27,8 @@ class Handlers {
   Task<Result<Reply>> read_token(Call& call) const;
   Task<Result<Reply>> read_token_of_realm(Call& call) const;
   Task<Result<Reply>> refresh_token(Call& call) const;
+  // gateways
+  Task<Result<Reply>> auth_request(Call& call) const;
   // connections
   Task<Result<Reply>> list_connections(Call& call) const;
   Task<Result<Reply>> show_connection(Call& call) const;
@@ -43,6 +47,12 @@ class Handlers {
   // ID tokens, UserInfo
   Task<Result<Reply>> verify_id_token(Call& call) const;
   Task<Result<Reply>> read_user_info(Call& call) const;
+  // callers
+  Task<Result<Reply>> list_callers(Call& call) const;
+  Task<Result<Reply>> create_caller(Call& call) const;
+  Task<Result<Reply>> derive_caller(Call& call) const;
+  Task<Result<Reply>> explain_caller(Call& call) const;
+  Task<Result<Reply>> revoke_caller(Call& call) const;
   // proxy: answered on the exchange, or refused in the report; the error is one from before the call was understood
   Task<Result<ProxyReport>> proxy(Call& call, HttpExchange& exchange) const;
   // operations
@@ -50,9 +60,6 @@ class Handlers {
   Task<Result<Reply>> resume_registration(Call& call) const;
   Task<Result<Reply>> release_registration_hold(Call& call) const;
   Task<Result<Reply>> list_providers(Call& call) const;
-  Task<Result<Reply>> list_callers(Call& call) const;
-  Task<Result<Reply>> create_caller(Call& call) const;
-  Task<Result<Reply>> revoke_caller(Call& call) const;
   Task<Result<Reply>> list_audit(Call& call) const;
   Task<Result<Reply>> list_keys(Call& call) const;
   Task<Result<Reply>> rotate_keys(Call& call) const;
@@ -70,11 +77,16 @@ class Handlers {
   Task<Result<Connection>> visible_connection(Call& call, ConnectionId id) const;
   // The row that the query's `pair` names: a further token pair of `main`, which the caller may see; itself without one.
   Task<Result<Connection>> chosen_pair(Call& call, Connection main) const;
-  [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const;
+  // `connection` is the main one's; empty: the request is about more than one, or about a new one.
+  [[nodiscard]] Result<> allow(Call& call, const RegistrationId& registration, const TenantId& tenant,
+                               const ConnectionId& connection = {}) const;
   // The registration that the path names, or the given one, where this caller may see it. Errors: not_found.
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
+  [[nodiscard]] Result<Reply> gateway_reply(Call& call, Result<TokenLease> lease) const;
+  // Whether the caller may see it is still to be asked. Errors: not_found.
+  Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
   struct ProxiedToken {
     TokenLease lease;
     ConnectionId row;
@@ -85,6 +97,10 @@ class Handlers {
   ApiParts parts_;
   ApiOptions options_;
 };
+
+// What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
+// store's library keeps what it was asked for until it is asked again.
+[[nodiscard]] bool may_be_id(const ConnectionId& id);
 
 // The path behind "/v1/connections/{id}/proxy", and the id; nothing for any other path.
 struct ProxyPath {

@@ -61,7 +61,7 @@ std::string_view success_text(int status) {
 }
 
 // A page for people has no schema and no key.
-bool is_page(const Route& route) { return route.response.empty() && !route.verb; }
+bool is_page(const Route& route) { return route.response.empty() && !route.verb && !route.any_caller; }
 
 json::object text(std::string_view media) { return {{media, json::object{{"schema", {{"type", "string"}}}}}}; }
 
@@ -93,6 +93,10 @@ json::object operation_of(const Route& route) {
                                             {"content", content("application/json", route.request)}};
   }
   operation["security"] = json::array{};
+  if (route.any_caller) {
+    operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
+    operation["description"] = "Needs a key, and no verb.";
+  }
   if (route.verb) {
     operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
     operation["description"] = "Needs the verb `" + std::string{to_string(*route.verb)} + "`" +

@@ -82,7 +82,7 @@ HttpResponse to_response(const Problem& problem) {
   const auto& error = problem.error;
   boost::json::object body{{"type", "about:blank"},
                            {"title", title_of(error.code)},
-                           {"status", http_status(error.code)},
+                           {"status", problem.status.value_or(http_status(error.code))},
                            {"code", to_string(error.code)},
                            {"detail", printable(error.message, 500)}};
   if (!error.hint.empty()) body["hint"] = printable(error.hint, 500);

@@ -32,6 +32,8 @@ struct Route {
   // About the installation as a whole: a policy limited to some registrations or tenants does not reach it (else it could
   // make itself a caller without limits).
   bool whole = false;
+  bool any_caller = false;  // whoever has a key; no verb is asked for
+  bool gateway = false;     // refusals have the statuses that gateways can tell apart (proxy/gateway.hpp)
 };
 
 [[nodiscard]] std::span<const Route> routes();

@@ -4,11 +4,15 @@
 #include <array>
 #include <charconv>
 
+#include "access/rate_limits.hpp"
 #include "api/handlers.hpp"
 #include "api/idempotency.hpp"
 #include "api/pages.hpp"
 #include "api/problem.hpp"
+#include "api/quick_token.hpp"
 #include "api/route.hpp"
+#include "net/address_guard.hpp"
+#include "proxy/gateway.hpp"
 
 namespace evergrant {
 namespace {
@@ -35,6 +39,11 @@ Result<Parameters> read_query(const Route& route, const std::string& query) {
 bool is_for_browsers(std::string_view path) {
   constexpr std::array<std::string_view, 3> folders{"/connect/", "/callback/", "/connect-result/"};
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
+}
+
+// A derived key's row goes soon after its end; the trail says for good where it came from.
+void note_parent(const Caller& caller, AuditEntry& entry) {
+  entry.detail += (entry.detail.empty() ? "" : ", ") + ("derived from " + caller.ancestors.front().id.str());
 }
 
 std::string retry_seconds(Duration wait) {
@@ -74,22 +83,61 @@ struct ApiService::Impl {
   ApiOptions options;
   Handlers handlers;
   Idempotency idempotency;
+  QuickToken quick_token{parts, options};
+  RateLimits rate_limits{parts.clock};
+  FailedKeys failed_keys{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
-    return !route.verb || (route.action == "metrics" && !options.metrics_need_key);
+    return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Behind an address of this machine there may be a proxy, which is everybody.
+  [[nodiscard]] static bool may_be_limited(const Call& call) {
+    return !call.request.local_peer && !is_loopback_host(call.request.remote);
+  }
+
+  // Before the store is asked for a key that is not known.
+  Result<> hold_flood(Call& call, std::optional<std::string_view> header) {
+    const auto wait = failed_keys.refuse(call.request.remote);
+    if (!wait || (header && parts.callers.authenticate_now(*header))) return {};
+    parts.metrics.counter("evergrant_failed_key_floods_total", "Requests refused after too many invalid keys").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "too many requests without a valid API key came from this address",
+                "wait for as long as Retry-After says");
+  }
+
+  // Refusals are counted and not written down: they are as many as a caller likes.
+  Result<> count_request(Call& call, const Caller& caller) {
+    const auto wait = rate_limits.refuse(caller);
+    if (!wait) return {};
+    parts.metrics.counter("evergrant_rate_limited_total", "Requests beyond a caller's requests_per_minute").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "this caller has used up its requests per minute",
+                "wait for as long as Retry-After says");
   }
 
   // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
   Task<Result<>> admit(Call& call) {
     const auto header = call.request.headers.find("Authorization");
     if (call.request.headers.count("Authorization") > 1) co_return fail(Errc::unauthenticated, "two Authorization headers");
-    auto caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    Result<std::shared_ptr<const Caller>> caller = nullptr;
+    if (!header && call.request.local_peer) {  // the kernel says who it is
+      caller = options.local_callers->authenticate(*call.request.local_peer);
+    } else {
+      if (auto held = hold_flood(call, header); !held) co_return held;
+      caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    }
     if (!caller) {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
+      if (may_be_limited(call) && caller.error().code == Errc::unauthenticated) failed_keys.note(call.request.remote);
       co_return std::unexpected(caller.error());
+    }
+    if (has_rate_limit(**caller)) {
+      if (auto counted = count_request(call, **caller); !counted) co_return counted;
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
+    if (call.route->any_caller) co_return Result<>{};
     AccessRequest access{.verb = call.route->verb.value_or(Verb::admin), .registration = {}, .tenant = {}};
     if (call.route->whole) {
       access.registration = RegistrationId{"*"};
@@ -124,8 +172,12 @@ struct ApiService::Impl {
     if (error.code == Errc::rate_limited || (is_retryable(error.code) && error.code != Errc::stale)) {
       problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
     }
+    if (call.retry_after) problem.retry_after = call.retry_after;
+    if (call.route->gateway) problem.status = gateway_status(error.code);
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
-    return to_response(problem);
+    HttpResponse response = to_response(problem);
+    if (call.route->gateway) response.headers.add("X-Evergrant-Code", std::string{to_string(error.code)});
+    return response;
   }
 
   Task<HttpResponse> answer(Call& call) {
@@ -176,6 +228,7 @@ struct ApiService::Impl {
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
+    if (!call.caller->ancestors.empty()) note_parent(*call.caller, call.audit);
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));
@@ -192,6 +245,7 @@ ApiService::~ApiService() = default;
 Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_{std::move(options)} {}
 
 Task<HttpResponse> ApiService::handle(HttpRequest request) {
+  fold_gateway_path(request);
   auto match = match_route(request.method, request.path);
   if (match.route == nullptr && !match.allowed_methods.empty()) {
     co_return method_not_allowed(request.method, match.allowed_methods);
@@ -209,6 +263,7 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
             .query = {},
             .caller = {},
             .audit = {},
+            .retry_after = {},
             .problem_members = {}};
   auto response = co_await impl_->answer(call);
   if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");
@@ -216,6 +271,10 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
     response.headers.add("Strict-Transport-Security", "max-age=31536000");
   }
   co_return response;
+}
+
+bool ApiService::answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room) {
+  return impl_->quick_token.answer(request, peer, room);
 }
 
 bool ApiService::streams(std::string_view, std::string_view path) const noexcept {
@@ -229,6 +288,7 @@ Task<void> ApiService::stream(HttpRequest head, HttpExchange& exchange) {
             .query = {},
             .caller = {},
             .audit = {},
+            .retry_after = {},
             .problem_members = {}};
   auto refused = co_await impl_->proxy(call, exchange);
   if (!refused) co_return;

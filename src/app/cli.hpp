@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/api_client.hpp"
+#include "app/process.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls itself so
 class App;
@@ -35,6 +36,7 @@ class CliContext {
   std::string key_file;
   std::string data_dir;
   bool json = false;
+  InheritedState inherited;  // what the process was started with
   Exit exit = Exit::ok;
 
   // Ends the command with a message if no server or key can be found.
@@ -57,15 +59,18 @@ class CliContext {
 void add_connection_commands(CLI::App& program, CliContext& context);
 void add_connect_command(CLI::App& program, CliContext& context);
 void add_operator_commands(CLI::App& program, CliContext& context);
+void add_caller_commands(CLI::App& program, CliContext& context);
 void add_bootstrap_command(CLI::App& callers, CliContext& context);
 void add_key_commands(CLI::App& program, CliContext& context);
 void add_id_token_commands(CLI::App& program, CliContext& context);
 void add_backup_commands(CLI::App& program, CliContext& context);
 void add_serve_commands(CLI::App& program, CliContext& context);
 void add_doctor_command(CLI::App& program, CliContext& context);
+void add_exec_command(CLI::App& program, CliContext& context);
+void add_credential_command(CLI::App& program, CliContext& context);
 void add_completion_command(CLI::App& program, CliContext& context);
 
-[[nodiscard]] int run_cli(int argc, char** argv);
+[[nodiscard]] int run_cli(int argc, char** argv, const InheritedState& inherited);
 
 // The last characters of a help text: "Example: …".
 [[nodiscard]] std::string example(std::string_view line);
@@ -73,6 +78,9 @@ void print(const std::string& text);
 void print_json(const boost::json::value& value);
 // A member of an object as text: strings as they are, null as "", arrays joined by spaces.
 [[nodiscard]] std::string text_of(const boost::json::value& object, std::string_view name);
+// A list as a table, or as JSON.
+void print_items(CliContext& context, const std::optional<boost::json::array>& items,
+                 const std::vector<std::string>& headings, const std::vector<std::string>& members, std::string_view none);
 // All pages of a list.
 [[nodiscard]] std::optional<boost::json::array> all_items(CliContext& context, const std::string& path, std::size_t most);
 

@@ -239,15 +239,12 @@ class Doctor {
     const auto subject = "document of " + registration.id.str();
     const auto document = parse_metadata(answer.body, provider.issuer, provider.allow_loopback_http);
     if (!document) return bad(subject, document.error());
-    const bool strict = registration.security == SecurityLevel::strict;
-    for (const auto& found : shortfalls(registration, resolve_provider(provider, &*document))) {
-      if (!strict) {
-        good(subject, "short of strict: " + to_text(found));
-        continue;
-      }
-      warn(subject, to_text(found) + "; nobody can connect",
-           R"(ask the provider for it, or set security = "baseline" for this registration)");
+    const ResolvedProvider resolved = resolve_provider(provider, &*document);
+    if (const auto checked = check_provider(registration, resolved); !checked) {
+      return bad(subject,
+                 Error{checked.error().code, checked.error().message + "; nobody can connect", checked.error().hint});
     }
+    for (const auto& found : shortfalls(registration, resolved)) good(subject, "short of strict: " + to_text(found));
   }
 
   void examine_server() {

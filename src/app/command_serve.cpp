@@ -172,6 +172,7 @@ Result<> serve_dev(const ServeOptions& options, const std::string& data_folder) 
 }
 
 void run_serve(CliContext& context, const ServeOptions& options) {
+  forbid_core_images();
   block_stop_signals();
   if (!options.dev && options.config.empty()) {
     return context.report(
@@ -203,6 +204,7 @@ std::optional<Rotation> rotation_from(const std::string& name) {
 }
 
 void run_sandbox(CliContext& context, const PlayOptions& options) {
+  forbid_core_images();
   block_stop_signals();
   const Log log{log_format(LogStyle::automatic, on_terminal()), LogLevel::info};
   SandboxOptions setup{.control = !options.no_control, .marker = options.marker, .state_file = options.state_file};

@@ -1,8 +1,10 @@
 #include "app/config_fields.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
+#include "app/config_local_callers.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -82,12 +84,26 @@ void read_limits(TomlTable table, ServerLimits& out) {
   table.finish();
 }
 
+// Written as chmod takes it. Not for others to change: whoever may write connects.
+void read_socket_mode(TomlTable& table, unsigned& out) {
+  std::string text = "0600";
+  table.read("unix_socket_mode", text);
+  unsigned mode = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, mode, 8);
+  const bool fits = error == std::errc{} && stopped == end && (mode & 0600U) == 0600U && (mode & ~0666U) == 0;
+  if (!fits) return table.problem("unix_socket_mode", R"(expected "0600", "0660" or "0666")");
+  out = mode;
+}
+
 void read_server(TomlTable table, Config& out) {
   std::int64_t port = out.server.port;
   table.read("address", out.server.address);
   table.read("port", port, std::int64_t{0}, std::int64_t{65535});
   out.server.port = static_cast<std::uint16_t>(port);
   read_path(table, "unix_socket", out, out.server.unix_socket);
+  read_socket_mode(table, out.server.unix_socket_mode);
+  table.read("unix_socket_beside_tcp", out.server.unix_socket_beside_tcp);
   table.read("threads", out.server.threads, 1, 256);
   table.read("public_url", out.public_url);
   read_path(table, "tls_certificate", out, out.server.tls_certificate);
@@ -192,6 +208,7 @@ void read_retention(TomlTable table, Config& out) {
   read_period(table, "audit", out.retention.audit);
   read_period(table, "events", out.retention.events);
   read_period(table, "idempotency", out.retention.idempotency);
+  read_period(table, "derived_callers", out.retention.derived_callers);
   table.read("sweep_every", out.sweep_every);
   table.finish();
 }
@@ -285,6 +302,7 @@ void read_config_fields(TomlTable& top, Config& out) {
   read_connect(top.table("connect"), out);
   read_proxy(top.table("proxy"), out);
   read_retention(top.table("retention"), out);
+  for (auto& table : top.tables("local_caller")) read_local_caller(table, out.local_callers.emplace_back());
   for (auto& table : top.tables("registration")) read_registration(table, out, out.registrations.emplace_back());
   top.finish();
 }

@@ -5,6 +5,7 @@
 #include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/security_policy.hpp"
+#include "oauth/shared_secret.hpp"
 
 namespace evergrant {
 namespace {
@@ -13,8 +14,8 @@ constexpr std::size_t longest_claim = 200;
 
 class Maker {
  public:
-  Maker(const Config& config, const ProviderCatalogue& catalogue, TomlReading& reading)
-      : config_{config}, catalogue_{catalogue}, reading_{reading} {}
+  Maker(const Config& config, const ProviderCatalogue& catalogue, const SecretReader& read, TomlReading& reading)
+      : config_{config}, catalogue_{catalogue}, read_{read}, reading_{reading} {}
 
   Registration make(const RegistrationConfig& from);
 
@@ -27,6 +28,7 @@ class Maker {
                   Registration& to);
   void check_client_auth(const RegistrationConfig& from, ClientAuth method);
   void check_claims(const RegistrationConfig& from, const Registration& made);
+  void check_shared_secrets(const RegistrationConfig& from, const Registration& made);
   void check_security(const RegistrationConfig& from, const Registration& made);
   void check_response_mode(const RegistrationConfig& from, ResponseMode mode);
   void problem(const RegistrationConfig& from, std::string_view field, const std::string& text) {
@@ -35,6 +37,7 @@ class Maker {
 
   const Config& config_;
   const ProviderCatalogue& catalogue_;
+  const SecretReader& read_;
   TomlReading& reading_;
 };
 
@@ -82,7 +85,7 @@ void Maker::add_defaults(Provider& provider) const {
 void Maker::add_secret(const RegistrationConfig& from, std::string_view field, const SecretReference& reference,
                        Registration& to) {
   if (reference.empty()) return;
-  auto secret = resolve(reference);
+  auto secret = read_(reference);
   if (!secret) {
     const auto& error = secret.error();
     return problem(from, field, error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
@@ -119,13 +122,32 @@ void Maker::check_claims(const RegistrationConfig& from, const Registration& mad
   if (!made.claims.empty() && !made.provider.issuer.empty() && !says_who) {
     problem(from, "claims", "an OpenID provider has them only where 'openid' is among the scopes");
   }
+  const bool has_source = !made.provider.issuer.empty() || !made.provider.endpoints.userinfo.empty();
+  if (!made.claims.empty() && !has_source) {
+    problem(from, "claims", "this provider has neither ID tokens nor a UserInfo endpoint to take them from");
+  }
   for (const std::string& claim : made.claims) {
+    if (contains(made.provider.token.kept_members, claim)) {
+      problem(from, "claims", "\"" + claim + "\" is a member of the token answer too, and that is kept under this name");
+    }
     const bool names_host = std::ranges::any_of(made.provider.host_variables, [&](const HostVariable& variable) {
       return claim == variable.name || claim == variable.field;
     });
     const bool printable_name = !claim.empty() && claim.size() <= longest_claim && printable(claim, longest_claim) == claim;
     if (!printable_name) problem(from, "claims", "\"" + printable(claim, 60) + "\" is not the name of a claim");
     if (names_host) problem(from, "claims", "\"" + claim + "\" names a host of this provider, and cannot be a claim");
+  }
+}
+
+// The field says nothing of which of two secrets it is: both are keys as long as both are tried.
+void Maker::check_shared_secrets(const RegistrationConfig& from, const Registration& made) {
+  for (const ClientSecret& secret : made.client_secrets) {
+    for (const std::string& algorithm : made.provider.id_token.algorithms) {
+      const std::string weakness = weakness_of(secret.value, algorithm);
+      if (weakness.empty()) continue;
+      return problem(from, "client_secret",
+                     weakness + "; have the provider make a new one, or use another id_token.algorithms");
+    }
   }
 }
 
@@ -163,6 +185,7 @@ Registration Maker::make(const RegistrationConfig& from) {
   to.notices = from.notices.value_or(config_.refresh_defaults.notices);
   to.provider = std::move(*provider);
   check_claims(from, to);
+  check_shared_secrets(from, to);
   check_security(from, to);
   tighten(to.provider, to.security);
   return to;
@@ -174,9 +197,10 @@ std::string redirect_uri(const std::string& public_url, const std::string& regis
   return public_url + "/callback/" + registration;
 }
 
-Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue) {
+Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue,
+                                                     const SecretReader& read) {
   TomlReading reading{config.file.string()};
-  Maker maker{config, catalogue, reading};
+  Maker maker{config, catalogue, read, reading};
   std::vector<Registration> all;
   for (const auto& from : config.registrations) all.push_back(maker.make(from));
   if (const auto made = reading.result(); !made) return std::unexpected(made.error());

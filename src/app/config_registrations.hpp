@@ -11,7 +11,8 @@
 namespace evergrant {
 
 // Errors: invalid_argument with one line for each problem, at its place in the configuration.
-[[nodiscard]] Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue);
+[[nodiscard]] Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue,
+                                                                   const SecretReader& read = resolve);
 
 // <public_url>/callback/<id>: what is registered at the provider.
 [[nodiscard]] std::string redirect_uri(const std::string& public_url, const std::string& registration);

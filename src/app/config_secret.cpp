@@ -115,6 +115,7 @@ Result<Secret> read(const SecretReference& reference) {
     case SecretPlace::environment: return read_variable(reference.name);
     case SecretPlace::file: return read_file(reference.name, true);
     case SecretPlace::credential: return read_credential(reference.name);
+    case SecretPlace::application: return fail(Errc::internal, "the application's secret is not read here");
   }
   return fail(Errc::internal, "unknown place of a secret");
 }
@@ -127,6 +128,7 @@ std::string to_text(const SecretReference& reference) {
     case SecretPlace::environment: return "{ env = \"" + reference.name + "\" }";
     case SecretPlace::file: return "{ file = \"" + reference.name + "\" }";
     case SecretPlace::credential: return "{ credential = \"" + reference.name + "\" }";
+    case SecretPlace::application: return "the application's " + reference.name;
   }
   return "{}";
 }

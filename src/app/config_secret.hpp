@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.hpp"
@@ -10,7 +11,13 @@
 
 namespace evergrant {
 
-enum class SecretPlace : std::uint8_t { none, environment, file, credential };
+enum class SecretPlace : std::uint8_t {
+  none,
+  environment,
+  file,
+  credential,
+  application  // never in a file: who embeds evergrant holds it, under this name
+};
 
 struct SecretReference {
   SecretPlace place = SecretPlace::none;
@@ -22,6 +29,9 @@ struct SecretReference {
 
 // As the configuration spells it: { env = "NAME" }.
 [[nodiscard]] std::string to_text(const SecretReference& reference);
+
+// How references are read: `resolve`, or what an application that embeds evergrant brings.
+using SecretReader = std::function<Result<Secret>(const SecretReference&)>;
 
 // One newline at the end is dropped. Errors: key_unavailable where there is nothing (variable not set, no such file, empty);
 // invalid_argument for a file that its group or others may open, or that is larger than 64 KiB.

@@ -29,15 +29,31 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-void harden_process() {
+InheritedState harden_process() {
+  InheritedState inherited;
+  ::getrlimit(RLIMIT_CORE, &inherited.core);
+  ::getrlimit(RLIMIT_NOFILE, &inherited.files);
   raise_descriptor_limit();
-  const rlimit none{0, 0};
+  const rlimit none{0, inherited.core.rlim_max};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  ::umask(S_IRWXG | S_IRWXO);
+  inherited.mask = ::umask(S_IRWXG | S_IRWXO);
   struct sigaction ignored{};
   ignored.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &ignored, nullptr);
+  ::sigaction(SIGPIPE, &ignored, &inherited.broken_pipe);
+  return inherited;
+}
+
+void forbid_core_images() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+
+void restore(const InheritedState& inherited) {
+  ::setrlimit(RLIMIT_CORE, &inherited.core);
+  ::setrlimit(RLIMIT_NOFILE, &inherited.files);
+  ::umask(inherited.mask);
+  ::sigaction(SIGPIPE, &inherited.broken_pipe, nullptr);
 }
 
 void block_stop_signals() {

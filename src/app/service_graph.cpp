@@ -1,5 +1,8 @@
 #include "app/service_graph.hpp"
 
+#include <algorithm>
+
+#include "app/config_local_callers.hpp"
 #include "net/address_guard.hpp"
 
 namespace evergrant {
@@ -11,17 +14,18 @@ ConnectOptions connect_options(const Config& config) {
   return options;
 }
 
-RefreshOptions refresh_options(const Config& config, std::string owner) {
+RefreshOptions refresh_options(const Config& config, std::string owner, Duration grace) {
   RefreshOptions options = config.refresh;
   options.owner = std::move(owner);
-  options.stop_wait = grace_at_stop;
+  options.stop_wait = grace;
   return options;
 }
 
 // Metrics carry no tenant data but do tell about the business, so they need a key unless only this machine can ask (SVC-07).
 // A loopback listener behind a proxy is open to whom the proxy serves: then the public URL is https, as http is loopback's.
 bool is_local(const Config& config) {
-  const bool here = !config.server.unix_socket.empty() || is_loopback_host(config.server.address);
+  const bool tcp = config.server.unix_socket.empty() || config.server.unix_socket_beside_tcp;
+  const bool here = !tcp || is_loopback_host(config.server.address);
   return here && config.server.trusted_proxies.empty() && config.public_url.starts_with("http://");
 }
 
@@ -34,7 +38,7 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       providers_{catalogue.all()},
       vault_{seams.store, seams.kek, seams.older_keks, seams.clock, seams.random, seams.log},
       directory_{seams.transport, seams.clock, seams.log, metrics_},
-      tokens_{parts(), refresh_options(config, std::move(owner))},
+      tokens_{parts(), refresh_options(config, std::move(owner), seams.grace)},
       connector_{parts(), tokens_, connect_options(config)},
       revoker_{parts(), tokens_, seams.cadence.outbox_look},
       id_tokens_{seams.engine, directory_, registrations_, seams.clock},
@@ -45,7 +49,9 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       audit_{seams.store, seams.clock, seams.log},
       api_{{seams.store, vault_, tokens_, connector_, revoker_, id_tokens_, user_info_, callers_, audit_, registrations_,
             providers_, seams.clock, seams.random, metrics_, seams.log, proxy_on(config)},
-           {.public_url = config.public_url, .metrics_need_key = !is_local(config)}} {}
+           {.public_url = config.public_url,
+            .metrics_need_key = !is_local(config),
+            .local_callers = make_local_callers(config.local_callers)}} {}
 
 TokenService::Parts ServiceGraph::parts() {
   return {seams_.engine, seams_.store,  vault_,   directory_, seams_.transport, registrations_,
@@ -87,7 +93,7 @@ Task<bool> ServiceGraph::stop() {
   co_await tokens_.stop();
   const std::vector<Completion<bool>> endings = endings_;
   for (const auto& ending : endings) {
-    auto over = co_await wait_for(ending, grace_at_stop);
+    auto over = co_await wait_for(ending, std::max(seams_.grace, grace_at_stop));
     if (!over) co_return false;
   }
   auto flushed = co_await audit_.flush();

@@ -47,6 +47,7 @@ struct Seams {
   const Log& log;
   Cadence cadence = {};
   UpstreamClient* upstream = nullptr;  // none: nothing is proxied
+  Duration grace{grace_at_stop};
 };
 
 class ServiceGraph {
@@ -65,6 +66,8 @@ class ServiceGraph {
   [[nodiscard]] HttpHandler& api() noexcept { return api_; }
   [[nodiscard]] Callers& callers() noexcept { return callers_; }
   [[nodiscard]] Connector& connector() noexcept { return connector_; }
+  [[nodiscard]] TokenService& tokens() noexcept { return tokens_; }
+  [[nodiscard]] Revoker& revoker() noexcept { return revoker_; }
 
  private:
   [[nodiscard]] TokenService::Parts parts();

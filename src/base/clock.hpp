@@ -1,28 +1,14 @@
 // Time. `now()` is called through a Clock only, so that tests and simulations own the hours.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "evergrant/clock.hpp"
+
 namespace evergrant {
-
-using Duration = std::chrono::milliseconds;
-using Time = std::chrono::sys_time<Duration>;  // UTC, millisecond resolution; stored as epoch milliseconds
-
-class Clock {
- public:
-  virtual ~Clock() = default;
-  // Thread-safe.
-  [[nodiscard]] virtual Time now() const = 0;
-};
-
-class SystemClock final : public Clock {
- public:
-  [[nodiscard]] Time now() const override;
-};
 
 [[nodiscard]] inline std::int64_t to_epoch_ms(Time t) { return t.time_since_epoch().count(); }
 [[nodiscard]] inline Time from_epoch_ms(std::int64_t ms) { return Time{Duration{ms}}; }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t smallest = 32;  // a power of two, with room for a link
 constexpr std::size_t largest = 16384;
+constexpr std::size_t usual = 4096;  // what threads keep blocks of
 constexpr std::size_t region = 65536;
 constexpr std::size_t page = 4096;
 
@@ -67,6 +68,52 @@ auto& shelves() {
   return all;
 }
 
+// A few free blocks of each usual size that a thread keeps for itself, so that readers of tokens do not wait for each
+// other's lock. They are zero but for the link, as on the shelves, where they go when the thread ends.
+class ThreadBlocks {
+ public:
+  ThreadBlocks() = default;
+  ThreadBlocks(const ThreadBlocks&) = delete;
+  ThreadBlocks& operator=(const ThreadBlocks&) = delete;
+  ~ThreadBlocks() {
+    for (std::size_t i = 0; i < lists_.size(); ++i) {
+      while (char* block = take(i)) shelves().at(i).give_back(block);
+    }
+    ended = true;
+  }
+
+  char* take(std::size_t shelf) noexcept {
+    List& list = lists_.at(shelf);
+    if (list.first == nullptr) return nullptr;
+    char* block = list.first;
+    std::memcpy(static_cast<void*>(&list.first), block, sizeof list.first);
+    std::memset(block, 0, sizeof list.first);
+    --list.kept;
+    return block;
+  }
+  bool keep(std::size_t shelf, char* block) noexcept {
+    List& list = lists_.at(shelf);
+    if (list.kept == most) return false;
+    std::memcpy(block, static_cast<const void*>(&list.first), sizeof list.first);
+    list.first = block;
+    ++list.kept;
+    return true;
+  }
+
+  static thread_local bool ended;  // blocks that go later than this thread's lists
+
+ private:
+  static constexpr std::size_t most = 4;
+  struct List {
+    char* first = nullptr;
+    std::size_t kept = 0;
+  };
+  std::array<List, shelf_of(usual) + 1> lists_;
+};
+
+thread_local bool ThreadBlocks::ended = false;
+thread_local ThreadBlocks thread_blocks;
+
 std::size_t rounded_up(std::size_t size) { return std::bit_ceil(size < smallest ? smallest : size); }
 
 }  // namespace
@@ -74,16 +121,23 @@ std::size_t rounded_up(std::size_t size) { return std::bit_ceil(size < smallest 
 char* take_secret_memory(std::size_t size) {
   if (size > largest) return map_pages(whole_pages(size));
   const std::size_t rounded = rounded_up(size);
-  return shelves().at(shelf_of(rounded)).take(rounded);
+  const std::size_t shelf = shelf_of(rounded);
+  if (rounded <= usual && !ThreadBlocks::ended) {
+    if (char* block = thread_blocks.take(shelf)) return block;
+  }
+  return shelves().at(shelf).take(rounded);
 }
 
 void give_back_secret_memory(char* block, std::size_t size) noexcept {
   explicit_bzero(block, size);
   if (size > largest) {
     ::munmap(block, whole_pages(size));
-  } else {
-    shelves().at(shelf_of(rounded_up(size))).give_back(block);
+    return;
   }
+  const std::size_t rounded = rounded_up(size);
+  const std::size_t shelf = shelf_of(rounded);
+  if (rounded <= usual && !ThreadBlocks::ended && thread_blocks.keep(shelf, block)) return;
+  shelves().at(shelf).give_back(block);
 }
 
 }  // namespace evergrant

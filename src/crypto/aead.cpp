@@ -1,5 +1,10 @@
 #include "crypto/aead.hpp"
 
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <array>
 #include <climits>
 #include <cstring>
@@ -50,20 +55,53 @@ const EVP_CIPHER* aes_256_gcm() {
   return cipher.get();
 }
 
-// One use of this thread's cipher context. Making a context costs more than opening a token, so it is kept; the key
-// schedule in it is overwritten when the use ends.
+evp::CipherContext new_context() {
+  evp::CipherContext made{EVP_CIPHER_CTX_new()};
+  if (!made || EVP_CipherInit_ex2(made.get(), aes_256_gcm(), nullptr, nullptr, 1, nullptr) != 1) throw std::bad_alloc{};
+  return made;
+}
+
+EVP_CIPHER_CTX* thread_context() {
+  thread_local const evp::CipherContext context = new_context();
+  return context.get();
+}
+
+// The key schedule is overwritten by that of no key.
+void blank(EVP_CIPHER_CTX* context) noexcept {
+  static constexpr std::array<unsigned char, key_bytes> blank_key{};
+  EVP_CipherInit_ex2(context, nullptr, blank_key.data(), nullptr, -1, nullptr);
+}
+
+// Locks the memory of a context that has a key and leaves it out of core dumps, as that of the keys. OpenSSL has no way to
+// say where a context is to be; it does tell the address of the nonce (provider-cipher(7), "iv" as a pointer), which lies in
+// the same block. Nothing where it does not.
+std::span<const char> guard_pages_of(EVP_CIPHER_CTX* context) {
+  constexpr std::size_t before = 512;  // the block has less than a thousand bytes, the nonce near its front
+  constexpr std::size_t behind = 1536;
+  static constexpr std::array<unsigned char, nonce_bytes> nonce{};
+  if (EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), -1, nullptr) != 1) return {};
+  void* found = nullptr;
+  std::array params{OSSL_PARAM_construct_octet_ptr(OSSL_CIPHER_PARAM_IV, &found, nonce_bytes), OSSL_PARAM_construct_end()};
+  if (EVP_CIPHER_CTX_get_params(context, params.data()) != 1 || found == nullptr) return {};
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto at = reinterpret_cast<std::uintptr_t>(found);
+  const std::uintptr_t first = (at - before) / page * page;
+  const std::uintptr_t end = (at + behind + page - 1) / page * page;
+  auto* pages = reinterpret_cast<char*>(first);  // NOLINT(performance-no-int-to-ptr)
+  if (madvise(pages, end - first, MADV_DONTDUMP) != 0) return {};
+  mlock2(pages, end - first, 0);  // where the limit is met: as for the keys themselves
+  return {pages, end - first};
+}
+
+// One message through a cipher context. `key` null: the key that the context has.
 class CipherUse {
  public:
-  CipherUse(Direction direction, KeyView key, std::string_view nonce) : context_{thread_context()} {
-    good_ = EVP_CipherInit_ex2(context_, nullptr, key.reveal_bytes().data(), evp::bytes_of(nonce),
-                               static_cast<int>(direction), nullptr) == 1;
-  }
+  CipherUse(EVP_CIPHER_CTX* context, Direction direction, const unsigned char* key, std::string_view nonce)
+      : context_{context},
+        good_{EVP_CipherInit_ex2(context_, nullptr, key, evp::bytes_of(nonce), static_cast<int>(direction), nullptr) == 1} {}
   CipherUse(const CipherUse&) = delete;
   CipherUse& operator=(const CipherUse&) = delete;
-  ~CipherUse() {
-    static constexpr std::array<unsigned char, key_bytes> blank_key{};
-    EVP_CipherInit_ex2(context_, nullptr, blank_key.data(), nullptr, -1, nullptr);
-  }
+  ~CipherUse() = default;
 
   void bind(std::string_view associated) {
     int size = 0;
@@ -97,17 +135,19 @@ class CipherUse {
     return good_ && EVP_CipherFinal_ex(context_, rest.data(), &size) == 1;
   }
 
-  static EVP_CIPHER_CTX* thread_context() {
-    thread_local const evp::CipherContext context = [] {
-      evp::CipherContext made{EVP_CIPHER_CTX_new()};
-      if (!made || EVP_CipherInit_ex2(made.get(), aes_256_gcm(), nullptr, nullptr, 1, nullptr) != 1) throw std::bad_alloc{};
-      return made;
-    }();
-    return context.get();
-  }
-
   EVP_CIPHER_CTX* context_;
   bool good_ = false;
+};
+
+// One use of this thread's cipher context. Making a context costs more than opening a token, so it is kept; the key
+// schedule in it is overwritten when the use ends.
+class ThreadCipherUse : public CipherUse {
+ public:
+  ThreadCipherUse(Direction direction, KeyView key, std::string_view nonce)
+      : CipherUse{thread_context(), direction, key.reveal_bytes().data(), nonce} {}
+  ThreadCipherUse(const ThreadCipherUse&) = delete;
+  ThreadCipherUse& operator=(const ThreadCipherUse&) = delete;
+  ~ThreadCipherUse() { blank(thread_context()); }
 };
 
 std::unexpected<Error> broken() {
@@ -134,7 +174,7 @@ Result<Sealed> seal(const KeyId& id, KeyView key, std::string_view associated, s
   random.fill({evp::bytes_of(bytes) + header_size, nonce_bytes});
 
   const std::string_view all{bytes};
-  CipherUse use{Direction::encrypt, key, all.substr(header_size, nonce_bytes)};
+  ThreadCipherUse use{Direction::encrypt, key, all.substr(header_size, nonce_bytes)};
   use.bind(all.substr(0, header_size));
   use.bind(associated);
   use.transform(plain, bytes.data() + header_size + nonce_bytes);
@@ -145,17 +185,75 @@ Result<Sealed> seal(const KeyId& id, KeyView key, std::string_view associated, s
 }
 
 Result<std::size_t> open_into(KeyView key, std::string_view associated, const Sealed& sealed, std::span<char> out) {
+  return open_into(key, Openable{associated, sealed}, out);
+}
+
+Openable::Openable(std::string_view associated, const Sealed& sealed) {
   const auto record = parse_record(sealed.bytes);
-  if (!record || key.reveal_bytes().size() != key_bytes) return broken();
-  if (out.size() < record->ciphertext.size())
-    return fail(Errc::invalid_argument, "the buffer for an opened value is too small");
-  CipherUse use{Direction::decrypt, key, record->nonce};
-  use.bind(record->header);
-  use.bind(associated);
-  use.transform(record->ciphertext, out.data());
-  if (use.finish_if_tag_is(record->tag)) return record->ciphertext.size();
+  if (!record) return;
+  bound_.reserve(record->header.size() + associated.size());
+  bound_.append(record->header).append(associated);
+  nonce_ = record->nonce;
+  ciphertext_ = record->ciphertext;
+  tag_ = record->tag;
+}
+
+void Openable::prefetch() const noexcept {
+  constexpr std::size_t line = 64;
+  for (std::size_t at = 0; at < bound_.size(); at += line) __builtin_prefetch(bound_.data() + at);
+  for (const char* at = nonce_.data(); at < tag_.data() + tag_.size(); at += line) __builtin_prefetch(at);
+}
+
+namespace {
+
+Result<std::size_t> finish_opening(CipherUse& use, std::string_view bound, std::string_view ciphertext, std::string_view tag,
+                                   std::span<char> out) {
+  use.bind(bound);
+  use.transform(ciphertext, out.data());
+  if (use.finish_if_tag_is(tag)) return ciphertext.size();
   if (!out.empty()) explicit_bzero(out.data(), out.size());
   return broken();
+}
+
+std::unexpected<Error> too_small() { return fail(Errc::invalid_argument, "the buffer for an opened value is too small"); }
+
+}  // namespace
+
+Result<std::size_t> open_into(KeyView key, const Openable& sealed, std::span<char> out) {
+  if (sealed.empty() || key.reveal_bytes().size() != key_bytes) return broken();
+  if (out.size() < sealed.plain_size()) return too_small();
+  ThreadCipherUse use{Direction::decrypt, key, sealed.nonce_};
+  return finish_opening(use, sealed.bound_, sealed.ciphertext_, sealed.tag_, out);
+}
+
+struct PreparedKey::Context {
+  evp::CipherContext cipher = new_context();
+};
+
+PreparedKey::PreparedKey() : context_{std::make_unique<Context>()} {
+  blank(context_->cipher.get());
+  kept_ = guard_pages_of(context_->cipher.get());
+}
+
+PreparedKey::~PreparedKey() { clear(); }
+
+void PreparedKey::set(KeyView key) {
+  if (key.reveal_bytes().size() != key_bytes) throw std::invalid_argument{"a sealing key has exactly 32 bytes"};
+  if (kept_.empty()) return;
+  if (EVP_CipherInit_ex2(context_->cipher.get(), nullptr, key.reveal_bytes().data(), nullptr,
+                         static_cast<int>(Direction::decrypt), nullptr) != 1) {
+    throw std::runtime_error{"OpenSSL refuses a key"};
+  }
+}
+
+void PreparedKey::clear() noexcept { blank(context_->cipher.get()); }
+
+Result<std::size_t> PreparedKey::open_into(KeyView key, const Openable& sealed, std::span<char> out) {
+  if (kept_.empty()) return evergrant::open_into(key, sealed, out);
+  if (sealed.empty()) return broken();
+  if (out.size() < sealed.plain_size()) return too_small();
+  CipherUse use{context_->cipher.get(), Direction::decrypt, nullptr, sealed.nonce_};
+  return finish_opening(use, sealed.bound_, sealed.ciphertext_, sealed.tag_, out);
 }
 
 Result<Secret> open(KeyView key, std::string_view associated, const Sealed& sealed) {

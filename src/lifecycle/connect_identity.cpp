@@ -2,6 +2,7 @@
 
 #include "base/contains.hpp"
 #include "base/encoding.hpp"
+#include "crypto/hash.hpp"
 #include "lifecycle/connect_impl.hpp"
 #include "oauth/user_info.hpp"
 
@@ -32,7 +33,7 @@ Task<Result<RealmClues>> Connector::Impl::identify(const Registration& registrat
                                                    std::map<std::string, std::string> callback_extras, std::string nonce) {
   const Provider& provider = registration.provider;
   RealmClues clues{.callback_extras = std::move(callback_extras), .id_token_claims = {}, .subject = {}, .user_info = {}};
-  if (grant.tokens.id_token) {
+  if (grant.tokens.id_token && !resolved.issuer.empty()) {  // where no issuer is known, nobody asked for one
     std::optional<std::string> claimed_realm;
     if (const auto extra = clues.callback_extras.find(provider.realm.field); extra != clues.callback_extras.end())
       claimed_realm = extra->second;
@@ -40,6 +41,8 @@ Task<Result<RealmClues>> Connector::Impl::identify(const Registration& registrat
     if (!claims) co_return std::unexpected(claims.error());
     grant.issuer = claims->issuer;
     grant.subject = claims->subject;
+    if (!claims->nonce.empty()) grant.sign_in_nonce = hex_encode(sha256(claims->nonce));
+    grant.signed_in_at = claims->auth_time;
     clues.subject = claims->subject;
     clues.id_token_claims = claims->others;
     if (claims->realm) clues.id_token_claims[provider.realm.id_token_claim] = *claims->realm;

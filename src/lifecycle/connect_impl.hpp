@@ -24,6 +24,8 @@ struct NewGrant {
   RealmId realm;
   std::string issuer;
   std::string subject;
+  std::string sign_in_nonce;  // hashed, as of the connection
+  std::optional<Time> signed_in_at;
   std::map<std::string, std::string> claims;  // that the registration keeps
   std::map<std::string, std::string> host_values;
   std::string correlation;

@@ -22,6 +22,8 @@ NewGrant copy_of(const NewGrant& grant) {
                 .realm = grant.realm,
                 .issuer = grant.issuer,
                 .subject = grant.subject,
+                .sign_in_nonce = grant.sign_in_nonce,
+                .signed_in_at = grant.signed_in_at,
                 .claims = grant.claims,
                 .host_values = grant.host_values,
                 .correlation = grant.correlation};
@@ -96,6 +98,17 @@ void apply(const TokenUpdate& update, Connection& connection) {
   connection.next_due_at = update.next_due_at;
   connection.issuer = update.issuer.value_or(connection.issuer);
   connection.subject = update.subject.value_or(connection.subject);
+  if (!update.sign_in_nonce) return;
+  connection.sign_in_nonce = *update.sign_in_nonce;
+  connection.signed_in_at = update.signed_in_at;
+}
+
+// A grant that says no account replaces one of which none is known either, and of the same user where that is known.
+Result<> check_same_account(const Connection& existing, const NewGrant& grant) {
+  const bool same_user = existing.subject.empty() || (grant.issuer == existing.issuer && grant.subject == existing.subject);
+  if (proven_realm(existing).empty() && same_user) return {};
+  return fail(Errc::conflict, "nothing shows that the account chosen at the provider is the one to reconnect",
+              "ask for the scopes of the first time and choose the same account, or connect it as a new one");
 }
 
 Task<Result<Connection>> Connector::Impl::store(const Registration& registration, const ConnectSession& session,
@@ -113,6 +126,7 @@ Task<Result<Connection>> Connector::Impl::store_once(const Registration& registr
   if (grant.realm.empty() && session.reconnect) {
     auto existing = co_await parts.store.connection(*session.reconnect);
     if (!existing) co_return std::unexpected(existing.error());
+    if (const auto same = check_same_account(*existing, grant); !same) co_return std::unexpected(same.error());
     co_return co_await reconnect(registration, session, std::move(*existing), std::move(grant));
   }
   if (grant.realm.empty()) co_return co_await create(registration, session, std::move(grant));
@@ -145,11 +159,15 @@ Task<Result<TokenUpdate>> Connector::Impl::sealed_update(const Connection& conne
   for (const auto& [name, value] : grant.host_values) grant.tokens.extras[name] = value;
   const auto issuer = grant.issuer;
   const auto subject = grant.subject;
+  const auto sign_in_nonce = grant.sign_in_nonce;
+  const auto signed_in_at = grant.signed_in_at;
   auto update = co_await tokens.seal_tokens(connection, generation, std::move(grant.tokens));
   if (!update) co_return update;
   update->missing_scope = missing;
   update->issuer = issuer;
   update->subject = subject;
+  update->sign_in_nonce = sign_in_nonce;
+  update->signed_in_at = signed_in_at;
   co_return update;
 }
 

@@ -32,7 +32,8 @@ Task<Result<IdTokenClaims>> IdTokenVerifier::verify_here(RegistrationId registra
                                     "connect it again with 'openid' in the scopes, or leave 'connection' out"});
   }
   if (question.subject.empty()) co_return claims;
-  const auto same = check_refreshed_id_token(*claims, question.issuer, question.subject);
+  const auto same = check_refreshed_id_token(
+      *claims, {.issuer = question.issuer, .subject = question.subject, .nonce_sha256 = {}, .at = {}}, client->provider);
   if (!same) co_return std::unexpected(same.error());
   co_return claims;
 }

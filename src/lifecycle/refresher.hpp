@@ -9,6 +9,7 @@
 #include "lifecycle/answer_saver.hpp"
 #include "lifecycle/registration_gates.hpp"
 #include "lifecycle/token_service.hpp"
+#include "oauth/id_token.hpp"
 
 namespace evergrant {
 
@@ -80,6 +81,7 @@ class Refresher {
   void remember_failure(const HeldGrant& held, const FailureDecision& decision, bool is_ours, TokenCache::Ticket ticket);
   Task<Result<>> complete(const HeldGrant& held, TokenSet& tokens, AnswerNote& note);
   enum class Identity : std::uint8_t { confirmed, unknown, other };
+  Task<Result<IdTokenClaims>> validate_refreshed(const HeldGrant& held, const TokenSet& tokens);
   Task<Identity> check_identity(const HeldGrant& held, const TokenSet& tokens);
   Task<Result<>> quarantine(HeldGrant& held, TokenSet tokens, AnswerNote note);
   Task<void> release(const HeldGrant& held);

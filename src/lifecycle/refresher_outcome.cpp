@@ -93,27 +93,37 @@ Task<Result<>> Refresher::complete(const HeldGrant& held, TokenSet& tokens, Answ
   co_return Result<>{};
 }
 
+// Issued since the tokens before it were: not the one of the sign-in over again.
+Task<Result<IdTokenClaims>> Refresher::validate_refreshed(const HeldGrant& held, const TokenSet& tokens) {
+  const Connection& row = held.row;
+  const auto resolved = co_await directory_.resolve(held.registration.provider);
+  if (!resolved) co_return std::unexpected(resolved.error());
+  const Time now = clock_.now();
+  IdTokenExpectation expectation = id_token_expectation(held.registration, *resolved, now);
+  expectation.leeway = refreshed_id_token_leeway;
+  expectation.oldest = std::max(Duration{0}, now - row.last_refreshed_at.value_or(row.created_at));
+  expectation.access_token = tokens.access_token.clone();
+  const RealmId realm = proven_realm(row);
+  if (!expectation.realm_claim.empty() && !realm.empty()) expectation.realm = realm.str();
+  co_return co_await validate_id_token(tokens.id_token->clone(), held.registration, *resolved, std::move(expectation),
+                                       directory_);
+}
+
 // REF-17. A key set that cannot be had, or a signature that does not fit it, is a fault of the ID token and must not cost
 // the rotated refresh token; claims about somebody else are another matter (docs/adr/0003).
 Task<Refresher::Identity> Refresher::check_identity(const HeldGrant& held, const TokenSet& tokens) {
   const Connection& row = held.row;
   if (!tokens.id_token || row.subject.empty()) co_return Identity::unknown;
-  const auto resolved = co_await directory_.resolve(held.registration.provider);
-  if (!resolved) co_return Identity::unknown;
-  IdTokenExpectation expectation = id_token_expectation(held.registration, *resolved, clock_.now());
-  expectation.leeway = refreshed_id_token_leeway;
-  expectation.oldest.reset();
-  expectation.access_token = tokens.access_token.clone();
-  if (!expectation.realm_claim.empty() && !row.realm.empty()) expectation.realm = row.realm.str();
-  const auto claims =
-      co_await validate_id_token(tokens.id_token->clone(), held.registration, *resolved, std::move(expectation), directory_);
-  const Result<> same = claims ? check_refreshed_id_token(*claims, row.issuer, row.subject) : Result<>{};
+  const auto claims = co_await validate_refreshed(held, tokens);
+  const FirstSignIn first{row.issuer, row.subject, row.sign_in_nonce, row.signed_in_at};
+  const Result<> same = claims ? check_refreshed_id_token(*claims, first, held.registration.provider) : Result<>{};
   if (claims && same) co_return Identity::confirmed;
   const Error& why = claims ? same.error() : claims.error();
-  const bool other = !same || why.code == Errc::forbidden;
+  const bool other = why.code == Errc::forbidden || (!same && held.registration.security == SecurityLevel::strict);
   log_.warning(other ? "refreshed_id_token_mismatch" : "refreshed_id_token_not_checked",
                {{"connection", row.id.str()}, {"code", to_string(why.code)}, {"detail", why.message}});
   if (other) co_return Identity::other;
+  if (!same) co_return Identity::unknown;  // so it stays, with every refresh: no event of its own
   const auto told = co_await store_.append_event(
       event_of(row, "id_token_not_checked",
                "The ID token that came with a refresh could not be checked (" + why.message + ").", clock_.now()));
@@ -124,7 +134,7 @@ Task<Refresher::Identity> Refresher::check_identity(const HeldGrant& held, const
 // The grant may be somebody else's: the refresh token is kept, sealed, for the operator; the access token goes to nobody.
 Task<Result<>> Refresher::quarantine(HeldGrant& held, TokenSet tokens, AnswerNote note) {
   const std::string reason =
-      "The ID token of a refresh names another issuer, user or audience than when the account was connected.";
+      "The ID token of a refresh is about another issuer, user, audience or sign-in than when the account was connected.";
   Event event = event_of(held.row, "quarantined", reason, clock_.now());
   event.code = "id_token_mismatch";
   event.correlation = note.correlation;

@@ -22,7 +22,7 @@ Connection without_extras(Connection row) {
 CachedToken::CachedToken(Connection row, const Registration& its_registration, Time at)
     : connection{without_extras(std::move(row))},
       registration{its_registration},
-      place{place_of(connection, "access_token", connection.generation)},
+      opening{place_of(connection, "access_token", connection.generation), connection.tokens.access_token},
       lifetime{lifetime_of(connection)},
       loaded_at{at} {
   if (const auto gate = not_before(connection)) quiet_until.store(to_epoch_ms(*gate), std::memory_order_relaxed);
@@ -30,20 +30,14 @@ CachedToken::CachedToken(Connection row, const Registration& its_registration, T
 
 TokenCache::TokenCache(std::size_t entries) : entries_per_shard_{std::max<std::size_t>(1, entries / shard_count)} {}
 
-std::size_t TokenCache::shard_of(const ConnectionId& id) { return std::hash<ConnectionId>{}(id) % shard_count; }
-
 TokenCache::RealmShard& TokenCache::realm_shard(const std::string& key) const {
   return realms_[std::hash<std::string>{}(key) % shard_count];
 }
 
 CachedTokenPtr TokenCache::find(const ConnectionId& id) const {
-  const Shard& shard = shards_[shard_of(id)];
-  const std::lock_guard lock{shard.mutex};
-  const auto found = shard.index.find(id);
-  if (found == shard.index.end()) return nullptr;
-  const Slot& slot = shard.slots[found->second];
-  slot.recently_read = true;
-  return slot.entry;
+  CachedTokenPtr found;
+  visit(id.str(), [&](const CachedTokenPtr& entry) { found = entry; });
+  return found;
 }
 
 std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registration, const RealmId& realm,
@@ -57,9 +51,16 @@ std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registr
 }
 
 TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {
-  const std::size_t number = shard_of(id);
-  const std::lock_guard lock{shards_[number].mutex};
-  return {number, shards_[number].forgotten};
+  const std::size_t number = hash_of(id.str()) % shard_count;
+  return {number, shards_[number].forgotten.load()};
+}
+
+CachedTokenPtr TokenCache::remove(Shard& shard, const CachedToken& entry) {
+  const auto found = shard.index.find(Wanted{hash_of(entry.connection.id.str()), entry.connection.id.str()});
+  CachedTokenPtr gone = found->entry;
+  shard.slots[found->slot] = nullptr;
+  shard.index.erase(found);
+  return gone;
 }
 
 // The CLOCK: a slot that was read since the hand last passed gets a second chance.
@@ -70,37 +71,36 @@ std::size_t TokenCache::free_slot(Shard& shard, std::vector<CachedTokenPtr>& evi
     return slot;
   }
   if (shard.slots.size() < entries_per_shard_) {
-    shard.slots.emplace_back();
+    shard.slots.push_back(nullptr);
     return shard.slots.size() - 1;
   }
-  while (shard.slots[shard.hand].recently_read) {
-    shard.slots[shard.hand].recently_read = false;
-    shard.hand = (shard.hand + 1) % shard.slots.size();
-  }
+  while (shard.slots[shard.hand]->recently_read.exchange(false)) shard.hand = (shard.hand + 1) % shard.slots.size();
   const std::size_t slot = shard.hand;
   shard.hand = (shard.hand + 1) % shard.slots.size();
-  shard.index.erase(shard.slots[slot].entry->connection.id);
-  evicted.push_back(std::move(shard.slots[slot].entry));
+  evicted.push_back(remove(shard, *shard.slots[slot]));
   return slot;
 }
 
 bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
   if (entry->connection.status != Status::active) return false;
+  const std::size_t hash = hash_of(entry->connection.id.str());
   std::vector<CachedTokenPtr> evicted;  // freed outside the lock
   {
     Shard& shard = shards_[ticket.shard];
     const std::lock_guard lock{shard.mutex};
     if (shard.forgotten != ticket.forgotten) return false;
-    const auto found = shard.index.find(entry->connection.id);
+    const auto found = shard.index.find(Wanted{hash, entry->connection.id.str()});
+    std::size_t slot = 0;
     if (found != shard.index.end()) {
-      Slot& slot = shard.slots[found->second];
-      if (slot.entry->connection.generation > entry->connection.generation) return false;
-      evicted.push_back(std::exchange(slot.entry, entry));
+      if (found->entry->connection.generation > entry->connection.generation) return false;
+      slot = found->slot;
+      entry->recently_read = found->entry->recently_read.load();
+      evicted.push_back(remove(shard, *found->entry));
     } else {
-      const std::size_t slot = free_slot(shard, evicted);
-      shard.slots[slot] = {entry, false};  // earns its stay by being read: a sweep over all drives out nobody in use
-      shard.index.emplace(entry->connection.id, slot);
+      slot = free_slot(shard, evicted);  // not marked as read: a sweep over all drives out nobody in use
     }
+    shard.slots[slot] = entry.get();
+    shard.index.insert(Item{hash, entry, slot});
   }
   for (const auto& old : evicted) {
     if (old->connection.id != entry->connection.id) unindex_realm(*old);
@@ -110,17 +110,16 @@ bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
 }
 
 void TokenCache::forget(const ConnectionId& id) {
+  const std::size_t hash = hash_of(id.str());
   CachedTokenPtr gone;
   {
-    Shard& shard = shards_[shard_of(id)];
+    Shard& shard = shards_[hash % shard_count];
     const std::lock_guard lock{shard.mutex};
     ++shard.forgotten;
-    const auto found = shard.index.find(id);
+    const auto found = shard.index.find(Wanted{hash, id.str()});
     if (found == shard.index.end()) return;
-    gone = std::move(shard.slots[found->second].entry);
-    shard.slots[found->second].recently_read = false;
-    shard.free.push_back(found->second);
-    shard.index.erase(found);
+    shard.free.push_back(found->slot);
+    gone = remove(shard, *found->entry);
   }
   unindex_realm(*gone);
 }
@@ -141,8 +140,8 @@ void TokenCache::unindex_realm(const CachedToken& entry) {
 }
 
 void TokenCache::mark_used(const ConnectionId& id, Time at) {
-  Shard& shard = shards_[shard_of(id)];
-  const std::lock_guard lock{shard.mutex};
+  Shard& shard = shards_[hash_of(id.str()) % shard_count];
+  const std::lock_guard lock{shard.used_mutex};
   Time& last = shard.used[id];
   last = std::max(last, at);
 }
@@ -152,7 +151,7 @@ std::vector<std::pair<ConnectionId, Time>> TokenCache::take_used() {
   for (Shard& shard : shards_) {
     std::unordered_map<ConnectionId, Time> used;
     {
-      const std::lock_guard lock{shard.mutex};
+      const std::lock_guard lock{shard.used_mutex};
       used.swap(shard.used);
     }
     all.insert(all.end(), used.begin(), used.end());
@@ -161,8 +160,8 @@ std::vector<std::pair<ConnectionId, Time>> TokenCache::take_used() {
 }
 
 std::optional<Time> TokenCache::used_at(const ConnectionId& id) const {
-  const Shard& shard = shards_[shard_of(id)];
-  const std::lock_guard lock{shard.mutex};
+  Shard& shard = shards_[hash_of(id.str()) % shard_count];
+  const std::lock_guard lock{shard.used_mutex};
   const auto found = shard.used.find(id);
   if (found == shard.used.end()) return std::nullopt;
   return found->second;

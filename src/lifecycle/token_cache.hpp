@@ -1,21 +1,26 @@
 // Sealed access tokens in memory, for the reading path. Sharded and bounded; the least recently read go first (CLOCK).
 //
-// Thread-safe; a shard's lock is held for a lookup or a store, never across I/O or decryption.
+// Thread-safe. A shard's lock is held for a lookup, what a reader does with the entry, or a store; never across I/O. Readers
+// on different processors share nothing that they write (base/read_mostly_mutex.hpp).
 // Only active connections are kept. An entry is replaced only by the same or a newer generation, and never by a row that was
 // read before the connection was forgotten: who reads a row to keep it takes a `Ticket` first.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/read_mostly_mutex.hpp"
 #include "model/connection.hpp"
 #include "model/registration.hpp"
 #include "store/vault.hpp"
@@ -25,16 +30,21 @@ namespace evergrant {
 // One connection's sealed token set as it was in the store; immutable but for the marks.
 struct CachedToken {
   CachedToken(Connection row, const Registration& registration, Time loaded_at);
+  CachedToken(const CachedToken&) = delete;
+  CachedToken& operator=(const CachedToken&) = delete;
+  ~CachedToken() = default;
 
   const Connection connection;  // without its refresh token's and extras' bytes where they are not needed for decisions
   const Registration& registration;
-  const Place place;  // of the access token, built once
+  const Opening opening;  // of the access token, made once
   const std::optional<Duration> lifetime;
   const Time loaded_at;
   // Epoch ms before which readers ask the engine for nothing more about this entry.
   mutable std::atomic<std::int64_t> quiet_until{0};
   mutable std::atomic<std::int64_t> used_at{0};  // epoch ms, as last noted in the cache
   mutable std::atomic<bool> rechecking = false;  // the row is being read again
+  mutable std::atomic<bool> recently_read = false;
+  mutable std::atomic<std::uint64_t> mark{0};  // of the token, once it has been hashed
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 
@@ -50,6 +60,20 @@ class TokenCache {
   TokenCache& operator=(const TokenCache&) = delete;
 
   [[nodiscard]] CachedTokenPtr find(const ConnectionId& id) const;
+  // Calls `read(const CachedTokenPtr&)` if the connection is there; false: it is not. The entry stays while it is read: who
+  // forgets it waits, so `read` is short and does not come back here.
+  template <class Read>
+  bool visit(std::string_view id, Read&& read) const {
+    const std::size_t hash = hash_of(id);
+    Shard& shard = shards_[hash % shard_count];
+    const std::shared_lock lock{shard.mutex.nearest()};
+    const auto found = shard.index.find(Wanted{hash, id});
+    if (found == shard.index.end()) return false;
+    const CachedToken& entry = *found->entry;
+    if (!entry.recently_read.load(std::memory_order_relaxed)) entry.recently_read.store(true, std::memory_order_relaxed);
+    std::forward<Read>(read)(found->entry);
+    return true;
+  }
   // The row of one token pair; `pair` empty: the main one.
   [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm,
                                                        const std::string& pair = {}) const;
@@ -67,17 +91,38 @@ class TokenCache {
  private:
   static constexpr std::size_t shard_count = 64;
 
-  struct Slot {
+  struct Wanted {
+    std::size_t hash;
+    std::string_view id;
+  };
+  struct Item {
+    std::size_t hash;
     CachedTokenPtr entry;
-    mutable bool recently_read = false;
+    std::size_t slot;  // its place in the order of going
+  };
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(const Item& item) const noexcept { return item.hash; }
+    std::size_t operator()(const Wanted& wanted) const noexcept { return wanted.hash; }
+  };
+  struct Same {
+    using is_transparent = void;
+    static bool same(std::size_t hash, std::string_view id, const Item& item) noexcept {
+      return item.hash == hash && item.entry->connection.id.str() == id;
+    }
+    bool operator()(const Item& a, const Item& b) const noexcept { return same(a.hash, a.entry->connection.id.str(), b); }
+    bool operator()(const Wanted& a, const Item& b) const noexcept { return same(a.hash, a.id, b); }
+    bool operator()(const Item& a, const Wanted& b) const noexcept { return same(b.hash, b.id, a); }
   };
   struct Shard {
-    mutable std::mutex mutex;
-    std::unordered_map<ConnectionId, std::size_t> index;
-    std::vector<Slot> slots;
+    ReadMostlyMutex mutex;
+    boost::unordered_flat_set<Item, Hash, Same> index;
+    std::vector<const CachedToken*> slots;  // null: free
     std::vector<std::size_t> free;
     std::size_t hand = 0;
-    std::uint64_t forgotten = 0;
+    std::atomic<std::uint64_t> forgotten = 0;
+    std::mutex used_mutex;
     std::unordered_map<ConnectionId, Time> used;
   };
   struct RealmShard {
@@ -85,9 +130,11 @@ class TokenCache {
     std::unordered_map<std::string, ConnectionId> ids;
   };
 
-  [[nodiscard]] static std::size_t shard_of(const ConnectionId& id);
+  [[nodiscard]] static std::size_t hash_of(std::string_view id) noexcept { return std::hash<std::string_view>{}(id); }
   [[nodiscard]] RealmShard& realm_shard(const std::string& key) const;
   [[nodiscard]] std::size_t free_slot(Shard& shard, std::vector<CachedTokenPtr>& evicted) const;
+  // Takes the entry out of the index and gives it.
+  static CachedTokenPtr remove(Shard& shard, const CachedToken& entry);
   void index_realm(const CachedToken& entry);
   void unindex_realm(const CachedToken& entry);
 

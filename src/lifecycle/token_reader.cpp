@@ -1,6 +1,8 @@
 #include "lifecycle/token_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace evergrant {
@@ -9,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration note_use_every = 5s;
+constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
 constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
 constexpr std::size_t forced_remembered = 10'000;
@@ -21,10 +23,43 @@ bool ends_use(Errc code) {
   return code == Errc::revoked || code == Errc::reauth_required || code == Errc::quarantined || code == Errc::not_found;
 }
 
-TokenLease lease_of(const CachedToken& entry, Secret access_token) {
-  const Connection& row = entry.connection;
+TokenLease lease_of(const Connection& row, Secret access_token) {
   return {public_id(row), row.registration,      row.tenant,     row.realm, std::move(access_token), row.token_type,
           row.scope,      row.access_expires_at, row.generation, row.pair};
+}
+
+class LeaseTaker final : public TokenTaker {
+ public:
+  std::span<char> room(const Connection& row, std::size_t size) override {
+    Secret token = Secret::of_size(size);
+    const auto bytes = token.bytes();
+    lease_.emplace(lease_of(row, std::move(token)));
+    return {reinterpret_cast<char*>(bytes.data()), bytes.size()};  // NOLINT: bytes as text
+  }
+  std::optional<TokenLease> lease() { return std::move(lease_); }
+
+ private:
+  std::optional<TokenLease> lease_;
+};
+
+// Twelve hex digits are six bytes, and never look like none.
+constexpr std::uint64_t there = 1ULL << 63U;
+
+std::uint64_t packed(const TokenMark& mark) {
+  std::uint64_t number = 0;
+  std::from_chars(mark.text().data(), mark.text().data() + mark.text().size(), number, 16);
+  return mark.text().empty() ? 0 : number | there;
+}
+
+TokenMark unpacked(std::uint64_t packed_mark) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::array<char, TokenMark::digits> text{};
+  for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_mark >> (4 * i)) & 0xFU];
+  return TokenMark{{text.data(), text.size()}};
+}
+
+bool used_lately(const CachedToken& entry, Time now) {
+  return to_epoch_ms(now) - entry.used_at.load(std::memory_order_relaxed) < note_use_every.count();
 }
 
 Error forced_too_often(const ConnectionId& id, Time last) {
@@ -63,20 +98,55 @@ void TokenReader::post(std::move_only_function<void(TokenReader&)> work) {
 }
 
 std::optional<TokenLease> TokenReader::read_now(const ConnectionId& id, const ReadRequest& request) {
-  const CachedTokenPtr entry = cache_.find(id);
-  if (!entry || entry->connection.tokens.access_token.empty()) return std::nullopt;
+  LeaseTaker taker;
+  if (read_now(id.str(), request, taker) != TakenNow::taken) return std::nullopt;
+  return taker.lease();
+}
+
+TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker) {
   const Time now = clock_.now();
-  if (options_.recheck > 0ms && now - entry->loaded_at > options_.recheck * 4) return std::nullopt;
-  const ReadAction action =
-      decide_read(entry->connection, entry->registration.provider, entry->lifetime, request.min_ttl, now);
-  if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return std::nullopt;
-  auto token = vault_.open_now(entry->place, entry->connection.tokens.access_token);
-  if (!token || !*token) return std::nullopt;
-  if (action == ReadAction::serve_and_refresh) refresh_behind(*entry, now);
-  if (options_.recheck > 0ms && now - entry->loaded_at > options_.recheck) recheck_behind(*entry, now);
-  note_use(*entry, now);
-  report_.read(RefreshReport::Read::memory);
-  return lease_of(*entry, std::move(**token));
+  Taking taking;
+  CachedTokenPtr entry;  // only where something is to be done about it: readers of one entry share nothing else
+  cache_.visit(id, [&](const CachedTokenPtr& found) {
+    taking = take(*found, request, now, taker);
+    if (taking.refresh || taking.recheck || taking.used) entry = found;
+  });
+  if (taking.refresh) refresh_behind(*entry, now);
+  if (taking.recheck) recheck_behind(*entry, now);
+  if (taking.used) note_use(*entry, now);
+  if (taking.taken == TakenNow::taken) report_.read(RefreshReport::Read::memory);
+  return taking.taken;
+}
+
+TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
+                                      TokenTaker& taker) const {
+  entry.opening.sealed.prefetch();
+  const Connection& row = entry.connection;
+  if (row.tokens.access_token.empty()) return {};
+  const Duration age = now - entry.loaded_at;
+  if (options_.recheck > 0ms && age > options_.recheck * 4) return {};
+  const ReadAction action = decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
+  if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
+  const std::size_t size = entry.opening.sealed.plain_size();
+  const std::span<char> room = taker.room(row, size);
+  if (room.size() < size) return {.taken = TakenNow::refused};
+  const auto opened = vault_.open_into_now(entry.opening, room);
+  if (!opened || !*opened) return {};
+  taker.opened(mark_of(entry, {room.data(), size}));
+  const bool quiet = to_epoch_ms(now) < entry.quiet_until.load(std::memory_order_relaxed);
+  return {.taken = TakenNow::taken,
+          .refresh = action == ReadAction::serve_and_refresh && !quiet,
+          .recheck = options_.recheck > 0ms && age > options_.recheck && !entry.rechecking.load(std::memory_order_relaxed),
+          .used = !used_lately(entry, now)};
+}
+
+// Hashed once for each entry: a keyed hash of a whole token costs as much as opening it.
+TokenMark TokenReader::mark_of(const CachedToken& entry, std::string_view token) const {
+  const std::uint64_t known = entry.mark.load(std::memory_order_relaxed);
+  if (known != 0) return unpacked(known);
+  const TokenMark mark{vault_.fingerprint(token)};
+  entry.mark.store(packed(mark), std::memory_order_relaxed);
+  return mark;
 }
 
 // One of the readers of an entry asks the engine; the others find `quiet_until` ahead.
@@ -105,8 +175,7 @@ Task<void> TokenReader::reload(ConnectionId id) {
 }
 
 void TokenReader::note_use(const CachedToken& entry, Time now) {
-  const std::int64_t last = entry.used_at.load(std::memory_order_relaxed);
-  if (to_epoch_ms(now) - last < note_use_every.count()) return;
+  if (used_lately(entry, now)) return;
   entry.used_at.store(to_epoch_ms(now), std::memory_order_relaxed);
   cache_.mark_used(entry.connection.id, now);
   if (flush_planned_.exchange(true)) return;
@@ -157,16 +226,20 @@ Task<Result<TokenLease>> TokenReader::open(CachedTokenPtr entry) {
   if (entry->connection.tokens.access_token.empty()) {
     co_return fail(Errc::internal, "connection " + entry->connection.id.str() + " has no access token");
   }
-  auto token = co_await vault_.open(entry->place, entry->connection.tokens.access_token);
+  const auto opened_of = [this](const CachedToken& token) {
+    const Connection& row = token.connection;
+    return vault_.open(place_of(row, "access_token", row.generation), row.tokens.access_token);
+  };
+  auto token = co_await opened_of(*entry);
   if (!token) {  // sealed anew under another key since it was read
     const auto again = co_await current(entry->connection.id, true);
     if (!again) co_return std::unexpected(again.error());
     if (auto refused = refusal_of((*again)->connection)) co_return std::unexpected(std::move(*refused));
     entry = *again;
-    token = co_await vault_.open(entry->place, entry->connection.tokens.access_token);
+    token = co_await opened_of(*entry);
   }
   if (!token) co_return std::unexpected(token.error());
-  co_return lease_of(*entry, std::move(*token));
+  co_return lease_of(entry->connection, std::move(*token));
 }
 
 Task<Result<TokenLease>> TokenReader::read(ConnectionId id, ReadRequest request) {

@@ -19,6 +19,7 @@ class TokenReader {
   ~TokenReader();
 
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
+  TakenNow read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker);
   Task<Result<TokenLease>> read(ConnectionId id, ReadRequest request);
   Task<Result<TokenLease>> force(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
   // The scheduler is told when a connection that others store falls due.
@@ -36,6 +37,14 @@ class TokenReader {
   };
   enum class Next : std::uint8_t { serve, again, fail };
 
+  struct Taking {  // what came of an entry, and what is to be done about it once the cache is not locked any more
+    TakenNow taken = TakenNow::absent;
+    bool refresh = false;
+    bool recheck = false;
+    bool used = false;
+  };
+  [[nodiscard]] Taking take(const CachedToken& entry, const ReadRequest& request, Time now, TokenTaker& taker) const;
+  [[nodiscard]] TokenMark mark_of(const CachedToken& entry, std::string_view token) const;
   Task<Result<CachedTokenPtr>> current(ConnectionId id, bool from_store);
   Task<Result<TokenLease>> read_waiting(ConnectionId id, ReadRequest request);
   Task<Next> wait_for_newer(CachedTokenPtr entry, bool valid, Wait& wait);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "oauth/host_variables.hpp"
+
 namespace evergrant {
 
 namespace {
@@ -85,6 +87,7 @@ Task<Result<TokenUpdate>> TokenSealing::seal_refresh(const Connection& connectio
   const Time at = clock_.now();
   TokenUpdate update = describe(tokens, at);
   update.missing_scope = missing_after_refresh(connection, tokens);
+  keep_known_hosts(registration->provider, update.extras);
   update.extras.insert(connection.extras.begin(), connection.extras.end());  // the answer's own win
   update.refresh_idle_expires_at = idle_end(tokens, registration->provider.refresh, at);
   if (!update.refresh_idle_expires_at && tokens.refresh_token)

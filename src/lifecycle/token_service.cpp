@@ -40,8 +40,10 @@ struct TokenService::Impl {
   Task<bool> finish() {
     due_loop.stop();
     watch.stop();
-    const Time until = parts.clock.now() + options.stop_wait.value_or(options.timeout + options.lease);
-    while (flights.size() > 0 && parts.clock.now() < until) co_await delay(look_for_the_last);
+    const Duration limit = options.stop_wait.value_or(options.timeout + options.lease);
+    for (Duration waited{0}; flights.size() > 0 && waited < limit; waited += look_for_the_last) {
+      co_await delay(look_for_the_last);  // not by the clock, which may be an application's own and stand still
+    }
     if (flights.size() > 0) {
       parts.log.warning(
           "stopped_with_refreshes_under_way",
@@ -70,6 +72,10 @@ TokenService::~TokenService() = default;
 
 std::optional<TokenLease> TokenService::read_now(const ConnectionId& id, const ReadRequest& request) {
   return impl_->reader.read_now(id, request);
+}
+
+TakenNow TokenService::read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker) {
+  return impl_->reader.read_now(id, request, taker);
 }
 
 std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& registration, const RealmId& realm,

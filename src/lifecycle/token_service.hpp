@@ -4,8 +4,11 @@
 // executor: it hops to the engine's executor, where single flight, leases and schedules live, and comes back.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.hpp"
@@ -53,6 +56,30 @@ struct ReadRequest {
   std::optional<Duration> deadline;  // from now; nothing: reader_wait
 };
 
+// By what a token is known in the audit trail: the first twelve hex digits of a keyed hash.
+class TokenMark {
+ public:
+  static constexpr std::size_t digits = 12;
+  TokenMark() = default;
+  explicit TokenMark(std::string_view text) noexcept { text.copy(text_.data(), digits); }
+  [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), text_[0] == '\0' ? 0 : digits}; }
+
+ private:
+  std::array<char, digits> text_ = {};
+};
+
+// Takes a token out of memory on the reader's own thread, without a copy on the way.
+class TokenTaker {
+ public:
+  virtual ~TokenTaker() = default;
+  // Whose token it is, and where its `size` bytes go; less room: this reader may not have it. Called at most once, with the
+  // cache locked: it is short and asks the service for nothing. Where the token does not open after all, the room is zeros.
+  virtual std::span<char> room(const Connection& row, std::size_t size) = 0;
+  // Then the token is in the room.
+  virtual void opened(const TokenMark& /*mark*/) {}
+};
+enum class TakenNow : std::uint8_t { taken, refused, absent };  // refused: no room was given
+
 class TokenService {
  public:
   struct Parts {
@@ -77,6 +104,8 @@ class TokenService {
   // The token if it is in memory, valid and needs nobody to wait; nothing otherwise (then `token`). Starts a refresh behind
   // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
+  // As read_now. Absent: then `token`.
+  TakenNow read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker);
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
   // As read_now, of a further token pair of the connection (REF-23).

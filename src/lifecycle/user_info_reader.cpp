@@ -37,7 +37,7 @@ Task<Result<boost::json::object>> UserInfoReader::ask(const Registration& regist
   if (!url) co_return std::unexpected(url.error());
   UserInfoQuestion question{.url = std::move(*url),
                             .access_token = lease.access_token.clone(),
-                            .realm = connection.realm.str(),
+                            .realm = proven_realm(connection).str(),
                             .subject = connection.subject,
                             .now = parts_.clock.now()};
   co_return co_await fetch_user_info(parts_.transport, parts_.directory, registration, std::move(*resolved),

@@ -44,6 +44,10 @@ const ConnectionId& public_id(const Connection& connection) noexcept {
   return connection.main.empty() ? connection.id : connection.main;
 }
 
+RealmId proven_realm(const Connection& connection) {
+  return connection.realm.str() == public_id(connection).str() ? RealmId{} : connection.realm;
+}
+
 std::string name_of(const Connection& connection) {
   const std::string name = "connection " + public_id(connection).str();
   return connection.pair.empty() ? name : "token pair '" + connection.pair + "' of " + name;

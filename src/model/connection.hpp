@@ -77,8 +77,10 @@ struct Connection {
   std::optional<Time> refresh_absolute_expires_at;
   std::string issuer;
   std::string subject;
-  std::string upstream_grant;       // blind index of the shared upstream grant, empty: not shared (REF-22)
-  std::optional<Time> next_due_at;  // margin and jitter drawn once
+  std::string sign_in_nonce;         // SHA-256 of the first ID token's nonce, hex; empty: it had none
+  std::optional<Time> signed_in_at;  // the first ID token's auth_time
+  std::string upstream_grant;        // blind index of the shared upstream grant, empty: not shared (REF-22)
+  std::optional<Time> next_due_at;   // margin and jitter drawn once
   std::optional<Time> last_used_at;
   std::optional<Time> last_refreshed_at;
   Lease lease;
@@ -90,6 +92,9 @@ struct Connection {
 
 // What applications know the row by: the main one's id.
 [[nodiscard]] const ConnectionId& public_id(const Connection& connection) noexcept;
+// The account at the provider that the grant was shown to be for; empty where there is none and the connection's own id
+// stands for it.
+[[nodiscard]] RealmId proven_realm(const Connection& connection);
 // For messages: "connection con_1", "token pair 'user' of connection con_1".
 [[nodiscard]] std::string name_of(const Connection& connection);
 // Something is there that new tokens can be had with: a refresh token, or an access token of which the end is also the end

@@ -64,23 +64,35 @@ HttpClient::HttpClient(ClientOptions options) : impl_{std::make_unique<Impl>(std
 
 HttpClient::~HttpClient() {
   if (impl_->multi == nullptr) return;
+  stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  curl_multi_cleanup(impl_->multi);
+}
+
+void HttpClient::stop() noexcept {
+  if (impl_->multi == nullptr) return;
   {
     const std::lock_guard lock{impl_->mutex};
     impl_->stopping = true;
   }
   curl_multi_wakeup(impl_->multi);
-  impl_->thread.join();
-  curl_multi_cleanup(impl_->multi);
 }
 
+void HttpClient::run() { impl_->run(); }
+
 Result<> HttpClient::start() {
+  if (auto opened = open(); !opened) return opened;
+  impl_->thread = std::thread{[impl = impl_.get()] { impl->run(); }};
+  return {};
+}
+
+Result<> HttpClient::open() {
   if (auto started = start_curl(); !started) return started;
   if (auto usable = check_ca_file(impl_->options.ca_file); !usable) return usable;
   impl_->multi = curl_multi_init();
   if (impl_->multi == nullptr) return fail(Errc::internal, "libcurl gives no multi handle");
   curl_multi_setopt(impl_->multi, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(impl_->options.connections_per_host));
   impl_->stopping = false;
-  impl_->thread = std::thread{[impl = impl_.get()] { impl->run(); }};
   return {};
 }
 

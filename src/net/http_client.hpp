@@ -1,4 +1,4 @@
-// HttpTransport over libcurl's multi interface, on a thread of its own.
+// HttpTransport over libcurl's multi interface, on a thread of its own or on one that is lent to it.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,14 @@ class HttpClient final : public HttpTransport {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
+  // Runs on a thread of its own from now on.
   [[nodiscard]] Result<> start();
+  // Instead of `start`: what is sent from now on is done by whoever calls `run`.
+  [[nodiscard]] Result<> open();
+  // On the calling thread until `stop`, which comes before the end of the client. SIGPIPE is blocked there from then on.
+  void run();
+  // Cancels what is in progress; thread-safe.
+  void stop() noexcept;
   Task<Result<HttpResponse>> send(OutboundRequest request) override;
 
  private:

@@ -13,6 +13,8 @@ namespace {
 
 std::string where(const Registration& registration) { return "registration '" + registration.id.str() + "': "; }
 
+constexpr std::size_t longest_max_age = 9;  // digits: three decades
+
 // AUTH-15: what a profile or a registration adds must make sense together.
 Result<> check_extra_parameters(const Registration& registration) {
   const auto& extra = registration.provider.authorize.extra_parameters;
@@ -25,8 +27,8 @@ Result<> check_extra_parameters(const Registration& registration) {
   }
   if (const auto age = extra.find("max_age"); age != extra.end()) {
     const bool digits = std::ranges::all_of(age->second, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits) {
-      return fail(Errc::invalid_argument, where(registration) + "max_age is not a number of seconds",
+    if (!digits || age->second.size() > longest_max_age) {
+      return fail(Errc::invalid_argument, where(registration) + "max_age is not a number of seconds of at most nine digits",
                   "write digits only in authorize.extra_parameters");
     }
   }

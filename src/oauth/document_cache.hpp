@@ -36,6 +36,7 @@ Task<Result<HttpResponse>> fetch_document(HttpTransport& transport, OutboundRequ
 
 struct DocumentSource {
   std::vector<std::string> urls;  // tried in order until one gives a document that parses
+  bool optional = false;          // who asks can do without: after a failure nobody waits for the next attempt
   AddressRule address_rule = AddressRule::configured;
   bool allow_loopback_http = false;
 };
@@ -47,7 +48,7 @@ class DocumentCache {
   using Answer = Result<Shared>;
   using Parse = std::function<Result<T>(std::string_view body)>;
   // Judges each document that was fetched; `before` is null for the first. Where it refuses, the one before stays.
-  using Arrived = std::function<Result<>(const T* before, const T& now)>;
+  using Arrived = std::function<Result<>(const T* before, T& now)>;
 
   DocumentCache(HttpTransport& transport, const Clock& clock, CacheRules rules)
       : transport_{transport}, clock_{clock}, rules_{rules} {}
@@ -57,8 +58,9 @@ class DocumentCache {
   // `key` names the document and everything that its parsing depends on. With `refetch`, a document that is still fresh is
   // fetched again all the same, unless that was done a moment ago.
   Task<Answer> get(std::string key, DocumentSource source, Parse parse, Arrived arrived, bool refetch) {
-    if (!is_due(entries_[key], refetch)) {
-      if (is_due_behind(entries_[key])) fly_behind(co_await current_executor(), key, source, parse, arrived);
+    if (!is_due(entries_[key], refetch) || (!refetch && can_wait(entries_[key], source.optional))) {
+      if (is_due_behind(entries_[key], source.optional))
+        fly_behind(co_await current_executor(), key, source, parse, arrived);
       co_return kept(entries_[key]);
     }
     Executor& executor = co_await current_executor();
@@ -77,6 +79,7 @@ class DocumentCache {
  private:
   struct Entry {
     Shared value;
+    Time fetched_at;
     Time fresh_until;
     Time renew_from;  // from here on whoever reads it has the next one fetched, and waits for nothing
     std::optional<Time> refetched_at;
@@ -94,17 +97,28 @@ class DocumentCache {
     return !since || clock_.now() - *since >= time || clock_.now() < *since;
   }
 
+  // A clock that was set back since makes nothing fresh for longer.
+  [[nodiscard]] bool is_fresh(const Entry& entry) const {
+    const Time now = clock_.now();
+    return entry.value != nullptr && now >= entry.fetched_at && now < entry.fresh_until;
+  }
+
+  // The provider failed last time, and there is something to go on with: the next attempt is made behind.
+  [[nodiscard]] bool can_wait(const Entry& entry, bool optional) const {
+    return entry.failed_at.has_value() && (optional || kept(entry).has_value());
+  }
+
   [[nodiscard]] bool is_due(const Entry& entry, bool refetch) const {
-    const bool fresh = entry.value != nullptr && clock_.now() < entry.fresh_until;
+    const bool fresh = is_fresh(entry);
     if (fresh && !refetch) return false;
     if (entry.in_flight) return true;
     if (!passed(entry.failed_at, rules_.between_failures)) return false;
     return !fresh || passed(entry.refetched_at, rules_.between_refetches);
   }
 
-  [[nodiscard]] bool is_due_behind(const Entry& entry) const {
-    return entry.value != nullptr && !entry.in_flight && clock_.now() >= entry.renew_from &&
-           passed(entry.failed_at, rules_.between_failures);
+  [[nodiscard]] bool is_due_behind(const Entry& entry, bool optional) const {
+    const bool wanted = entry.value != nullptr ? clock_.now() >= entry.renew_from || !is_fresh(entry) : optional;
+    return wanted && !entry.in_flight && passed(entry.failed_at, rules_.between_failures);
   }
 
   void fly_behind(Executor& executor, const std::string& key, DocumentSource source, Parse parse, Arrived arrived) {
@@ -137,7 +151,8 @@ class DocumentCache {
     entry.in_flight = false;
     if (fetched) {
       entry.value = std::make_shared<const T>(std::move(fetched->value));
-      entry.fresh_until = clock_.now() + fetched->lifetime;
+      entry.fetched_at = clock_.now();
+      entry.fresh_until = entry.fetched_at + fetched->lifetime;
       entry.renew_from = entry.fresh_until - fetched->lifetime / 5;
       entry.failed_at.reset();
     } else {

@@ -36,6 +36,21 @@ Result<HostValues> host_values(const Provider& provider, std::string_view source
   return values;
 }
 
+void keep_known_hosts(const Provider& provider, std::map<std::string, std::string>& members) {
+  for (const auto& variable : provider.host_variables) {
+    std::string value;
+    const auto member = members.find(variable.field);
+    if (variable.source == "token_response" && member != members.end()) {
+      if (matches(variable, member->second))
+        value = member->second;
+      else
+        members.erase(member);
+    }
+    members.erase(variable.name);
+    if (!value.empty()) members[variable.name] = members[variable.field] = value;
+  }
+}
+
 Result<std::string> fill_hosts(std::string_view text, const Provider& provider, const HostValues& values) {
   std::string out;
   while (!text.empty()) {

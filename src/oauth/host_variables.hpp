@@ -19,6 +19,10 @@ using HostValues = std::map<std::string, std::string>;  // by the variable's nam
 [[nodiscard]] Result<HostValues> host_values(const Provider& provider, std::string_view source,
                                              const std::map<std::string, std::string>& members);
 
+// Of a later token answer's members: one that stands for a host and does not match its pattern goes, and so does one that
+// merely has a variable's name. Those that match also stand under the variable's name.
+void keep_known_hosts(const Provider& provider, std::map<std::string, std::string>& members);
+
 // Every {name} replaced, by its value or the profile's fallback. Errors: invalid_argument where there is neither.
 [[nodiscard]] Result<std::string> fill_hosts(std::string_view text, const Provider& provider, const HostValues& values);
 [[nodiscard]] Result<Endpoints> fill_hosts(const Endpoints& endpoints, const Provider& provider, const HostValues& values);

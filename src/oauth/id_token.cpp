@@ -1,8 +1,23 @@
 #include "oauth/id_token.hpp"
 
+#include <algorithm>
+
+#include "base/encoding.hpp"
+#include "crypto/hash.hpp"
 #include "oauth/provider_signature.hpp"
 
 namespace evergrant {
+namespace {
+
+// One issuer may write itself in several ways (Google).
+bool is_spelling(const Provider& provider, std::string_view issuer) {
+  if (provider.id_token.issuer_rule != IssuerRule::alternatives) return false;
+  return issuer == provider.issuer ||
+         std::ranges::find(provider.id_token.issuer_alternatives, issuer) != provider.id_token.issuer_alternatives.end();
+}
+
+}  // namespace
+
 IdTokenExpectation id_token_expectation(const Registration& registration, const ResolvedProvider& resolved, Time now) {
   const Provider& provider = registration.provider;
   IdTokenExpectation expectation;
@@ -33,13 +48,19 @@ Task<Result<IdTokenClaims>> validate_id_token(Secret id_token, const Registratio
   co_return check_id_token_claims(verified->payload, verified->header.alg, verified->header.typ, expectation);
 }
 
-Result<> check_refreshed_id_token(const IdTokenClaims& claims, std::string_view original_issuer,
-                                  std::string_view original_subject) {
-  if (claims.issuer != original_issuer) {
+Result<> check_refreshed_id_token(const IdTokenClaims& claims, const FirstSignIn& first, const Provider& provider) {
+  if (claims.issuer != first.issuer && !(is_spelling(provider, claims.issuer) && is_spelling(provider, first.issuer))) {
     return std::unexpected(Error{Errc::forbidden, "ID token: iss: it names another issuer than the sign-in did", {}, "iss"});
   }
-  if (claims.subject != original_subject) {
+  if (claims.subject != first.subject) {
     return std::unexpected(Error{Errc::forbidden, "ID token: sub: it names another user than the sign-in did", {}, "sub"});
+  }
+  if (!claims.nonce.empty() && !first.nonce_sha256.empty() && hex_encode(sha256(claims.nonce)) != first.nonce_sha256) {
+    return std::unexpected(Error{Errc::forbidden, "ID token: nonce: it is that of another sign-in", {}, "nonce"});
+  }
+  if (claims.auth_time && first.at && *claims.auth_time != *first.at) {
+    return std::unexpected(
+        Error{Errc::provider_rejected, "ID token: auth_time: it is not that of the sign-in", {}, "auth_time"});
   }
   return {};
 }

@@ -67,9 +67,18 @@ struct IdTokenClaims {
 Task<Result<IdTokenClaims>> validate_id_token(Secret id_token, const Registration& registration, ResolvedProvider resolved,
                                               IdTokenExpectation expectation, ProviderDirectory& directory);
 
-// REF-17 (OpenID Connect Core 12.2): an ID token that came with a refresh is about the same user of the same issuer. On an
-// error the whole answer is suspicious.
-[[nodiscard]] Result<> check_refreshed_id_token(const IdTokenClaims& claims, std::string_view original_issuer,
-                                                std::string_view original_subject);
+// What the ID token of the sign-in said.
+struct FirstSignIn {
+  std::string_view issuer;
+  std::string_view subject;
+  std::string_view nonce_sha256;  // hex; empty: it had no nonce, or it is not known
+  std::optional<Time> at;         // its auth_time
+};
+
+// REF-17 (OpenID Connect Core 12.2): an ID token that came with a refresh is about the same sign-in. Errors: forbidden where
+// it is about another user, issuer or sign-in (iss, sub, nonce); provider_rejected where its auth_time is another one, which
+// providers let happen when the user signs in again.
+[[nodiscard]] Result<> check_refreshed_id_token(const IdTokenClaims& claims, const FirstSignIn& first,
+                                                const Provider& provider);
 
 }  // namespace evergrant

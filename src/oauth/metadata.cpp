@@ -12,14 +12,20 @@ Result<JwkSet> parse_key_set(std::string_view body) {
                                            (set->skipped.empty() ? std::string{} : " (" + join(set->skipped, "; ") + ")"));
 }
 
+// Its own endpoints are enough for a refresh.
+bool serves_alone(const Provider& provider) {
+  return provider.metadata_mode == MetadataMode::hybrid && !provider.endpoints.token.empty();
+}
+
 }  // namespace
 
 ProviderDirectory::ProviderDirectory(HttpTransport& transport, const Clock& clock, const Log& log, Metrics& metrics,
                                      CacheRules rules)
     : log_{log}, metrics_{metrics}, documents_{transport, clock, rules}, key_sets_{transport, clock, rules} {}
 
-Result<> ProviderDirectory::compare(const Provider& provider, const ServerMetadata* before, const ServerMetadata& now) {
+Result<> ProviderDirectory::compare(const Provider& provider, const ServerMetadata* before, ServerMetadata& now) {
   if (before == nullptr) return {};
+  now.last_named = laid_over(now.endpoints, before->last_named);
   const auto all = moved_endpoints(*before, now);
   for (const auto& moved : all) {
     log_.warning("provider_endpoint_moved", {{"provider", provider.id.str()},
@@ -53,13 +59,15 @@ Task<Result<std::shared_ptr<const ServerMetadata>>> ProviderDirectory::document(
     co_return fail(Errc::invalid_argument, "the metadata of provider " + provider.id.str() + " cannot be located",
                    "give `issuer` in its profile, and `metadata_url` where the issuer holds {…}");
   }
-  DocumentSource source{.urls = metadata_urls(provider), .allow_loopback_http = provider.allow_loopback_http};
+  DocumentSource source{.urls = metadata_urls(provider),
+                        .optional = serves_alone(provider),
+                        .allow_loopback_http = provider.allow_loopback_http};
   std::string key = join(source.urls, " ") + " " + provider.issuer + (provider.allow_loopback_http ? " loopback" : "") +
                     (provider.holds_endpoints ? " held" : "");
   auto parse = [issuer = provider.issuer, loopback = provider.allow_loopback_http](std::string_view body) {
     return parse_metadata(body, issuer, loopback);
   };
-  auto arrived = [this, &provider](const ServerMetadata* before, const ServerMetadata& now) {
+  auto arrived = [this, &provider](const ServerMetadata* before, ServerMetadata& now) {
     return compare(provider, before, now);
   };
   auto found = co_await documents_.get(std::move(key), std::move(source), parse, arrived, false);
@@ -68,21 +76,27 @@ Task<Result<std::shared_ptr<const ServerMetadata>>> ProviderDirectory::document(
 
 Task<Result<ResolvedProvider>> ProviderDirectory::resolve(const Provider& provider) {
   if (provider.metadata_mode == MetadataMode::fixed) co_return resolve_provider(provider, nullptr);
+  const std::string name = provider.id.str() + " " + provider.issuer;
   const auto found = co_await document(provider);
   if (found) {
-    without_document_.erase(provider.id.str());
+    without_document_.erase(name);
     co_return resolve_provider(provider, found->get());
   }
-  const bool serves_alone = provider.metadata_mode == MetadataMode::hybrid && !provider.endpoints.token.empty();
-  if (!serves_alone) co_return std::unexpected(found.error());
-  if (without_document_.insert(provider.id.str()).second) {
+  if (!serves_alone(provider)) co_return std::unexpected(found.error());
+  if (without_document_.insert(name).second) {
     log_.warning("provider_metadata_unavailable", {{"provider", provider.id.str()}, {"reason", found.error().message}});
   }
-  co_return resolve_provider(provider, nullptr);
+  ResolvedProvider alone = resolve_provider(provider, nullptr);
+  alone.document_missing = true;
+  co_return alone;
 }
 
 Task<Result<std::shared_ptr<const JwkSet>>> ProviderDirectory::keys(ResolvedProvider resolved, bool refetch) {
   const std::string url = resolved.endpoints.jwks;
+  if (url.empty() && resolved.document_missing) {
+    co_return fail(Errc::provider_unavailable, "the provider's document, which names its key set, cannot be had",
+                   "it is asked for again by itself; `evergrant doctor` says how it answers");
+  }
   if (url.empty()) {
     co_return fail(Errc::unsupported, "the provider has no key set (jwks)", "give `endpoints.jwks` in its profile");
   }
@@ -90,7 +104,7 @@ Task<Result<std::shared_ptr<const JwkSet>>> ProviderDirectory::keys(ResolvedProv
   std::string key = url + (remote ? " remote" : "") + (resolved.allow_loopback_http ? " loopback" : "");
   DocumentSource source{
       .urls = {url}, .address_rule = resolved.jwks_rule, .allow_loopback_http = resolved.allow_loopback_http};
-  auto arrived = [this, url](const JwkSet*, const JwkSet& now) -> Result<> {
+  auto arrived = [this, url](const JwkSet*, JwkSet& now) -> Result<> {
     tell_skipped_keys(url, now);
     return {};
   };

@@ -35,7 +35,7 @@ class ProviderDirectory {
  private:
   Task<Result<std::shared_ptr<const ServerMetadata>>> document(const Provider& provider);
   // META-05: told, counted, and where the provider holds its endpoints an error, so that the document before serves on.
-  Result<> compare(const Provider& provider, const ServerMetadata* before, const ServerMetadata& now);
+  Result<> compare(const Provider& provider, const ServerMetadata* before, ServerMetadata& now);
   void tell_skipped_keys(const std::string& url, const JwkSet& set);
 
   const Log& log_;

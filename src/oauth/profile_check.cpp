@@ -151,6 +151,7 @@ void Checker::endpoints() {
   url("endpoints.introspect", e.introspect);
   url("endpoints.userinfo", e.userinfo);
   url("endpoints.jwks", e.jwks);
+  require(!e.jwks.contains('{'), "endpoints.jwks", "holds a {…}; the keys of an issuer do not differ per account");
   url("endpoints.device", e.device);
   url("endpoints.par", e.par);
   if (!p_.generic && !discovers()) complete_endpoints();

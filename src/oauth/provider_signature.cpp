@@ -18,6 +18,18 @@ std::string_view check_of(const Error& error) {
   }
 }
 
+// The keys could not be had: that says nothing of the token.
+Error without_keys(Error why) {
+  if (why.code == Errc::invalid_argument) why.code = Errc::provider_rejected;  // an address that is not asked
+  return why;
+}
+
+template <class T>
+Result<T> named(Result<T> checked) {
+  if (!checked && checked.error().check.empty()) checked.error().check = check_of(checked.error());
+  return checked;
+}
+
 bool is_hmac(std::string_view algorithm) { return algorithm.starts_with("HS"); }
 
 // Verified with each of our secrets in turn: the provider may still sign with the older one.
@@ -39,19 +51,19 @@ bool may_be_newer(const Error& error, const JwsHeader& header) {
 Task<Result<VerifiedJws>> verify_with_keys(Secret token, JwsHeader header, std::vector<std::string> algorithms,
                                            ResolvedProvider resolved, ProviderDirectory& directory) {
   const auto keys = co_await directory.keys(resolved);
-  if (!keys) co_return std::unexpected(keys.error());
-  auto verified = verify_jws(token.reveal(), **keys, algorithms);
+  if (!keys) co_return std::unexpected(without_keys(keys.error()));
+  auto verified = named(verify_jws(token.reveal(), **keys, algorithms));
   if (verified || !may_be_newer(verified.error(), header)) co_return verified;
   const auto newer = co_await directory.keys(std::move(resolved), true);
   if (!newer || *newer == *keys) co_return verified;
-  co_return verify_jws(token.reveal(), **newer, algorithms);
+  co_return named(verify_jws(token.reveal(), **newer, algorithms));
 }
 
 Task<Result<VerifiedJws>> verify(Secret token, const Registration& registration, ResolvedProvider resolved,
                                  ProviderDirectory& directory) {
-  const auto header = parse_jws_header(token.reveal());
+  const auto header = named(parse_jws_header(token.reveal()));
   if (!header) co_return std::unexpected(header.error());
-  if (is_hmac(header->alg)) co_return verify_with_secrets(token, registration);
+  if (is_hmac(header->alg)) co_return named(verify_with_secrets(token, registration));
   co_return co_await verify_with_keys(std::move(token), *header, registration.provider.id_token.algorithms,
                                       std::move(resolved), directory);
 }
@@ -64,9 +76,7 @@ Task<Result<VerifiedJws>> verify_provider_signature(Secret token, const Registra
     co_return std::unexpected(
         Error{Errc::unsupported, "it is encrypted", "ask the provider for signed tokens without encryption", "encryption"});
   }
-  auto verified = co_await verify(std::move(token), registration, std::move(resolved), directory);
-  if (!verified && verified.error().check.empty()) verified.error().check = check_of(verified.error());
-  co_return verified;
+  co_return co_await verify(std::move(token), registration, std::move(resolved), directory);
 }
 
 }  // namespace evergrant

@@ -19,7 +19,7 @@ RealmProof::RealmProof(HttpTransport& transport) : transport_{transport} {}
 Task<Result<RealmId>> RealmProof::prove(const Registration& registration, const TokenSet& tokens, RealmClues clues) {
   const RealmProfile& profile = registration.provider.realm;
   if (profile.source == RealmSource::none) co_return RealmId{};
-  const bool unsaid = profile.source != RealmSource::callback || !clues.callback_extras.contains(profile.field);
+  const bool unsaid = profile.source == RealmSource::api || !claimed_realm(registration, tokens, clues);
   if (unsaid && comes_without_realm(registration, tokens)) co_return RealmId{};
   auto realm = co_await find(registration, tokens, clues);
   if (!realm) co_return std::unexpected(realm.error());

@@ -105,6 +105,14 @@ std::vector<Shortfall> shortfalls(const Registration& registration, const Resolv
 
 Result<> check_provider(const Registration& registration, const ResolvedProvider& resolved) {
   std::vector<Shortfall> found;
+  const bool insists =
+      registration.security == SecurityLevel::strict || registration.provider.authorize.pkce == Presence::require;
+  if (insists && resolved.document_missing) {
+    return fail(
+        Errc::provider_unavailable,
+        in_message(registration) + "the provider's document cannot be had, so nobody knows whether it is safe enough",
+        "it is asked for again by itself; `evergrant doctor` says how it answers");
+  }
   if (registration.security == SecurityLevel::strict) {
     found = shortfalls(registration, resolved);
   } else if (registration.provider.authorize.pkce == Presence::require && lacks_pkce(resolved)) {

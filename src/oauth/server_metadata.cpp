@@ -86,15 +86,6 @@ Result<> read_mtls_aliases(const json::object& object, bool allow_loopback_http,
   return {};
 }
 
-// `above` where it names an endpoint, else `below`.
-Endpoints laid_over(const Endpoints& above, const Endpoints& below) {
-  Endpoints merged = below;
-  for (const auto& name : endpoint_names) {
-    if (!(above.*name.endpoint).empty()) merged.*name.endpoint = above.*name.endpoint;
-  }
-  return merged;
-}
-
 bool uses_certificate(const Provider& provider) {
   const ClientAuth auth = provider.token.client_auth;
   return auth == ClientAuth::tls || auth == ClientAuth::self_signed_tls;
@@ -123,6 +114,7 @@ Result<ServerMetadata> parse_metadata(std::string_view text, std::string_view pi
   auto endpoints = read_endpoints(*object, allow_loopback_http);
   if (!endpoints) return std::unexpected(std::move(endpoints).error());
   metadata.endpoints = std::move(*endpoints);
+  metadata.last_named = metadata.endpoints;
   if (const auto read = read_mtls_aliases(*object, allow_loopback_http, metadata); !read)
     return std::unexpected(read.error());
   if (const auto read = read_lists(*object, metadata); !read) return std::unexpected(read.error());
@@ -152,6 +144,14 @@ std::vector<std::string> metadata_urls(const Provider& provider) {
   return urls;
 }
 
+Endpoints laid_over(const Endpoints& above, const Endpoints& below) {
+  Endpoints merged = below;
+  for (const auto& name : endpoint_names) {
+    if (!(above.*name.endpoint).empty()) merged.*name.endpoint = above.*name.endpoint;
+  }
+  return merged;
+}
+
 ResolvedProvider resolve_provider(const Provider& provider, const ServerMetadata* document) {
   ResolvedProvider resolved;
   resolved.issuer = provider.issuer;
@@ -177,7 +177,7 @@ ResolvedProvider resolve_provider(const Provider& provider, const ServerMetadata
 std::vector<MovedEndpoint> moved_endpoints(const ServerMetadata& before, const ServerMetadata& now) {
   std::vector<MovedEndpoint> moved;
   for (const auto& [member, endpoint] : endpoint_names) {
-    const std::string from = origin_of(before.endpoints.*endpoint);
+    const std::string from = origin_of(before.last_named.*endpoint);
     const std::string to = origin_of(now.endpoints.*endpoint);
     if (!from.empty() && !to.empty() && from != to) moved.push_back({member, from, to});
   }

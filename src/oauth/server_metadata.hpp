@@ -15,6 +15,7 @@ namespace evergrant {
 struct ServerMetadata {
   std::string issuer;
   Endpoints endpoints;
+  Endpoints last_named;      // with those that an earlier document of this provider named and this one does not
   Endpoints mtls_endpoints;  // mtls_endpoint_aliases (RFC 8705 5)
   bool iss_parameter_supported = false;
   // Where the document is silent, what RFC 8414 section 2 says that silence means.
@@ -27,9 +28,10 @@ struct ServerMetadata {
 
 // What one connection's flow needs to know of its provider.
 struct ResolvedProvider {
-  Endpoints endpoints;      // may hold {name} of the profile's host variables
-  std::string issuer;       // the pinned one; empty for plain OAuth
-  bool documented = false;  // it publishes a document: what follows is what that says
+  Endpoints endpoints;            // may hold {name} of the profile's host variables
+  std::string issuer;             // the pinned one; empty for plain OAuth
+  bool document_missing = false;  // it publishes one that cannot be had now: only what the profile says is known
+  bool documented = false;        // it publishes a document: what follows is what that says
   bool iss_parameter_supported = false;
   std::vector<std::string> token_auth_methods;
   std::vector<std::string> code_challenge_methods;
@@ -58,6 +60,9 @@ struct WellKnownUrls {
 
 // In the order in which they are tried: the profile's metadata_url alone, or the forms above, most usual first.
 [[nodiscard]] std::vector<std::string> metadata_urls(const Provider& provider);
+
+// `above` where it names an endpoint, else `below`.
+[[nodiscard]] Endpoints laid_over(const Endpoints& above, const Endpoints& below);
 
 // The profile alone (metadata_mode fixed), the document, or the document under what the profile names (hybrid).
 // `document` may be null for fixed and hybrid. Clients that authenticate by certificate get the mtls aliases (META-08).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/encoding.hpp"
 #include "net/address_guard.hpp"

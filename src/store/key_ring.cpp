@@ -82,6 +82,7 @@ void KeyRing::forget(const KeyId& id) {
     const std::unique_lock lock{shard.mutex};
     shard.keys.erase(id);
   }
+  hot_keys_.forget(id);
   const std::unique_lock lock{roots_mutex_};
   roots_.erase(id);
 }
@@ -97,6 +98,7 @@ void KeyRing::forget_tenant(const TenantId& tenant) {
     const std::unique_lock lock{shard.mutex};
     shard.keys.erase_if([&](const KeyHandle& key) { return key->tenant == tenant; });
   }
+  hot_keys_.forget_tenant(tenant);
 }
 
 Task<Result<KeyHandle>> KeyRing::unwrap_tenant_key(StoredKey row) {

@@ -17,6 +17,7 @@
 #include "base/random.hpp"
 #include "crypto/kek.hpp"
 #include "crypto/locked_key.hpp"
+#include "store/hot_keys.hpp"
 #include "store/kept.hpp"
 #include "store/store.hpp"
 
@@ -52,6 +53,8 @@ class KeyRing {
 
   // A key that is in memory; null: it is not.
   [[nodiscard]] KeyHandle cached(const KeyId& id) const;
+  // The same keys, ready to open with.
+  [[nodiscard]] HotKeys& hot_keys() noexcept { return hot_keys_; }
   // The key `id` of `tenant`, loaded if need be. Errors: sealed_broken (the tenant has no such key), key_unavailable.
   Task<Result<KeyHandle>> opening_key(TenantId tenant, KeyId id);
   // The tenant's active key with one seal taken from its count; made at first use, replaced before its count ends.
@@ -108,6 +111,7 @@ class KeyRing {
   const Log& log_;
   mutable std::array<Shard, shard_count> shards_;
   std::atomic<std::uint64_t> forgotten_{0};
+  HotKeys hot_keys_{[this](const KeyId& id) { return cached(id); }};
   mutable std::shared_mutex roots_mutex_;
   std::unordered_map<KeyId, KeyHandle> roots_;
   KeyId active_root_;

@@ -4,21 +4,17 @@
 
 namespace evergrant {
 
-namespace {
-
-// What binds a ciphertext to its place (VLT-04).
 std::string associated_data(const Place& place, const KeyId& key) {
   return bind_fields({place.tenant.str(), place.registration.str(), place.realm.str(), place.connection.str(), place.field,
                       std::to_string(place.generation), key.str()});
 }
 
-}  // namespace
-
-Error sealed_broken_at(const Place& place) {
-  return Error{Errc::sealed_broken,
-               "The sealed " + std::string{place.field} + " of " + place.connection.str() + " does not open.",
+Error sealed_broken_at(const ConnectionId& connection, std::string_view field) {
+  return Error{Errc::sealed_broken, "The sealed " + std::string{field} + " of " + connection.str() + " does not open.",
                "It was altered, moved or cut, or its tenant was off-boarded; restore it from a backup, or connect again."};
 }
+
+Error sealed_broken_at(const Place& place) { return sealed_broken_at(place.connection, place.field); }
 
 Result<Sealed> seal_at(const Place& place, const OpenKey& key, std::string_view plain, Random& random) {
   return seal(key.id, key.material, associated_data(place, key.id), plain, random);

@@ -15,6 +15,9 @@ namespace evergrant {
 [[nodiscard]] Result<Secret> open_at(const Place& place, const OpenKey& key, const Sealed& sealed);
 [[nodiscard]] Result<std::size_t> open_at(const Place& place, const OpenKey& key, const Sealed& sealed, std::span<char> out);
 // The error of those two.
+[[nodiscard]] Error sealed_broken_at(const ConnectionId& connection, std::string_view field);
 [[nodiscard]] Error sealed_broken_at(const Place& place);
+// What binds a ciphertext to its place (VLT-04).
+[[nodiscard]] std::string associated_data(const Place& place, const KeyId& key);
 
 }  // namespace evergrant

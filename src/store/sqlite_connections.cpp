@@ -1,4 +1,6 @@
 // Connections as records: create, read, list, replace, hold and release.
+#include <array>
+
 #include "base/encoding.hpp"
 #include "store/cursor.hpp"
 #include "store/sqlite_filter.hpp"
@@ -13,18 +15,21 @@ Result<> insert_connection(Database& database, const Connection& c) {
   const auto inserted = database.execute(
       "INSERT INTO connections (id, pair, main, registration, tenant, realm, status, reason, generation, access_token, "
       "refresh_token, sealed_extras, access_key, refresh_key, extras_key, token_type, scope, missing_scope, extras, "
-      "access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, upstream_grant, "
+      "access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, subject, sign_in_nonce, "
+      "signed_in_at, upstream_grant, "
       "next_due_at, last_used_at, last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, failure_class, "
       "failure_count, failure_since, failure_code, failure_correlation, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+      "DO "
       "NOTHING",
       c.id, c.pair, c.main, c.registration, c.tenant, c.realm, to_string(c.status), c.reason, c.generation,
       c.tokens.access_token, c.tokens.refresh_token, c.tokens.extras, key_name(c.tokens.access_token),
       key_name(c.tokens.refresh_token), key_name(c.tokens.extras), c.token_type, to_json_text(c.scope),
       to_json_text(c.missing_scope), to_json_text(c.extras), c.access_expires_at, c.refresh_idle_expires_at,
-      c.refresh_absolute_expires_at, c.issuer, c.subject, c.upstream_grant, c.next_due_at, c.last_used_at,
-      c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence, to_string(c.failure.kind),
-      c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at, c.updated_at);
+      c.refresh_absolute_expires_at, c.issuer, c.subject, c.sign_in_nonce, c.signed_in_at, c.upstream_grant, c.next_due_at,
+      c.last_used_at, c.last_refreshed_at, c.lease.owner, c.lease.until, c.lease.fence, c.tokens_fence,
+      to_string(c.failure.kind), c.failure.count, c.failure.since, c.failure.code, c.failure.correlation, c.created_at,
+      c.updated_at);
   if (inserted == 1) {
     note_idle_half(database, c.id);
     return {};
@@ -39,8 +44,9 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
       "UPDATE connections SET status = 'active', reason = '', generation = generation + 1, access_token = ?, "
       "refresh_token = ?, sealed_extras = ?, access_key = ?, refresh_key = ?, extras_key = ?, token_type = ?, scope = ?, "
       "missing_scope = ?, extras = ?, access_expires_at = ?, refresh_idle_expires_at = ?, refresh_absolute_expires_at = ?, "
-      "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), granted_at = ?, last_refreshed_at = "
-      "?, "
+      "next_due_at = ?, issuer = COALESCE(?, issuer), subject = COALESCE(?, subject), signed_in_at = CASE WHEN ? IS NULL "
+      "THEN "
+      "signed_in_at ELSE ? END, sign_in_nonce = COALESCE(?, sign_in_nonce), granted_at = ?, last_refreshed_at = ?, "
       "updated_at = ?, "
       "lease_owner = '', lease_until = NULL, lease_fence = lease_fence + 1, tokens_fence = lease_fence, failure_class = "
       "'none', failure_count = 0, "
@@ -48,7 +54,8 @@ Result<> replace_token_set(Database& database, const ConnectionId& id, const Tok
       u.tokens.access_token, u.tokens.refresh_token, u.tokens.extras, key_name(u.tokens.access_token),
       key_name(u.tokens.refresh_token), key_name(u.tokens.extras), u.token_type, to_json_text(u.scope),
       to_json_text(u.missing_scope), to_json_text(u.extras), u.access_expires_at, u.refresh_idle_expires_at,
-      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.at, u.at, u.at, id);
+      u.refresh_absolute_expires_at, u.next_due_at, u.issuer, u.subject, u.sign_in_nonce, u.signed_in_at, u.sign_in_nonce,
+      u.at, u.at, u.at, id);
   note_idle_half(database, id);
   return {};
 }
@@ -106,6 +113,8 @@ Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter
                               int limit) {
   Conditions conditions;
   conditions.add(filter);
+  static constexpr std::array<std::string_view, 2> own_or_main{"id", "main"};
+  conditions.visible(own_or_main, filter);
   if (filter.status) conditions.equal("status", std::string{to_string(*filter.status)});
   if (filter.main_only) conditions.equal("pair", "");
   if (after) conditions.after(*after);

@@ -44,7 +44,7 @@ inline constexpr std::string_view connection_columns =
     "id, pair, main, registration, tenant, realm, status, reason, generation, access_token, refresh_token, sealed_extras, "
     "token_type, "
     "scope, missing_scope, extras, access_expires_at, refresh_idle_expires_at, refresh_absolute_expires_at, issuer, "
-    "subject, "
+    "subject, sign_in_nonce, signed_in_at, "
     "upstream_grant, next_due_at, last_used_at, last_refreshed_at, lease_owner, lease_until, lease_fence, tokens_fence, "
     "failure_class, failure_count, failure_since, failure_code, failure_correlation, created_at, updated_at";
 [[nodiscard]] Connection read_connection(const Statement& from);
@@ -66,11 +66,12 @@ inline constexpr std::string_view key_columns = "id, tenant, purpose, wrapped, w
 [[nodiscard]] StoredKey read_key(const Statement& from);
 
 inline constexpr std::string_view caller_columns =
-    "id, name, verbs, registrations, tenants, key_hash, key_prefix, expires_at, revoked_at, last_used_at, created_at";
+    "id, name, verbs, registrations, tenants, connections, methods, paths, requests_per_minute, parent, key_hash, "
+    "key_prefix, expires_at, revoked_at, last_used_at, created_at";
 [[nodiscard]] Caller read_caller(const Statement& from);
 
 inline constexpr std::string_view audit_columns =
-    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote";
+    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, count, last_at";
 [[nodiscard]] AuditEntry read_audit_entry(const Statement& from);
 
 inline constexpr std::string_view event_columns =

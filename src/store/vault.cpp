@@ -35,6 +35,13 @@ std::string keyed_digest(const OpenKey& key, std::string_view purpose, std::stri
 
 }  // namespace
 
+Opening::Opening(const Place& place, const Sealed& value)
+    : tenant{place.tenant},
+      key{key_of(value).value_or(KeyId{})},
+      sealed{associated_data(place, key), value},
+      connection{place.connection},
+      field{place.field} {}
+
 Place place_of(const Connection& connection, std::string_view field, Generation generation) {
   return Place{connection.tenant, connection.registration, connection.realm, connection.id, field, generation};
 }
@@ -90,16 +97,25 @@ std::optional<Result<std::size_t>> Vault::open_into_now(const Place& place, cons
   return open_at(place, *key, sealed, out);
 }
 
+std::optional<Result<std::size_t>> Vault::open_into_now(const Opening& opening, std::span<char> out) const {
+  if (opening.sealed.empty()) return std::unexpected(sealed_broken_at(opening.connection, opening.field));
+  auto opened = impl_->ring.hot_keys().open(opening, out);
+  if (opened && !*opened) return std::unexpected(sealed_broken_at(opening.connection, opening.field));
+  return opened;
+}
+
 Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpose, std::string value) {
   const auto key = co_await impl_->ring.indexing_key(std::move(tenant));
   if (!key) co_return std::unexpected(key.error());
   co_return keyed_digest(**key, "blind-index:" + purpose, value);
 }
 
-std::string Vault::fingerprint(const Secret& token) const {
+std::string Vault::fingerprint(const Secret& token) const { return fingerprint(token.reveal()); }
+
+std::string Vault::fingerprint(std::string_view token) const {
   const KeyHandle key = impl_->ring.installation_key();
   if (!key) return {};
-  return keyed_digest(*key, "fingerprint", token.reveal()).substr(0, fingerprint_digits);
+  return keyed_digest(*key, "fingerprint", token).substr(0, fingerprint_digits);
 }
 
 Task<Result<RotationReport>> Vault::rewrap_root_keys() { return impl_->rotation.rewrap_root_keys(); }

@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "crypto/aead.hpp"
 #include "crypto/kek.hpp"
 #include "model/connection.hpp"
 #include "store/store.hpp"
@@ -38,6 +39,16 @@ struct RotationReport {
 };
 
 struct OpenKey;
+
+// A sealed value in its place, made ready for being opened at every read. Views into `sealed`, which outlives it unchanged.
+struct Opening {
+  Opening(const Place& place, const Sealed& sealed);
+  TenantId tenant;
+  KeyId key;  // that it is sealed with
+  Openable sealed;
+  ConnectionId connection;  // for messages
+  std::string_view field;
+};
 
 // The right to seal once for a tenant, whatever the store does meanwhile.
 class SealRight {
@@ -76,11 +87,14 @@ class Vault {
   // Gives the number of bytes.
   [[nodiscard]] std::optional<Result<std::size_t>> open_into_now(const Place& place, const Sealed& sealed,
                                                                  std::span<char> out) const;
+  // As that; the keys in use are kept ready.
+  [[nodiscard]] std::optional<Result<std::size_t>> open_into_now(const Opening& opening, std::span<char> out) const;
 
   // Keyed blind index of a value (VLT-10), with a key of its own per tenant; hex.
   Task<Result<std::string>> blind_index(TenantId tenant, std::string purpose, std::string value);
   // Keyed fingerprint for the audit trail: 12 hex digits; the same token gives the same one in this installation.
   [[nodiscard]] std::string fingerprint(const Secret& token) const;
+  [[nodiscard]] std::string fingerprint(std::string_view token) const;
 
   // Online and resumable; calling it again continues: while a rotation is unfinished it makes no new key. A key that was
   // replaced an hour ago and is not in use any more is retired on the way; `retire` does it at once.

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""What is installed works from its prefix, wherever that is: the program finds its providers, and an application outside this
-tree, examples/company_report, builds against evergrant::testing and passes its tests."""
+"""What is installed works from its prefix, wherever that is: the program finds its providers, and applications outside this
+tree build against it: examples/company_report against evergrant::testing, embedded_engine and token_client against
+evergrant::evergrant; they run against a real sandbox and a real server."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -9,8 +11,9 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
-from evergrant_process import PROGRAM, ROOT, Program, free_port
+from evergrant_process import PROGRAM, ROOT, DevServer, Program, Sandbox, free_port, request
 
 BUILD = pathlib.Path(PROGRAM).parent
 PUBLIC_INCLUDE = re.compile(r"#include [<\"]([^>\"]+)[>\"]")
@@ -65,15 +68,52 @@ class InstalledKit(unittest.TestCase):
         for file in (self.prefix / "lib").rglob("*.cmake"):
             self.assertNotIn(str(ROOT), file.read_text(encoding="utf-8"), file)
 
-    def test_an_application_builds_against_it_and_passes_its_tests(self):
-        shutil.copytree(ROOT / "examples/company_report", self.folder / "application")
-        build = self.folder / "build"
+    def build(self, example):
+        """The folder that an example was built in, from a copy outside this tree."""
+        source, build = self.folder / example, self.folder / f"{example}-build"
+        shutil.copytree(ROOT / "examples" / example, source)
         settings = [f"-D{name}={cached(name)}" for name in ("CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_EXE_LINKER_FLAGS")]
-        run("cmake", "-G", "Ninja", "-S", self.folder / "application", "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
-            *settings)
+        run("cmake", "-G", "Ninja", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", *settings)
         run("cmake", "--build", build, "--parallel", "2")
+        return build
+
+    def test_an_application_builds_against_it_and_passes_its_tests(self):
+        build = self.build("company_report")
         shown = run("ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error")
         self.assertRegex(shown, r"100% tests passed, 0 tests failed out of 7")
+
+    def test_an_application_that_embeds_the_engine_connects_reads_replaces_and_revokes(self):
+        program, store = self.build("embedded_engine") / "embedded_engine", self.folder / "embedded"
+        profiles = self.folder / "profiles"
+        store.mkdir()
+        profiles.mkdir()
+        sandbox = Sandbox()
+        try:
+            sandbox.control("POST", "/settings", {"auto_consent_by_hint": True})
+            shipped = (self.prefix / "share/evergrant/providers/sandbox.toml").read_text(encoding="utf-8")
+            here = shipped.replace("127.0.0.1:9500", urllib.parse.urlsplit(sandbox.base).netloc)
+            (profiles / "sandbox.toml").write_text(here, encoding="utf-8")
+            with subprocess.Popen([program, store, profiles], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+                url = child.stdout.readline().removeprefix("Open ").strip()
+                address = urllib.parse.urlsplit(url)
+                answer = request(sandbox.base, "GET", f"{address.path}?{address.query}")
+                self.assertIn(answer.status, (302, 303), answer)
+                shown, _ = child.communicate(urllib.parse.urlsplit(answer.headers["Location"]).query + "\n", timeout=60)
+            self.assertEqual(child.returncode, 0, shown)
+            self.assertRegex(shown, r"connected: a token of \d+ characters for account 4620816365000000001, number 1\n")
+            self.assertRegex(shown, r"after a 401: a token .*, number 2\n")
+            self.assertRegex(shown, r"revoked: revok")
+        finally:
+            sandbox.stop()
+
+    def test_a_client_of_a_server_keeps_its_leases(self):
+        program = self.build("token_client") / "token_client"
+        with contextlib.closing(DevServer()) as server:
+            connection = server.connect("sandbox", "acme", "4620816365000000001")
+            shown = run(program, server.base, connection, env={**os.environ, "EVERGRANT_API_KEY": server.key})
+            self.assertIn("a thousand leases, the server was asked 1 time(s)", shown)
+            self.assertIn("account 4620816365000000001, token number 1\n", shown)
+            self.assertIn("after a 401: token number 2\n", shown)
 
 
 if __name__ == "__main__":

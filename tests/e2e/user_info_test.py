@@ -78,7 +78,9 @@ class SecurityTest(WithSandbox):
 
     def test_claims_that_can_never_come_are_refused_at_the_start(self):
         for line, why in (('claims = ["email"]\nscopes = ["com.intuit.quickbooks.accounting"]', "'openid' is among the scopes"),
-                          ('claims = ["e\\nmail"]', "is not the name of a claim")):
+                          ('claims = ["e\\nmail"]', "is not the name of a claim"),
+                          ('claims = ["region"]\nprofile.token.kept_members = ["region"]',
+                           "is a member of the token answer too")):
             code, findings = self.doctor(self.with_field(line))
             self.assertEqual(code, 1)
             self.assertIn(why, json.dumps(findings))

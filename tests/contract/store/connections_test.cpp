@@ -19,6 +19,8 @@ TEST_P(ConnectionRecords, every_column_comes_back_as_it_went_in) {
   c.refresh_absolute_expires_at = at(2);
   c.issuer = "https://issuer.example";
   c.subject = "sub";
+  c.sign_in_nonce = "ab12";
+  c.signed_in_at = at(7);
   c.upstream_grant = "grant";
   c.last_used_at = at(3);
   c.last_refreshed_at = at(4);
@@ -42,6 +44,8 @@ TEST_P(ConnectionRecords, every_column_comes_back_as_it_went_in) {
   EXPECT_EQ(back.refresh_absolute_expires_at, c.refresh_absolute_expires_at);
   EXPECT_EQ(back.issuer, c.issuer);
   EXPECT_EQ(back.subject, c.subject);
+  EXPECT_EQ(back.sign_in_nonce, c.sign_in_nonce);
+  EXPECT_EQ(back.signed_in_at, c.signed_in_at);
   EXPECT_EQ(back.upstream_grant, c.upstream_grant);
   EXPECT_EQ(back.next_due_at, c.next_due_at);
   EXPECT_EQ(back.last_used_at, c.last_used_at);
@@ -144,6 +148,14 @@ TEST_P(ConnectionRecords, filters_and_visibility_hold_together) {
   f.visible_tenants = std::vector<TenantId>{};
   EXPECT_EQ(ids(f), "");
   f = {};
+  f.visible_connections = std::vector{ConnectionId{"con_1"}, ConnectionId{"con_3"}};
+  EXPECT_EQ(ids(f), "13");
+  f.visible_tenants = std::vector{TenantId{"bolt"}};
+  EXPECT_EQ(ids(f), "");
+  f = {};
+  f.visible_connections = std::vector<ConnectionId>{};
+  EXPECT_EQ(ids(f), "");
+  f = {};
   f.visible_registrations = std::vector{RegistrationId{"crm"}};
   EXPECT_EQ(ids(f), "23");
   f.status = Status::reauth_required;
@@ -154,10 +166,14 @@ TEST_P(ConnectionRecords, filters_and_visibility_hold_together) {
 }
 
 TEST_P(ConnectionRecords, a_reconnect_replaces_the_token_set_under_the_same_id) {
-  auto c = created();
+  auto c = some_connection("con_1", "realm-1");
+  c.sign_in_nonce = "ab12";
+  c.signed_in_at = at(7);
+  ok(store->create(c, some_event("connected", c)));
   auto held = claimed();
   auto update = some_update();
   update.issuer = "https://issuer.example";
+  update.sign_in_nonce = "";
   OutboxItem replaced;
   replaced.kind = OutboxKind::revoke_replaced;
   replaced.connection = c.id;
@@ -171,6 +187,8 @@ TEST_P(ConnectionRecords, a_reconnect_replaces_the_token_set_under_the_same_id) 
   EXPECT_EQ(now.extras, update.extras);
   EXPECT_EQ(now.issuer, "https://issuer.example");
   EXPECT_EQ(now.subject, "");
+  EXPECT_EQ(now.sign_in_nonce, "");
+  EXPECT_EQ(now.signed_in_at, std::nullopt);
   EXPECT_EQ(now.lease.owner, "");
   EXPECT_EQ(now.created_at, c.created_at);
   EXPECT_EQ(event_types(), (std::vector<std::string>{"connected", "reconnected"}));

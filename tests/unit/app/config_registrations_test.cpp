@@ -126,6 +126,9 @@ TEST_F(RegistrationsOfConfig, what_a_registration_gets_wrong_is_told_at_its_plac
        "8:1: field 'registration.client_auth': this way to authenticate the client is not offered"},
       {start + secret + "provider = \"xero\"\n[registration.profile.authorize]\nresponse_mode = \"form_post\"",
        "3:1: field 'registration.profile.authorize.response_mode': the answer cannot be taken by form_post"},
+      {start + secret + "provider = \"oidc\"\nissuer = \"https://x.example\"\n[registration.profile.id_token]\n" +
+           "algorithms = [\"HS256\"]",
+       "6:1: field 'registration.client_secret': it is the key of HS256 and has 4 bytes, which is short of 32"},
       {start + secret + "provider = \"oidc\"", "3:1: field 'registration.issuer': missing"},
       {start + secret + "provider = \"oidc\"\nissuer = \"http://x.example\"",
        "8:1: field 'registration.issuer': found \"http://x.example\", expected https"},

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
 namespace evergrant {
 namespace {
 
@@ -12,6 +16,24 @@ TEST(Metrics, the_same_name_and_labels_are_the_same_counter) {
   metrics.counter("reads_total", "Reads", {{"from", "b"}}).increment();
   EXPECT_EQ(metrics.counter("reads_total", "Reads", {{"from", "a"}}).value(), 3);
   EXPECT_EQ(metrics.counter("reads_total", "Reads", {{"from", "b"}}).value(), 1);
+}
+
+TEST(Metrics, what_many_threads_count_is_shown_whole_each_time) {
+  Metrics metrics;
+  auto& counter = metrics.counter("reads_total", "Reads");
+  for (int round = 1; round <= 2; ++round) {
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+          for (int n = 0; n < 1000; ++n) counter.increment();
+        });
+      }
+    }
+    const std::string line = "\nreads_total " + std::to_string(4000 * round) + "\n";
+    EXPECT_TRUE(metrics.render().contains(line));
+    EXPECT_TRUE(metrics.render().contains(line)) << "looking changes nothing";
+  }
 }
 
 TEST(Metrics, are_rendered_as_prometheus_reads_them) {

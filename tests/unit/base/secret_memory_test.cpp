@@ -4,33 +4,15 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/secret.hpp"
+#include "support/page_flags.hpp"
 
 namespace evergrant {
 namespace {
-
-// The flags that the kernel keeps for the pages around `address` (proc(5), VmFlags); empty where there are none.
-std::string page_flags(const void* address) {
-  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
-  std::ifstream maps{"/proc/self/smaps"};
-  std::string line;
-  bool inside = false;
-  while (std::getline(maps, line)) {
-    std::uintptr_t from = 0;
-    std::uintptr_t to = 0;
-    char dash = 0;
-    std::istringstream head{line};
-    if (head >> std::hex >> from >> dash >> to && dash == '-') inside = from <= wanted && wanted < to;
-    if (inside && line.starts_with("VmFlags:")) return line;
-  }
-  return {};
-}
 
 bool all_zero(const char* block, std::size_t size) {
   return std::all_of(block, block + size, [](char c) { return c == 0; });
@@ -39,7 +21,7 @@ bool all_zero(const char* block, std::size_t size) {
 TEST(SecretMemory, is_left_out_of_core_images) {
   for (const std::size_t size : {1U, 100U, 5000U, 100'000U}) {
     const Secret secret = Secret::of_size(size);
-    EXPECT_NE(page_flags(secret.reveal().data()).find(" dd"), std::string::npos) << size;
+    EXPECT_NE(test::page_flags(secret.reveal().data()).find(" dd"), std::string::npos) << size;
   }
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "crypto/jose.hpp"
 #include "support/connect_bench.hpp"
 
 namespace evergrant::test {
@@ -130,6 +131,55 @@ TEST_F(Reconnect, another_account_than_the_one_to_reconnect_is_refused) {
   EXPECT_EQ(row(id).generation, 1);
   asked.connection = id;
   EXPECT_EQ(again(answer_with("at-3", "rt-3"), asked).connection, id);
+}
+
+TEST_F(Reconnect, a_grant_that_says_no_account_does_not_replace_one_of_a_known_account) {
+  fake_one.provider.realm.scopes = {"read"};
+  const auto id = connected(answer_with("at-1", "rt-1", "a-1", R"(,"scope":"read write")"));
+  auto asked = request("fake");
+  asked.connection = id;
+  const auto result = again(answer_with("at-2", "rt-2", "", R"(,"scope":"write")"), asked);
+  EXPECT_EQ(result.code, Errc::conflict);
+  EXPECT_EQ(row(id).generation, 1);
+  EXPECT_EQ(read(id), "at-1");
+}
+
+class ReconnectOfUser : public Reconnect {
+ protected:
+  ReconnectOfUser() {
+    fake_one.scopes = {"openid"};
+    fake_one.provider.issuer = "https://fake.test";
+    fake_one.provider.endpoints.jwks = "https://fake.test/jwks";
+    fake_one.provider.id_token.algorithms = {"ES256"};
+    fake_one.provider.realm.source = RealmSource::none;
+    fake.otherwise([this](const OutboundRequest& sent) -> TransportAnswer {
+      if (sent.url.ends_with("/jwks")) return http_answer(200, R"({"keys":[)" + key.public_jwk() + "]}");
+      const auto now = to_epoch_ms(clock.now()) / 1000;
+      const std::string claims = R"({"iss":"https://fake.test","aud":"client","sub":")" + user + R"(","iat":)" +
+                                 std::to_string(now) + R"(,"exp":)" + std::to_string(now + 600) + "}";
+      return http_answer(200, answer_with("at-of-" + user, "rt-of-" + user, "",
+                                          R"(,"id_token":")" + key.sign(claims, "JWT").value() + '"'));
+    });
+  }
+  ConnectResult sign_in(const std::string& name, const std::optional<ConnectionId>& id = {}) {
+    user = name;
+    auto asked = request("fake");
+    asked.connection = id;
+    return connect_fake(std::move(asked)).value();
+  }
+  SigningKey key = SigningKey::generate("ES256", "k").value();
+  std::string user;
+};
+
+TEST_F(ReconnectOfUser, only_the_same_user_brings_a_connection_without_account_back) {
+  const auto id = sign_in("alice").connection.value();
+  EXPECT_EQ(row(id).subject, "alice");
+  EXPECT_EQ(proven_realm(row(id)), RealmId{});
+  EXPECT_EQ(sign_in("bob", id).code, Errc::conflict);
+  EXPECT_EQ(row(id).generation, 1);
+  EXPECT_EQ(row(id).subject, "alice");
+  EXPECT_EQ(sign_in("alice", id).connection, id);
+  EXPECT_EQ(row(id).generation, 2);
 }
 
 TEST_F(Reconnect, an_account_that_is_being_disconnected_is_not_brought_back) {

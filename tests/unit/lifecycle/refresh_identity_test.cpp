@@ -1,6 +1,8 @@
 // ID tokens that come with a refresh (REF-17, docs/adr/0003): a fault of theirs costs no tokens, another identity does.
 #include <gtest/gtest.h>
 
+#include "base/encoding.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/jose.hpp"
 #include "support/refresh_bench.hpp"
 
@@ -11,16 +13,18 @@ using namespace std::chrono_literals;
 
 class RefreshIdentityTest : public RefreshBench {
  protected:
-  RefreshIdentityTest() {
-    change_profile([](Registration& registration) {
+  explicit RefreshIdentityTest(SecurityLevel security = SecurityLevel::baseline) {
+    change_profile([security](Registration& registration) {
       registration.provider.issuer = "https://issuer.test";
       registration.provider.endpoints.jwks = "https://issuer.test/jwks";
+      registration.security = security;
     });
     provider->key_set = R"({"keys":[)" + key.public_jwk() + "]}";
   }
 
   // A connection of `user-1`, and the ID token that its next refresh brings.
-  void connect_user(const std::string& issuer, const std::string& subject, const SigningKey& signer) {
+  void connect_user(const std::string& issuer, const std::string& subject, const SigningKey& signer,
+                    const std::string& more_claims = {}) {
     connect("con_1");
     Connection known = row("con_1");
     TokenUpdate update;
@@ -38,15 +42,27 @@ class RefreshIdentityTest : public RefreshBench {
     auto sealed = run(node().executor, node().service.seal_tokens(known, 2, std::move(tokens))).value();
     sealed.issuer = update.issuer;
     sealed.subject = update.subject;
+    sealed.sign_in_nonce = hex_encode(sha256("n-1"));
+    sealed.signed_in_at = from_epoch_ms(1'700'000'000'000);
     ASSERT_TRUE(run(node().executor, sqlite->reconnect(known.id, 1, std::move(sealed), std::nullopt, {})));
     let_pass(1h);
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
     const std::string claims = R"({"iss":")" + issuer + R"(","sub":")" + subject + R"(","aud":"client","iat":)" +
-                               std::to_string(now) + R"(,"exp":)" + std::to_string(now + 3600) + "}";
+                               std::to_string(now) + R"(,"exp":)" + std::to_string(now + 3600) + more_claims + "}";
     provider->more_members = R"(,"id_token":")" + signer.sign(claims).value() + '"';
   }
 
+  std::ptrdiff_t events_of_type(std::string_view type) {
+    const auto events = run(node().executor, sqlite->events({}, ConnectionId{"con_1"}, "", 10)).value().items;
+    return std::ranges::count_if(events, [&](const Event& event) { return event.type == type; });
+  }
+
   SigningKey key = SigningKey::generate("RS256", "k1").value();
+};
+
+class StrictRefreshIdentityTest : public RefreshIdentityTest {
+ protected:
+  StrictRefreshIdentityTest() : RefreshIdentityTest{SecurityLevel::strict} {}
 };
 
 TEST_F(RefreshIdentityTest, the_same_user_is_confirmed) {
@@ -69,6 +85,29 @@ TEST_F(RefreshIdentityTest, another_user_puts_the_connection_on_hold_and_the_ref
   EXPECT_EQ(kept->reveal(), provider->refresh_token_of("con_1"));
   EXPECT_EQ(text(read("con_1")), "quarantined");
   EXPECT_EQ(open_attempts(), 0U);
+}
+
+TEST_F(RefreshIdentityTest, the_nonce_and_the_time_of_the_sign_in_may_come_again) {
+  connect_user("https://issuer.test", "user-1", key, R"(,"nonce":"n-1","auth_time":1700000000)");
+  EXPECT_EQ(text(read("con_1")), "at-con_1-2");
+  EXPECT_EQ(events_of_type("id_token_not_checked"), 0);
+}
+
+TEST_F(RefreshIdentityTest, the_nonce_of_another_sign_in_puts_the_connection_on_hold) {
+  connect_user("https://issuer.test", "user-1", key, R"(,"nonce":"n-2","auth_time":1700000000)");
+  EXPECT_EQ(text(read("con_1")), "quarantined");
+}
+
+// Providers let it move when the user signs in again: no reason to stop a grant that works, unless the policy is strict.
+TEST_F(RefreshIdentityTest, another_time_of_sign_in_stops_nothing) {
+  connect_user("https://issuer.test", "user-1", key, R"(,"auth_time":1700000060)");
+  EXPECT_EQ(text(read("con_1")), "at-con_1-2");
+  EXPECT_EQ(row("con_1").status, Status::active);
+}
+
+TEST_F(StrictRefreshIdentityTest, another_time_of_sign_in_puts_the_connection_on_hold) {
+  connect_user("https://issuer.test", "user-1", key, R"(,"auth_time":1700000060)");
+  EXPECT_EQ(text(read("con_1")), "quarantined");
 }
 
 TEST_F(RefreshIdentityTest, another_issuer_puts_the_connection_on_hold) {
@@ -96,8 +135,7 @@ TEST_F(RefreshIdentityTest, a_signature_by_a_key_that_nobody_knows_costs_no_toke
   const SigningKey other = SigningKey::generate("RS256", "k2").value();
   connect_user("https://issuer.test", "user-1", other);
   EXPECT_EQ(text(read("con_1")), "at-con_1-2");
-  const auto events = run(node().executor, sqlite->events({}, ConnectionId{"con_1"}, "", 10)).value().items;
-  EXPECT_TRUE(std::ranges::any_of(events, [](const Event& event) { return event.type == "id_token_not_checked"; }));
+  EXPECT_EQ(events_of_type("id_token_not_checked"), 1);
 }
 
 }  // namespace

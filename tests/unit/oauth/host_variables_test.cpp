@@ -45,6 +45,20 @@ TEST(HostValues, are_bounded_in_length) {
   EXPECT_FALSE(host_values(some_provider(), "token_response", {{"api_domain", "https://" + std::string(300, 'a')}}));
 }
 
+TEST(KeepKnownHosts, lets_no_later_answer_name_a_host_that_the_profile_does_not_allow) {
+  Provider provider = some_provider();
+  provider.host_variables[2].pattern = R"(https://[a-z]+\.api\.test)";
+  const std::pair<HostValues, HostValues> rows[] = {
+      {{{"api_domain", "https://eu.api.test"}}, {{"api_domain", "https://eu.api.test"}, {"api", "https://eu.api.test"}}},
+      {{{"api_domain", "https://evil.test"}, {"x", "1"}}, {{"x", "1"}}},
+      {{{"api", "https://evil.test"}, {"shop", "evil.test"}}, {}}};
+  for (const auto& [given, kept] : rows) {
+    auto members = given;
+    keep_known_hosts(provider, members);
+    EXPECT_EQ(members, kept);
+  }
+}
+
 TEST(FillHosts, takes_the_value_or_the_fallback_and_leaves_other_names_alone) {
   const auto provider = some_provider();
   EXPECT_EQ(fill_hosts("{accounts}/oauth/v2/token?r={realm}", provider, {{"accounts", "https://accounts.zoho.eu"}}).value(),

@@ -290,17 +290,52 @@ TEST_F(IdTokenClaimsTest, claims_that_are_no_single_json_object_are_refused) {
   }
 }
 
-TEST(RefreshedIdToken, is_about_the_same_user_of_the_same_issuer) {
+TEST(RefreshedIdToken, is_about_the_same_sign_in) {
+  const Time signed_in = from_epoch_ms(1'700'000'000'000);
+  const std::string hashed = hex_encode(sha256("n-1"));
+  const FirstSignIn first{"https://id.example", "user-1", hashed, signed_in};
+  Provider provider;
+  provider.issuer = "https://id.example";
+  struct Row {
+    std::string issuer, subject, nonce;
+    std::optional<Time> at;
+    std::string check;  // empty: it is
+    Errc code = Errc::forbidden;
+  };
+  for (const Row& row :
+       {Row{"https://id.example", "user-1", "n-1", signed_in, ""}, Row{"https://id.example", "user-1", "", {}, ""},
+        Row{"https://id.example/", "user-1", "n-1", signed_in, "iss"},
+        Row{"https://id.example", "user-2", "n-1", signed_in, "sub"},
+        Row{"https://id.example", "user-1", "n-2", signed_in, "nonce"},
+        Row{"https://id.example", "user-1", hashed, signed_in, "nonce"},
+        Row{"https://id.example", "user-1", "n-1", signed_in + std::chrono::seconds{1}, "auth_time",
+            Errc::provider_rejected}}) {
+    IdTokenClaims claims;
+    claims.issuer = row.issuer;
+    claims.subject = row.subject;
+    claims.nonce = row.nonce;
+    claims.auth_time = row.at;
+    const auto same = check_refreshed_id_token(claims, first, provider);
+    EXPECT_EQ(same.has_value(), row.check.empty()) << row.check;
+    if (same) continue;
+    EXPECT_EQ(same.error().check, row.check);
+    EXPECT_EQ(same.error().code, row.code);
+  }
+  // Of a connection from before these were kept, nothing is known of them.
   IdTokenClaims claims;
   claims.issuer = "https://id.example";
   claims.subject = "user-1";
-  EXPECT_TRUE(check_refreshed_id_token(claims, "https://id.example", "user-1"));
-  const auto other_issuer = check_refreshed_id_token(claims, "https://id.example/", "user-1");
-  ASSERT_FALSE(other_issuer);
-  EXPECT_NE(other_issuer.error().message.find("iss"), std::string::npos);
-  const auto other_user = check_refreshed_id_token(claims, "https://id.example", "user-2");
-  ASSERT_FALSE(other_user);
-  EXPECT_NE(other_user.error().message.find("sub"), std::string::npos);
+  claims.nonce = "n-2";
+  claims.auth_time = signed_in;
+  EXPECT_TRUE(check_refreshed_id_token(claims, {first.issuer, first.subject, {}, {}}, provider));
+  // One issuer with two spellings is one, where the profile says so.
+  claims = {};
+  claims.issuer = "id.example";
+  claims.subject = "user-1";
+  EXPECT_FALSE(check_refreshed_id_token(claims, first, provider));
+  provider.id_token.issuer_rule = IssuerRule::alternatives;
+  provider.id_token.issuer_alternatives = {"id.example"};
+  EXPECT_TRUE(check_refreshed_id_token(claims, first, provider));
 }
 
 }  // namespace

@@ -59,6 +59,24 @@ TEST_F(IdTokenTest, a_token_signed_by_the_provider_is_taken) {
   EXPECT_EQ(validated->subject, "user-1");
 }
 
+// JWT-09: names of keys are their issuer's own.
+TEST_F(IdTokenTest, a_key_is_looked_for_among_those_of_its_own_issuer) {
+  const SigningKey ours = make_key("RS256", "one");
+  const SigningKey theirs = make_key("RS256", "one");
+  transport.answer(200, set_of(ours));
+  EXPECT_TRUE(validate(token(ours)));
+  const ResolvedProvider before = resolved;
+  registration.provider.endpoints.jwks = "https://other.example/jwks";
+  resolved = resolve_provider(registration.provider, nullptr);
+  transport.answer(200, set_of(theirs));
+  EXPECT_TRUE(validate(token(theirs)));
+  EXPECT_EQ(validate(token(ours)).error().code, Errc::sealed_broken);
+  resolved = before;
+  EXPECT_TRUE(validate(token(ours)));
+  EXPECT_EQ(validate(token(theirs)).error().code, Errc::sealed_broken);
+  EXPECT_EQ(transport.requests().size(), 2U);
+}
+
 TEST_F(IdTokenTest, a_wrong_signature_is_refused_without_asking_again) {
   const SigningKey key = make_key("RS256", "one");
   transport.answer(200, set_of(key));
@@ -67,6 +85,14 @@ TEST_F(IdTokenTest, a_wrong_signature_is_refused_without_asking_again) {
   EXPECT_EQ(validated.error().code, Errc::sealed_broken);
   EXPECT_TRUE(validated.error().message.starts_with("ID token: "));
   EXPECT_EQ(transport.requests().size(), 1U);
+}
+
+TEST_F(IdTokenTest, a_key_set_that_is_not_asked_for_says_nothing_of_the_token) {
+  transport.fail(Error{Errc::invalid_argument, "the address 10.0.0.1 is private", {}});
+  const auto validated = validate(token(make_key("RS256", "one")));
+  ASSERT_FALSE(validated);
+  EXPECT_EQ(validated.error().check, "");
+  EXPECT_NE(validated.error().code, Errc::invalid_argument);
 }
 
 TEST_F(IdTokenTest, a_key_that_the_provider_rotated_in_is_found) {

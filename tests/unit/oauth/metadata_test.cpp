@@ -156,9 +156,36 @@ TEST_F(ProviderDirectoryTest, a_stale_document_serves_for_a_day_while_the_provid
   EXPECT_EQ(requests(), 2U) << "a failure is remembered for a moment";
   clock.advance(31s);
   EXPECT_TRUE(resolve());
+  executor.run_until_idle();
   EXPECT_EQ(requests(), 3U);
   clock.advance(23h);
   EXPECT_EQ(resolve().error().code, Errc::provider_unavailable);
+}
+
+TEST_F(ProviderDirectoryTest, while_the_provider_fails_nobody_waits_for_a_document_that_still_serves) {
+  provider.metadata_url = "https://id.example/document";
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(2h);
+  transport.fail(answer_was_lost());
+  EXPECT_TRUE(resolve());
+  clock.advance(31s);
+  const auto held = transport.answer_when_set();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(resolve()) << "the next attempt is made behind";
+  EXPECT_EQ(requests(), 3U);
+  held.set(http_answer(200, document("new.example")));
+  executor.run_until_idle();
+  EXPECT_EQ(resolve()->endpoints.token, "https://new.example/token");
+}
+
+TEST_F(ProviderDirectoryTest, a_clock_that_was_set_back_keeps_no_document_fresh) {
+  clock.advance(24h * 365);
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(-24h * 365);
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  EXPECT_EQ(requests(), 2U);
 }
 
 TEST_F(ProviderDirectoryTest, a_failure_is_not_asked_for_again_at_once_and_then_it_is) {
@@ -181,8 +208,12 @@ TEST_F(ProviderDirectoryTest, a_hybrid_profile_with_its_own_token_endpoint_outli
   EXPECT_TRUE(resolve()->endpoints.jwks.empty());
   EXPECT_EQ(lines.find("provider_metadata_unavailable"), lines.rfind("provider_metadata_unavailable"));
   EXPECT_NE(lines.find("provider_metadata_unavailable"), std::string::npos);
+  EXPECT_TRUE(resolve()->document_missing);
   clock.advance(30s);
-  transport.answer(200, document());
+  const auto held = transport.answer_when_set();
+  EXPECT_TRUE(resolve()->document_missing) << "without waiting for the next attempt";
+  held.set(http_answer(200, document()));
+  executor.run_until_idle();
   EXPECT_EQ(resolve()->endpoints.jwks, "https://id.example/jwks");
   EXPECT_EQ(resolve()->endpoints.token, "https://profile.example/token");
 }
@@ -220,6 +251,21 @@ TEST_F(ProviderDirectoryTest, a_document_that_moves_an_endpoint_is_not_believed_
   const auto resolved = resolve();
   ASSERT_FALSE(resolved) << "and for a day only";
   EXPECT_EQ(resolved.error().code, Errc::provider_rejected);
+}
+
+TEST_F(ProviderDirectoryTest, an_endpoint_is_not_moved_in_two_steps_either) {
+  provider.holds_endpoints = true;
+  transport.answer(200, document());
+  EXPECT_TRUE(resolve());
+  clock.advance(2h);
+  auto without = boost::json::parse(document()).as_object();
+  without.erase("token_endpoint");
+  transport.answer(200, boost::json::serialize(without));
+  EXPECT_EQ(resolve()->endpoints.token, "");
+  clock.advance(2h);
+  transport.answer(200, document("other.example"));
+  EXPECT_EQ(resolve()->endpoints.token, "") << "it was elsewhere when it was last named";
+  EXPECT_NE(lines.find("provider_endpoint_moved"), std::string::npos) << lines;
 }
 
 TEST_F(ProviderDirectoryTest, a_private_key_that_is_published_is_cried_out) {

@@ -208,6 +208,15 @@ TEST_F(RealmProofTest, what_userinfo_says_is_the_realm) {
   EXPECT_TRUE(transport.requests().empty());
 }
 
+TEST_F(RealmProofTest, a_realm_that_is_there_counts_whatever_scope_the_answer_names) {
+  profile.source = RealmSource::id_token;
+  profile.field = "sub";
+  profile.scopes = {"openid"};
+  clues.subject = "user-1";
+  clues.id_token_claims = {{"sub", "user-1"}};
+  EXPECT_EQ(prove(), RealmId{"user-1"});
+}
+
 TEST_F(RealmProofTest, userinfo_gives_no_realm_without_the_scope_that_opens_it) {
   profile.source = RealmSource::userinfo;
   profile.field = "id";

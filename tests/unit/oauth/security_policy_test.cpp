@@ -115,6 +115,17 @@ TEST(SecurityPolicy, a_provider_without_a_document_says_nothing_of_itself) {
   EXPECT_TRUE(check_provider(sound(), silent));
 }
 
+TEST(SecurityPolicy, while_the_document_is_away_nobody_is_sent_where_it_decides) {
+  ResolvedProvider away;
+  away.document_missing = true;
+  EXPECT_EQ(check_provider(sound(), away).error().code, Errc::provider_unavailable);
+  Registration baseline = sound();
+  baseline.security = SecurityLevel::baseline;
+  EXPECT_TRUE(check_provider(baseline, away));
+  baseline.provider.authorize.pkce = Presence::require;
+  EXPECT_EQ(check_provider(baseline, away).error().code, Errc::provider_unavailable);
+}
+
 TEST(SecurityPolicy, a_profile_that_insists_on_pkce_is_believed_under_baseline_too) {
   Registration registration = sound();
   registration.security = SecurityLevel::baseline;

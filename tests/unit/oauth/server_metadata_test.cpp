@@ -216,6 +216,7 @@ TEST(MovedEndpoints, are_those_whose_origin_differs) {
   ServerMetadata before;
   before.endpoints.token = "https://id.example/token";
   before.endpoints.revoke = "https://id.example/revoke";
+  before.last_named = before.endpoints;
   ServerMetadata now = before;
   now.endpoints.token = "https://id.example/v2/token";
   now.endpoints.userinfo = "https://new.example/me";

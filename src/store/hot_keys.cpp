@@ -1,0 +1,79 @@
+#include "store/hot_keys.hpp"
+
+#include <utility>
+
+#include "base/read_mostly_mutex.hpp"
+#include "store/key_ring.hpp"
+#include "store/sealing.hpp"
+
+namespace evergrant {
+
+struct HotKeys::Slot {
+  std::shared_ptr<OpenKey> key;
+  PreparedKey prepared;
+};
+
+namespace {
+
+// One face for every reason, as in sealing.cpp.
+bool may_open(const OpenKey& key, const Opening& opening) {
+  return key.tenant == opening.tenant && key.purpose == KeyPurpose::sealing;
+}
+
+Result<std::size_t> refused(const Opening& opening) {
+  return std::unexpected(sealed_broken_at(opening.connection, opening.field));
+}
+
+}  // namespace
+
+HotKeys::HotKeys(std::function<std::shared_ptr<OpenKey>(const KeyId&)> find) : find_{std::move(find)} {}
+HotKeys::~HotKeys() = default;
+
+HotKeys::Slot* HotKeys::ready(Stripe& stripe, const KeyId& id) {
+  for (const auto& slot : stripe.slots) {
+    if (slot && slot->key && slot->key->id == id) return slot.get();
+  }
+  auto key = find_(id);
+  if (!key) return nullptr;
+  auto& slot = stripe.slots.at(stripe.next++ % kept_per_stripe);
+  if (!slot) slot = std::make_unique<Slot>();
+  slot->prepared.set(key->material);
+  slot->key = std::move(key);
+  return slot.get();
+}
+
+std::optional<Result<std::size_t>> HotKeys::open(const Opening& opening, std::span<char> out) {
+  Stripe& stripe = stripes_.at(ReadMostlyMutex::nearest_stripe(stripes_.size()));
+  if (const std::unique_lock lock{stripe.mutex, std::try_to_lock}; lock) {
+    Slot* slot = ready(stripe, opening.key);
+    if (slot == nullptr) return std::nullopt;
+    if (!may_open(*slot->key, opening)) return refused(opening);
+    return slot->prepared.open_into(slot->key->material, opening.sealed, out);
+  }
+  const auto key = find_(opening.key);  // another thread on this processor was interrupted while it opens
+  if (!key) return std::nullopt;
+  if (!may_open(*key, opening)) return refused(opening);
+  return open_into(key->material, opening.sealed, out);
+}
+
+template <class Predicate>
+void HotKeys::forget_where(Predicate predicate) {
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard lock{stripe.mutex};
+    for (const auto& slot : stripe.slots) {
+      if (!slot || !slot->key || !predicate(*slot->key)) continue;
+      slot->prepared.clear();
+      slot->key = nullptr;
+    }
+  }
+}
+
+void HotKeys::forget(const KeyId& id) {
+  forget_where([&](const OpenKey& key) { return key.id == id; });
+}
+
+void HotKeys::forget_tenant(const TenantId& tenant) {
+  forget_where([&](const OpenKey& key) { return key.tenant == tenant; });
+}
+
+}  // namespace evergrant
