@@ -54,8 +54,9 @@ class Reader final : public http::basic_parser<true> {
   bool http_1_0 = false;
   bool head = false;
   bool streams = false;
-  std::string_view piece;  // of a body that streams, until the next put
-  Headers trailers;        // likewise
+  std::string_view piece;        // of a body that streams, until the next put
+  Headers trailers;              // likewise
+  std::uint64_t chunk_left = 0;  // of the chunk that is being read
 
  private:
   void refuse(const Refusal& why, error_code& ec) {
@@ -120,8 +121,11 @@ class Reader final : public http::basic_parser<true> {
     if (size && !streams) request.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*size, reserved_body)));
   }
   std::size_t on_body_impl(BeastText piece, error_code&) override { return take_body(view(piece)); }
-  void on_chunk_header_impl(std::uint64_t, BeastText, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, BeastText piece, error_code&) override { return take_body(view(piece)); }
+  void on_chunk_header_impl(std::uint64_t size, BeastText, error_code&) override { chunk_left = size; }
+  std::size_t on_chunk_body_impl(std::uint64_t left, BeastText bytes, error_code&) override {
+    chunk_left = left - bytes.size();
+    return take_body(view(bytes));
+  }
   void on_finish_impl(error_code&) override {}
 
   std::size_t take_body(std::string_view bytes) {
@@ -223,10 +227,9 @@ struct RequestParser::Impl {
   }
 
   // Beast 1.81 asserts that a last chunk whose first line it has seen has the five bytes of the shortest, "0 CR LF CR LF".
-  // It sees none of it before they are there. Waiting for five delays nothing: more than that must follow a zero in the
-  // data, too.
+  // It sees none of it before they are there. A zero within a chunk's data waits for nothing.
   [[nodiscard]] bool may_be_last_chunk_cut_short(std::string_view bytes) const {
-    return reader->chunked() && bytes.size() < 5 && bytes.starts_with('0');
+    return reader->chunked() && reader->chunk_left == 0 && bytes.size() < 5 && bytes.starts_with('0');
   }
 
   std::size_t feed_body(std::string_view bytes) {

@@ -27,6 +27,7 @@ class AnswerReader final : public beast::http::basic_parser<false> {
   UpstreamHead head;
   Headers trailers;
   std::string_view piece;
+  std::uint64_t chunk_left = 0;  // of the chunk that is being read
 
  private:
   static constexpr std::size_t usual_fields = 16;
@@ -49,8 +50,11 @@ class AnswerReader final : public beast::http::basic_parser<false> {
   void on_header_impl(Code&) override { in_body_ = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) override {}
   std::size_t on_body_impl(beast::string_view bytes, Code&) override { return keep_piece(bytes); }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, Code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view bytes, Code&) override { return keep_piece(bytes); }
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, Code&) override { chunk_left = size; }
+  std::size_t on_chunk_body_impl(std::uint64_t left, beast::string_view bytes, Code&) override {
+    chunk_left = left - bytes.size();
+    return keep_piece(bytes);
+  }
   void on_finish_impl(Code&) override {}
 
   std::size_t keep_piece(beast::string_view bytes) {
@@ -77,7 +81,7 @@ struct ResponseParser::Impl {
 
   // See RequestParser: Beast 1.81 must not see the first line of a last chunk without what follows it.
   [[nodiscard]] bool waits_for_last_chunk(std::string_view bytes) const {
-    return reader->chunked() && bytes.size() < 5 && bytes.starts_with('0');
+    return reader->chunked() && reader->chunk_left == 0 && bytes.size() < 5 && bytes.starts_with('0');
   }
 
   std::size_t header_bytes;

@@ -1,5 +1,6 @@
 #include "net/upstream_connection.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/secret.hpp"
@@ -88,6 +89,7 @@ Task<bool> UpstreamConnection::read_more(Deadlines::Kind kind) {
   waiting_ = false;
   reading_.disarm();
   end_ += outcome.bytes;
+  dirty_ = std::max(dirty_, end_);
   if (outcome.bytes > 0) answer_begun_ = true;
   if (!outcome.ok) {
     keeps_ = false;
@@ -152,9 +154,9 @@ void UpstreamConnection::park(std::chrono::steady_clock::time_point since) {
     wipe(in_);
     in_.assign(first_upstream_buffer, '\0');
   } else {
-    explicit_bzero(in_.data(), in_.size());
+    explicit_bzero(in_.data(), dirty_);
   }
-  begin_ = end_ = 0;
+  begin_ = end_ = dirty_ = 0;
 }
 
 }  // namespace evergrant

@@ -72,6 +72,7 @@ class UpstreamConnection final : private Deadlines::Owner {
   std::string in_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t dirty_ = 0;  // bytes of in_ that may hold something to wipe
   std::uint64_t sent_ = 0;
   int exchanges_ = 0;
   Deadlines::Kind waits_for_ = Deadlines::Kind::header;

@@ -144,6 +144,17 @@ TEST_F(HttpStreamTest, an_answer_is_chunked_and_ends_with_its_trailers_while_the
   EXPECT_THAT(wire.read_all(), EndsWith("3\r\nabc\r\n2\r\nde\r\n0\r\nX-Done: yes\r\n\r\n"));
 }
 
+TEST_F(HttpStreamTest, a_zero_within_a_chunk_waits_for_nothing) {
+  start();
+  Wire wire = connect();
+  wire.write(post("/s/echo", "Transfer-Encoding: chunked\r\n", "2\r\n0"));
+  while (!wire.received().contains("\r\n\r\n1\r\n0\r\n") && wire.read_more()) {
+  }
+  EXPECT_THAT(wire.received(), EndsWith("1\r\n0\r\n"));
+  wire.write("1\r\n0\r\n\r\n");
+  EXPECT_THAT(wire.read_all(), EndsWith("1\r\n1\r\n0\r\nX-Done: yes\r\n\r\n"));
+}
+
 TEST_F(HttpStreamTest, the_connection_is_good_for_the_next_request_streamed_or_not) {
   start();
   const std::string answers =
