@@ -63,11 +63,16 @@ class Opening {
   }
   // Only the first counts. It keeps no key alive.
   void note_key(const std::shared_ptr<OpenKey>& key_found) const noexcept;
+  // Asks the processor to fetch what opening it will look at.
+  void prefetch() const noexcept;
 
  private:
   enum class Found : std::uint8_t { no, being_noted, noted };
   mutable std::atomic<Found> found_ = Found::no;
   mutable std::weak_ptr<OpenKey> known_;
+  // Where the key was, for `prefetch` only: what stands there now is never looked at.
+  mutable const void* key_place_ = nullptr;
+  mutable const void* material_place_ = nullptr;
 };
 
 // The right to seal once for a tenant, whatever the store does meanwhile.
