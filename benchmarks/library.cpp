@@ -109,6 +109,23 @@ struct Settings {
   double seconds = 1.0;  // of each turn
 };
 
+// Ids side by side, as small as they are: what looking one up here costs is none of the library's business.
+class Ids {
+ public:
+  void add(const std::string& id) {
+    length_ = id.size();
+    all_ += id;
+  }
+  [[nodiscard]] std::size_t size() const { return length_ == 0 ? 0 : all_.size() / length_; }
+  [[nodiscard]] std::string_view at(std::size_t number) const {
+    return std::string_view{all_}.substr(number * length_, length_);
+  }
+
+ private:
+  std::string all_;
+  std::size_t length_ = 0;
+};
+
 std::unique_ptr<TokenManager> make_manager(const std::filesystem::path& folder, std::size_t connections) {
   evergrant::Options options;
   options.public_url = "http://127.0.0.1:8000";
@@ -131,9 +148,9 @@ std::unique_ptr<TokenManager> make_manager(const std::filesystem::path& folder, 
   return std::move(*made);
 }
 
-std::vector<std::string> connect_all(TokenManager& tokens, std::size_t connections) {
+Ids connect_all(TokenManager& tokens, std::size_t connections) {
   const auto expires_at = evergrant::SystemClock{}.now() + 24h;
-  std::vector<std::string> ids;
+  Ids ids;
   while (ids.size() < connections) {
     std::vector<Pending<evergrant::ConnectionInfo>> waiting;
     const std::size_t from = ids.size();
@@ -149,17 +166,19 @@ std::vector<std::string> connect_all(TokenManager& tokens, std::size_t connectio
     for (auto& one : waiting) {
       auto made = one.wait();
       if (!made) give_up(made.error().message);
-      ids.push_back(std::move(made->id));
+      ids.add(made->id);
     }
   }
-  for (const auto& id : ids) {  // into memory
-    if (!tokens.get({.connection = id}).wait()) give_up("a token that was stored is not given");
+  for (int pass = 0; pass < 2; ++pass) {  // into memory
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!tokens.get({.connection = ids.at(i)}).wait()) give_up("a token that was stored is not given");
+    }
   }
   return ids;
 }
 
 // Leases a second of each thread's own time.
-std::vector<double> lease_rates(TokenManager& tokens, const std::vector<std::string>& ids, int threads, double seconds) {
+std::vector<double> lease_rates(TokenManager& tokens, const Ids& ids, int threads, double seconds) {
   std::vector<double> rates(static_cast<std::size_t>(threads));
   std::vector<std::jthread> running;
   for (std::size_t t = 0; t < rates.size(); ++t) {
@@ -169,7 +188,7 @@ std::vector<double> lease_rates(TokenManager& tokens, const std::vector<std::str
         state ^= state << 13U;
         state ^= state >> 7U;
         state ^= state << 17U;
-        const auto lease = tokens.get({.connection = ids[state % ids.size()]}).wait();
+        const auto lease = tokens.get({.connection = ids.at(state % ids.size())}).wait();
         if (!lease || lease->reveal().size() != token_size) give_up("a valid token was not given");
       });
     });
@@ -184,14 +203,15 @@ struct Row {
   std::vector<double> leases, bare;  // a second and thread
 };
 
-boost::json::object measure(TokenManager& tokens, const std::vector<std::string>& ids, const Settings& settings) {
+boost::json::object measure(TokenManager& tokens, const Ids& ids, const Settings& settings) {
   std::vector<Row> rows;
   for (const int threads : {1, 2}) {
     rows.push_back({.name = "1 connection", .threads = threads, .leases = {}, .bare = {}});
     rows.push_back({.name = std::to_string(ids.size()) + " connections", .threads = threads, .leases = {}, .bare = {}});
   }
   BareOpening bare;
-  const std::vector<std::string> one{ids.front()};
+  Ids one;
+  one.add(std::string{ids.at(0)});
   for (int turn = 0; turn < settings.turns; ++turn) {
     for (Row& row : rows) {
       row.bare.push_back(rate(settings.seconds / 4, [&] { bare.open(); }));

@@ -85,6 +85,7 @@ void replace_refused(CliContext& context, const GitQuestion& question, const std
 
 void answer_git(CliContext& context, const CredentialOptions& options) {
   if (options.action == "store") return;  // evergrant keeps it
+  if (context.client() == nullptr) return;
   auto hosts = read_host_map(options.hosts);
   if (!hosts) return context.report(hosts.error());
   const auto question = read_git_question({std::istreambuf_iterator<char>{std::cin}, {}});

@@ -33,6 +33,12 @@ struct CachedToken {
   CachedToken(const CachedToken&) = delete;
   CachedToken& operator=(const CachedToken&) = delete;
   ~CachedToken() = default;
+  // Of a hundred thousand few are at hand: what a reader looks at is fetched all at once.
+  void prefetch() const noexcept {
+    constexpr std::size_t line = 64;
+    for (std::size_t at = 0; at < sizeof(CachedToken); at += line)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  }
 
   const Connection connection;  // without its refresh token's and extras' bytes where they are not needed for decisions
   const Registration& registration;
@@ -70,6 +76,7 @@ class TokenCache {
     const auto found = shard.index.find(Wanted{hash, id});
     if (found == shard.index.end()) return false;
     const CachedToken& entry = *found->entry;
+    entry.prefetch();
     if (!entry.recently_read.load(std::memory_order_relaxed)) entry.recently_read.store(true, std::memory_order_relaxed);
     std::forward<Read>(read)(found->entry);
     return true;

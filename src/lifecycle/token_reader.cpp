@@ -120,8 +120,10 @@ TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, 
 
 TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
                                       TokenTaker& taker) const {
-  entry.opening.sealed.prefetch();
+  entry.opening.prefetch();
   const Connection& row = entry.connection;
+  for (const std::string* text : {&row.id.str(), &row.realm.str(), &row.tenant.str()}) __builtin_prefetch(text->data());
+  if (!row.scope.empty()) __builtin_prefetch(row.scope.data());
   if (row.tokens.access_token.empty()) return {};
   const Duration age = now - entry.loaded_at;
   if (options_.recheck > 0ms && age > options_.recheck * 4) return {};

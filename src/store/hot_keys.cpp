@@ -9,6 +9,7 @@
 namespace evergrant {
 
 struct HotKeys::Slot {
+  std::size_t hash = 0;
   std::shared_ptr<OpenKey> key;
   PreparedKey prepared;
 };
@@ -29,28 +30,37 @@ Result<std::size_t> refused(const Opening& opening) {
 HotKeys::HotKeys(std::function<std::shared_ptr<OpenKey>(const KeyId&)> find) : find_{std::move(find)} {}
 HotKeys::~HotKeys() = default;
 
-HotKeys::Slot* HotKeys::ready(Stripe& stripe, const KeyId& id) {
+std::shared_ptr<OpenKey> HotKeys::look_up(const Opening& opening) const {
+  auto key = opening.known_key();
+  if (key) return key;
+  key = find_(opening.key);
+  if (key) opening.note_key(key);
+  return key;
+}
+
+HotKeys::Slot* HotKeys::ready(Stripe& stripe, const Opening& opening) {
   for (const auto& slot : stripe.slots) {
-    if (slot && slot->key && slot->key->id == id) return slot.get();
+    if (slot && slot->hash == opening.key_hash && slot->key && slot->key->id == opening.key) return slot.get();
   }
-  auto key = find_(id);
+  auto key = look_up(opening);
   if (!key) return nullptr;
   auto& slot = stripe.slots.at(stripe.next++ % kept_per_stripe);
   if (!slot) slot = std::make_unique<Slot>();
   slot->prepared.set(key->material);
   slot->key = std::move(key);
+  slot->hash = opening.key_hash;
   return slot.get();
 }
 
 std::optional<Result<std::size_t>> HotKeys::open(const Opening& opening, std::span<char> out) {
   Stripe& stripe = stripes_.at(ReadMostlyMutex::nearest_stripe(stripes_.size()));
   if (const std::unique_lock lock{stripe.mutex, std::try_to_lock}; lock) {
-    Slot* slot = ready(stripe, opening.key);
+    Slot* slot = ready(stripe, opening);
     if (slot == nullptr) return std::nullopt;
     if (!may_open(*slot->key, opening)) return refused(opening);
     return slot->prepared.open_into(slot->key->material, opening.sealed, out);
   }
-  const auto key = find_(opening.key);  // another thread on this processor was interrupted while it opens
+  const auto key = look_up(opening);  // another thread on this processor was interrupted while it opens
   if (!key) return std::nullopt;
   if (!may_open(*key, opening)) return refused(opening);
   return open_into(key->material, opening.sealed, out);

@@ -37,7 +37,8 @@ class HotKeys {
     std::size_t next = 0;
   };
   // Under the stripe's lock. Null: the key is not in memory.
-  [[nodiscard]] Slot* ready(Stripe& stripe, const KeyId& id);
+  [[nodiscard]] Slot* ready(Stripe& stripe, const Opening& opening);
+  [[nodiscard]] std::shared_ptr<OpenKey> look_up(const Opening& opening) const;
   template <class Predicate>
   void forget_where(Predicate predicate);
 

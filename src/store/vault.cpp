@@ -38,9 +38,27 @@ std::string keyed_digest(const OpenKey& key, std::string_view purpose, std::stri
 Opening::Opening(const Place& place, const Sealed& value)
     : tenant{place.tenant},
       key{key_of(value).value_or(KeyId{})},
+      key_hash{std::hash<KeyId>{}(key)},
       sealed{associated_data(place, key), value},
       connection{place.connection},
       field{place.field} {}
+
+void Opening::note_key(const std::shared_ptr<OpenKey>& key_found) const noexcept {
+  Found expected = Found::no;
+  if (!found_.compare_exchange_strong(expected, Found::being_noted)) return;
+  known_ = key_found;
+  key_place_ = key_found.get();
+  material_place_ = key_found->material.reveal_bytes().data();
+  found_.store(Found::noted, std::memory_order_release);
+}
+
+void Opening::prefetch() const noexcept {
+  sealed.prefetch();
+  if (found_.load(std::memory_order_acquire) != Found::noted) return;
+  __builtin_prefetch(key_place_);
+  __builtin_prefetch(static_cast<const char*>(key_place_) + 64);  // it is two lines long
+  __builtin_prefetch(material_place_);
+}
 
 Place place_of(const Connection& connection, std::string_view field, Generation generation) {
   return Place{connection.tenant, connection.registration, connection.realm, connection.id, field, generation};

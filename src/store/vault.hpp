@@ -3,6 +3,8 @@
 // Thread-safe: `open_now` and `seal` may run on any thread; key memory is locked and wiped.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,13 +43,36 @@ struct RotationReport {
 struct OpenKey;
 
 // A sealed value in its place, made ready for being opened at every read. Views into `sealed`, which outlives it unchanged.
-struct Opening {
+class Opening {
+ public:
   Opening(const Place& place, const Sealed& sealed);
-  TenantId tenant;
-  KeyId key;  // that it is sealed with
-  Openable sealed;
-  ConnectionId connection;  // for messages
-  std::string_view field;
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+  ~Opening() = default;
+
+  const TenantId tenant;
+  const KeyId key;  // that it is sealed with
+  const std::size_t key_hash;
+  const Openable sealed;
+  const ConnectionId connection;  // for messages
+  const std::string_view field;
+
+  // The key, where it was found before and is in memory still; any thread.
+  [[nodiscard]] std::shared_ptr<OpenKey> known_key() const noexcept {
+    return found_.load(std::memory_order_acquire) == Found::noted ? known_.lock() : nullptr;
+  }
+  // Only the first counts. It keeps no key alive.
+  void note_key(const std::shared_ptr<OpenKey>& key_found) const noexcept;
+  // Asks the processor to fetch what opening it will look at.
+  void prefetch() const noexcept;
+
+ private:
+  enum class Found : std::uint8_t { no, being_noted, noted };
+  mutable std::atomic<Found> found_ = Found::no;
+  mutable std::weak_ptr<OpenKey> known_;
+  // Where the key was, for `prefetch` only: what stands there now is never looked at.
+  mutable const void* key_place_ = nullptr;
+  mutable const void* material_place_ = nullptr;
 };
 
 // The right to seal once for a tenant, whatever the store does meanwhile.

@@ -58,6 +58,22 @@ TEST_F(VaultOpeningTest, a_key_that_was_ready_is_gone_once_its_tenant_is_shredde
   EXPECT_EQ(now(some_place("bolt"), other), "canary-token");
 }
 
+TEST_F(VaultOpeningTest, a_value_that_knows_its_key_keeps_it_from_nobody) {
+  const auto value = sealed(some_place());
+  const Opening opening{some_place(), value};
+  std::string out(opening.sealed.plain_size(), 'x');
+  for (int i = 0; i < 8; ++i) {  // others take its key's place among those that are ready
+    ASSERT_TRUE(vault->open_into_now(opening, out).value());
+    const std::string tenant = "tenant-" + std::to_string(i);
+    EXPECT_EQ(now(some_place(tenant), sealed(some_place(tenant))), "canary-token");
+  }
+  EXPECT_EQ(out, "canary-token");
+  ASSERT_TRUE(opening.known_key());
+  ASSERT_TRUE(get(vault->shred_tenant(TenantId{"acme"})));
+  EXPECT_FALSE(opening.known_key()) << "nothing keeps it alive";
+  EXPECT_FALSE(vault->open_into_now(opening, out));
+}
+
 TEST_F(VaultOpeningTest, a_key_that_was_ready_is_gone_once_it_is_retired) {
   const auto late = sealed(some_place("acme", "con_late"));
   stored("con_1");
