@@ -128,7 +128,6 @@ int gateway_status(Errc code) noexcept {
     case Errc::unsupported:
     case Errc::internal: return 500;
     case Errc::forbidden:
-    case Errc::insufficient_scope:
     case Errc::not_found:
     case Errc::conflict:
     case Errc::gone:
