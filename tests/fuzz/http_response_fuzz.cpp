@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t header_limit = 1024;
 
-struct Reading {
+struct AnswerReading {
   std::vector<int> statuses;
   std::string body;
   State last = State::header;
@@ -18,8 +18,8 @@ struct Reading {
 };
 
 // As a connection does: `step` bytes more at a time, interim answers in front of the one that counts.
-Reading read(std::string_view raw, std::size_t step, bool to_head) {
-  Reading reading;
+AnswerReading read(std::string_view raw, std::size_t step, bool to_head) {
+  AnswerReading reading;
   ResponseParser parser{header_limit};
   parser.expect(to_head);
   std::size_t begin = 0;
@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto raw = fuzz::bytes_of(data, size);
   const std::size_t step = fuzz::pick(raw, 64) + 1;
   const bool to_head = fuzz::pick(raw, 2) == 1;
-  const Reading whole = read(raw, std::max<std::size_t>(raw.size(), 1), to_head);
-  const Reading pieces = read(raw, step, to_head);
+  const AnswerReading whole = read(raw, std::max<std::size_t>(raw.size(), 1), to_head);
+  const AnswerReading pieces = read(raw, step, to_head);
   // A limit may be noticed sooner where little comes at a time; everything else may not depend on it.
   if (whole.last == State::refused || pieces.last == State::refused) return 0;
   fuzz::demand(whole.statuses == pieces.statuses, "pieces change which answers there are");
