@@ -34,6 +34,7 @@ enum class Errc : std::uint8_t {
   key_unavailable,       // the KEK or a key under it cannot be had
   store_unavailable,     // the store refuses or fails
   unsupported,           // known, and not offered here
+  insufficient_scope,    // the provider asks for more than the customer has granted
   internal,              // a bug
 };
 

@@ -1,6 +1,9 @@
-// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny.
+// Who may do what: callers by API key, their policy, and the audit trail (USE-07, USE-13). Default deny. See
+// docs/callers.md.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,15 +19,39 @@
 
 namespace evergrant {
 
+// A call at the provider that a token is used for.
+struct ProviderCall {
+  std::string method;
+  std::string path;  // percent-encoded as it is sent, without query
+};
+
 // What is asked for. Empty registration or tenant: the request is about none in particular (lists are filtered instead).
 struct AccessRequest {
   Verb verb = Verb::admin;
-  std::optional<RegistrationId> registration;
+  std::optional<RegistrationId> registration;  // "*", with tenant "*": about the installation as a whole
   std::optional<TenantId> tenant;
+  std::optional<ConnectionId> connection = {};  // the main one's, of a further pair too; nothing: wider than one
+  std::optional<ProviderCall> call = {};        // nothing: the token itself, or no token at all; always given for `proxy`
 };
+
+// The rules of a policy, in the order in which they are asked.
+enum class Rule : std::uint8_t { verb, installation, registration, tenant, connection, token, method, path };
+inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule::registration, Rule::tenant,
+                                      Rule::connection, Rule::token,        Rule::method,       Rule::path};
+[[nodiscard]] std::string_view to_string(Rule rule) noexcept;
+// Pure; the whole decision is that all of them hold.
+[[nodiscard]] bool holds(Rule rule, const Caller& caller, const AccessRequest& request);
 
 // Pure. Errors: forbidden, naming the verb or the kind of thing, never whether it exists.
 [[nodiscard]] Result<> authorise(const Caller& caller, const AccessRequest& request);
+// `authorise` says yes to Verb::token_read for every connection there is. Pure.
+[[nodiscard]] bool reads_every_token(const Policy& policy);
+// All rules but `token`, `method` and `path`: for a call that is known later in full, and then has to pass `authorise_call`.
+[[nodiscard]] Result<> authorise_account(const Caller& caller, const AccessRequest& request);
+// The rules `method` and `path` alone: for a call whose connection was authorised already. `path` as it goes to the
+// provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
+// forbidden.
+[[nodiscard]] Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path);
 // The caller's view as a filter on lists.
 void restrict_to(const Caller& caller, ConnectionFilter& filter);
 
@@ -32,6 +59,11 @@ struct NewCaller {
   Caller caller;
   Secret key;  // "egk_" + 43 characters: shown once, stored hashed
 };
+// A caller with a new id and key, not stored yet.
+[[nodiscard]] NewCaller make_caller(Random& random, Time now, std::string name, Policy policy,
+                                    std::optional<Duration> lifetime);
+// Errors: invalid_argument.
+[[nodiscard]] Result<> check_caller(const std::string& name, const Policy& policy);
 
 // Thread-safe. Known keys are cached by their hash: a revocation by another process is noticed within `cache_ttl`, one by
 // this process at once.
@@ -44,6 +76,7 @@ class Callers {
 
   // Errors: invalid_argument.
   Task<Result<NewCaller>> create(std::string name, Policy policy, std::optional<Duration> lifetime);
+  // And all keys that derive from it, at once.
   Task<Result<>> revoke(CallerId id);
   // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all
   // alike).
@@ -56,9 +89,16 @@ class Callers {
   std::unique_ptr<Impl> impl_;
 };
 
-// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. If the store refuses,
-// entries wait in a bounded buffer; when that is full, requests that must be audited are refused (never lost silently).
-// Thread-safe.
+// What is written down of one request: views that need to hold during the call only.
+struct AuditNote {
+  std::string_view caller, action, result, registration, tenant, connection, fingerprint, detail, remote;
+};
+
+// The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. What happens several
+// times in between, the same in every respect, is one entry that counts it: so a token that is read a thousand times a
+// second costs the store no more than one that is read twice. If the store refuses, entries wait in a bounded buffer; when
+// that is full, requests that must be audited are refused (never lost silently). Thread-safe; threads on different
+// processors do not wait for each other.
 class Audit {
  public:
   Audit(Store& store, const Clock& clock, const Log& log, std::size_t capacity = 100'000);
@@ -67,7 +107,8 @@ class Audit {
   Audit& operator=(const Audit&) = delete;
 
   // Errors: store_unavailable when the buffer is full.
-  [[nodiscard]] Result<> record(AuditEntry entry);
+  [[nodiscard]] Result<> record(const AuditNote& note);
+  [[nodiscard]] Result<> record(const AuditEntry& entry);
   // The same question before anything is done that has to be recorded afterwards.
   [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();

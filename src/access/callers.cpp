@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
 
 #include "access/access_control.hpp"
+#include "access/policy_words.hpp"
 #include "base/encoding.hpp"
+#include "base/read_mostly_mutex.hpp"
 #include "crypto/hash.hpp"
 
 namespace evergrant {
@@ -35,18 +38,33 @@ bool is_usable(const Caller& caller, Time now) {
   return !caller.revoked_at && (!caller.expires_at || *caller.expires_at > now);
 }
 
-Result<> check(const std::string& name, const Policy& policy) {
-  if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
-    return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
-  }
-  if (policy.verbs.empty()) {
-    return fail(Errc::invalid_argument, "'verbs' is empty: such a caller may do nothing",
-                "name at least one of token:read, connection:read, connection:write, connect, revoke, proxy, admin");
-  }
-  return {};
+bool is_or_derives_from(const Caller& caller, const CallerId& id) {
+  return caller.id == id || std::ranges::find(caller.ancestors, id, &Ancestor::id) != caller.ancestors.end();
 }
 
 }  // namespace
+
+Result<> check_caller(const std::string& name, const Policy& policy) {
+  if (name.empty() || name.size() > longest_name || printable(name, longest_name) != name) {
+    return fail(Errc::invalid_argument, "'name' must have 1 to 100 printable characters");
+  }
+  return check_policy(policy);
+}
+
+NewCaller make_caller(Random& random, Time now, std::string name, Policy policy, std::optional<Duration> lifetime) {
+  const Secret random_part = random.token();
+  Secret key = Secret::take(std::string{key_mark} + std::string{random_part.reveal()});
+  Caller caller{.id = CallerId{random.id("cal_")},
+                .name = std::move(name),
+                .policy = std::move(policy),
+                .key_hash = hex_encode(sha256(key.reveal())),
+                .key_prefix = std::string{key.reveal().substr(0, shown_prefix)},
+                .expires_at = lifetime ? std::optional{now + *lifetime} : std::nullopt,
+                .revoked_at = std::nullopt,
+                .last_used_at = std::nullopt,
+                .created_at = now};
+  return {std::move(caller), std::move(key)};
+}
 
 struct Callers::Impl {
   struct Cached {
@@ -57,29 +75,37 @@ struct Callers::Impl {
   const Clock& clock;
   Random& random;
   Duration cache_ttl;
-  mutable std::shared_mutex mutex;  // held for map operations only
-  std::unordered_map<std::string, Cached> by_hash;
+  struct HashOfDigest {  // its first bytes are as good as any
+    std::size_t operator()(const Digest& digest) const noexcept {
+      std::size_t hash = 0;
+      std::memcpy(&hash, digest.data(), sizeof hash);
+      return hash;
+    }
+  };
+  mutable ReadMostlyMutex mutex;  // held for map operations only
+  std::unordered_map<Digest, Cached, HashOfDigest> by_digest;
   std::uint64_t revocations = 0;  // under `mutex`: what was read before the latest one is not kept
 
   std::uint64_t revocations_so_far() const {
-    const std::shared_lock lock{mutex};
+    const std::shared_lock lock{mutex.nearest()};
     return revocations;
   }
 
-  void remember(const Caller& caller, std::uint64_t as_of) {
-    const std::unique_lock lock{mutex};
+  void remember(const Digest& digest, const Caller& caller, std::uint64_t as_of) {
+    const std::lock_guard lock{mutex};
     if (revocations != as_of) return;
-    if (by_hash.size() >= most_cached) by_hash.clear();
-    by_hash.insert_or_assign(caller.key_hash, Cached{std::make_shared<const Caller>(caller), clock.now()});
+    if (by_digest.size() >= most_cached) by_digest.clear();
+    by_digest.insert_or_assign(digest, Cached{std::make_shared<const Caller>(caller), clock.now()});
   }
 
-  std::shared_ptr<const Caller> cached(const std::string& hash) const {
+  std::shared_ptr<const Caller> cached(const Digest& digest) const {
     const auto now = clock.now();
-    const std::shared_lock lock{mutex};
-    const auto found = by_hash.find(hash);
-    if (found == by_hash.end()) return nullptr;
+    const std::shared_lock lock{mutex.nearest()};
+    const auto found = by_digest.find(digest);
+    if (found == by_digest.end()) return nullptr;
     const auto age = now - found->second.fetched_at;
     if (age > cache_ttl || age < Duration{0}) return nullptr;  // also after the clock was set back
+    if (!is_usable(*found->second.caller, now)) return nullptr;
     return found->second.caller;
   }
 };
@@ -89,51 +115,40 @@ Callers::Callers(Store& store, const Clock& clock, Random& random, Duration cach
 Callers::~Callers() = default;
 
 Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::optional<Duration> lifetime) {
-  if (auto checked = check(name, policy); !checked) co_return std::unexpected(checked.error());
-  const Secret random_part = impl_->random.token();
-  Secret key = Secret::take(std::string{key_mark} + std::string{random_part.reveal()});
-  const Time now = impl_->clock.now();
-  Caller caller{.id = CallerId{impl_->random.id("cal_")},
-                .name = std::move(name),
-                .policy = std::move(policy),
-                .key_hash = hex_encode(sha256(key.reveal())),
-                .key_prefix = std::string{key.reveal().substr(0, shown_prefix)},
-                .expires_at = lifetime ? std::optional{now + *lifetime} : std::nullopt,
-                .revoked_at = std::nullopt,
-                .last_used_at = std::nullopt,
-                .created_at = now};
-  auto stored = co_await impl_->store.create_caller(caller);
+  if (auto checked = check_caller(name, policy); !checked) co_return std::unexpected(checked.error());
+  auto made = make_caller(impl_->random, impl_->clock.now(), std::move(name), std::move(policy), lifetime);
+  auto stored = co_await impl_->store.create_caller(made.caller);
   if (!stored) co_return std::unexpected(stored.error());
-  co_return NewCaller{std::move(caller), std::move(key)};
+  co_return made;
 }
 
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
-  const std::unique_lock lock{impl_->mutex};
+  const std::lock_guard lock{impl_->mutex};
   ++impl_->revocations;
-  std::erase_if(impl_->by_hash, [&](const auto& entry) { return entry.second.caller->id == id; });
+  std::erase_if(impl_->by_digest, [&](const auto& entry) { return is_or_derives_from(*entry.second.caller, id); });
   co_return revoked;
 }
 
 std::optional<std::shared_ptr<const Caller>> Callers::authenticate_now(std::string_view authorization) const {
   const auto key = key_in(authorization);
   if (key.empty()) return std::nullopt;
-  auto caller = impl_->cached(hex_encode(sha256(key)));
-  if (!caller || !is_usable(*caller, impl_->clock.now())) return std::nullopt;
+  auto caller = impl_->cached(sha256_digest(key));
+  if (!caller) return std::nullopt;
   return caller;
 }
 
 Task<Result<std::shared_ptr<const Caller>>> Callers::authenticate(std::optional<std::string> authorization) {
   const auto key = authorization ? key_in(*authorization) : std::string_view{};
   if (key.empty()) co_return std::unexpected(unauthenticated());
-  const std::string hash = hex_encode(sha256(key));
-  if (auto cached = impl_->cached(hash); cached && is_usable(*cached, impl_->clock.now())) co_return cached;
+  const Digest digest = sha256_digest(key);
+  if (auto cached = impl_->cached(digest)) co_return cached;
   const auto as_of = impl_->revocations_so_far();
-  auto caller = co_await impl_->store.caller_by_key_hash(hash);
+  auto caller = co_await impl_->store.caller_by_key_hash(hex_encode({digest.data(), digest.size()}));
   if (!caller && caller.error().code == Errc::not_found) co_return std::unexpected(unauthenticated());
   if (!caller) co_return std::unexpected(caller.error());
   if (!is_usable(*caller, impl_->clock.now())) co_return std::unexpected(unauthenticated());
-  impl_->remember(*caller, as_of);
+  impl_->remember(digest, *caller, as_of);
   co_return std::make_shared<const Caller>(std::move(*caller));
 }
 

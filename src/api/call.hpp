@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ struct Call {
   Parameters query;
   std::shared_ptr<const Caller> caller;  // nothing on public routes
   AuditEntry audit;                      // handlers fill in what the call was about
+  std::optional<Duration> retry_after;   // of a problem, where it is known better than by its code
   // Added to the problem if the call fails: connection, registration, tenant for a reconnect …
   std::vector<std::pair<std::string, std::string>> problem_members;
 };

@@ -70,7 +70,10 @@ Task<Result<Reply>> Handlers::create_connect_session(Call& call) const {
   if (auto id = body->optional_text("connection", longest_text); !id.empty()) request.connection = ConnectionId{id};
   request.caller = call.caller->id;
   if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
-  if (auto allowed = allow(call, request.registration, request.tenant); !allowed) co_return std::unexpected(allowed.error());
+  const ConnectionId reconnect = request.connection.value_or(ConnectionId{});
+  if (auto allowed = allow(call, request.registration, request.tenant, reconnect); !allowed) {
+    co_return std::unexpected(allowed.error());
+  }
   auto link = co_await parts_.connector.start(std::move(request));
   if (!link) co_return std::unexpected(link.error());
   call.audit.detail = link->id.str();
@@ -86,7 +89,8 @@ Task<Result<Reply>> Handlers::show_connect_session(Call& call) const {
   const SessionId id{call.path.at(0)};
   auto session = co_await parts_.connector.session(id);
   if (!session && session.error().code != Errc::not_found) co_return std::unexpected(session.error());
-  if (!session || !allow(call, session->registration, session->tenant)) {
+  const auto about = [](const ConnectSession& one) { return one.reconnect ? one.reconnect : one.connection; };
+  if (!session || !allow(call, session->registration, session->tenant, about(*session).value_or(ConnectionId{}))) {
     co_return fail(Errc::not_found, "there is no connect session of that id that this caller may see");
   }
   const std::optional<ConnectionId>& connection = session->connection;

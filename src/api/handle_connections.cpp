@@ -122,7 +122,8 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
     auto siblings = co_await parts_.store.sharing(connection->registration, connection->upstream_grant);
     if (!siblings) co_return std::unexpected(siblings.error());
     for (const auto& other : *siblings) {
-      const AccessRequest access{.verb = Verb::revoke, .registration = other.registration, .tenant = other.tenant};
+      const AccessRequest access{
+          .verb = Verb::revoke, .registration = other.registration, .tenant = other.tenant, .connection = public_id(other)};
       if (auto allowed = authorise(*call.caller, access); !allowed) {
         co_return fail(Errc::forbidden,
                        "'force': the provider's grant is shared with connections that this caller may not revoke",

@@ -13,13 +13,6 @@ bool may_see(const Caller& caller, const RegistrationId& id) {
   return std::ranges::any_of(allowed, [&](const RegistrationId& entry) { return entry == id || entry.str() == "*"; });
 }
 
-template <class T>
-std::vector<T> ids_of(const std::vector<std::string>& texts) {
-  std::vector<T> ids;
-  for (const auto& text : texts) ids.emplace_back(text);
-  return ids;
-}
-
 boost::json::object to_json(const RotationReport& report) {
   return {{"rewrapped_root_keys", report.rewrapped_root_keys},
           {"rewrapped_tenant_keys", report.rewrapped_tenant_keys},
@@ -102,54 +95,6 @@ Task<Result<Reply>> Handlers::list_providers(Call&) const {
                                         {"documentation", provider.documentation}});
   }
   co_return json_reply(200, boost::json::object{{"items", std::move(items)}, {"next", nullptr}});
-}
-
-Task<Result<Reply>> Handlers::list_callers(Call& call) const {
-  auto limit = query_integer(call, "limit", 50, 1, 200);
-  if (!limit) co_return std::unexpected(limit.error());
-  auto page = co_await parts_.store.callers(query_text(call, "cursor"), static_cast<int>(*limit));
-  if (!page) co_return std::unexpected(page.error());
-  co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
-}
-
-Task<Result<Reply>> Handlers::create_caller(Call& call) const {
-  auto body = JsonBody::parse(call.request, options_.json_depth);
-  if (!body) co_return std::unexpected(body.error());
-  const std::string name = body->text("name", 100);
-  Policy policy;
-  for (const auto& text : body->texts("verbs")) {
-    const auto verb = verb_from(text);
-    if (!verb) {
-      co_return fail(Errc::invalid_argument, "'verbs': '" + printable(text, 40) + "' is not a verb",
-                     "verbs are token:read, connection:read, connection:write, connect, revoke, proxy, admin");
-    }
-    policy.verbs.push_back(*verb);
-  }
-  policy.registrations = ids_of<RegistrationId>(body->texts("registrations"));
-  policy.tenants = ids_of<TenantId>(body->texts("tenants"));
-  const auto lifetime = body->integer("expires_in", 60, 10LL * 366 * 24 * 3600);
-  if (auto read = body->finish(); !read) co_return std::unexpected(read.error());
-  for (const auto& id : policy.registrations) {
-    if (id.str() != "*" && parts_.registrations.find(id) == nullptr) {
-      co_return fail(Errc::invalid_argument, "'registrations': there is no registration '" + printable(id.str(), 80) + "'",
-                     "use ids from /v1/registrations, or [\"*\"] for all");
-    }
-  }
-  const auto until = lifetime ? std::optional<Duration>{std::chrono::seconds{*lifetime}} : std::nullopt;
-  auto created = co_await parts_.callers.create(name, std::move(policy), until);
-  if (!created) co_return std::unexpected(created.error());
-  call.audit.detail = "created " + created->caller.id.str();
-  auto answer = to_json(created->caller);
-  answer["key"] = created->key.reveal();
-  co_return json_reply(201, answer);
-}
-
-Task<Result<Reply>> Handlers::revoke_caller(Call& call) const {
-  const CallerId id{call.path.at(0)};
-  call.audit.detail = printable(id.str(), 80);
-  auto revoked = co_await parts_.callers.revoke(id);
-  if (!revoked) co_return std::unexpected(revoked.error());
-  co_return Reply{.status = 204, .body = {}, .content_type = {}, .headers = {}};
 }
 
 Task<Result<Reply>> Handlers::list_audit(Call& call) const {

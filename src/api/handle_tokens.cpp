@@ -8,19 +8,17 @@ namespace {
 constexpr std::int64_t longest_ttl = 366LL * 24 * 3600;
 constexpr std::int64_t longest_wait = 120;
 
+}  // namespace
+
 Error no_such_connection(const std::string& id) {
   return {Errc::not_found, "there is no connection '" + printable(id, 80) + "' that this caller may see",
           "list them with: evergrant connections list"};
 }
 
-// What else stands in the place of an id may be anything, a token too: it is neither written down nor looked for, since the
-// store's library keeps what it was asked for until it is asked again.
 bool may_be_id(const ConnectionId& id) {
   constexpr std::size_t length = 30;  // con_ and 26 characters
   return id.str().starts_with("con_") && id.str().size() == length;
 }
-
-}  // namespace
 
 Result<ReadRequest> token_request(const Call& call) {
   auto min_ttl = query_integer(call, "min_ttl", 0, 0, longest_ttl);
@@ -32,11 +30,15 @@ Result<ReadRequest> token_request(const Call& call) {
   return request;
 }
 
-Result<> Handlers::allow(Call& call, const RegistrationId& registration, const TenantId& tenant) const {
+Result<> Handlers::allow(Call& call, const RegistrationId& registration, const TenantId& tenant,
+                         const ConnectionId& connection) const {
   call.audit.registration = registration;
   call.audit.tenant = tenant;
   const Verb verb = call.route->verb.value_or(Verb::admin);
-  return authorise(*call.caller, {.verb = verb, .registration = registration, .tenant = tenant});
+  AccessRequest access{.verb = verb, .registration = registration, .tenant = tenant};
+  if (!connection.empty()) access.connection = connection;
+  // Of a proxied call the path at the provider is known later (ProxyCall::rules).
+  return verb == Verb::proxy ? authorise_account(*call.caller, access) : authorise(*call.caller, access);
 }
 
 Task<Result<Connection>> Handlers::visible_connection(Call& call, std::size_t index) const {
@@ -49,7 +51,7 @@ Task<Result<Connection>> Handlers::visible_connection(Call& call, ConnectionId i
   auto connection = co_await parts_.store.connection(id);
   if (!connection && connection.error().code == Errc::not_found) co_return std::unexpected(no_such_connection(id.str()));
   if (!connection) co_return connection;
-  if (!allow(call, connection->registration, connection->tenant)) {
+  if (!allow(call, connection->registration, connection->tenant, public_id(*connection))) {
     call.audit.detail = "denied by policy";
     co_return std::unexpected(no_such_connection(id.str()));
   }
@@ -92,7 +94,7 @@ Task<Result<Reply>> Handlers::read_token(Call& call) const {
   const std::string pair = query_text(call, "pair");
   auto lease_now = pair.empty() ? parts_.tokens.read_now(id, *request) : parts_.tokens.read_now_pair(id, pair, *request);
   if (auto lease = std::move(lease_now)) {
-    if (!allow(call, lease->registration, lease->tenant)) {
+    if (!allow(call, lease->registration, lease->tenant, lease->connection)) {
       call.audit.connection = id;
       call.audit.detail = "denied by policy";
       co_return std::unexpected(no_such_connection(id.str()));
@@ -114,7 +116,7 @@ Task<Result<Reply>> Handlers::read_token_of_realm(Call& call) const {
   const RealmId realm{call.path.at(1)};
   auto connection = co_await parts_.store.connection_of(registration, realm);
   if (connection) call.audit.connection = connection->id;
-  const bool seen = connection && allow(call, connection->registration, connection->tenant).has_value();
+  const bool seen = connection && allow(call, connection->registration, connection->tenant, connection->id).has_value();
   if (!connection && connection.error().code != Errc::not_found) co_return std::unexpected(connection.error());
   if (!seen) {
     if (connection) call.audit.detail = "denied by policy";

@@ -105,6 +105,11 @@ std::vector<std::string> JsonBody::texts(std::string_view name) {
   return items;
 }
 
+std::optional<std::vector<std::string>> JsonBody::optional_texts(std::string_view name) {
+  if (take(name) == nullptr) return std::nullopt;
+  return texts(name);
+}
+
 std::optional<std::int64_t> JsonBody::integer(std::string_view name, std::int64_t least, std::int64_t most) {
   const auto* value = take(name);
   if (value == nullptr) return std::nullopt;
@@ -236,25 +241,9 @@ boost::json::object to_json(const AuditEntry& entry) {
           {"connection", entry.connection.str()},
           {"fingerprint", entry.fingerprint},
           {"detail", entry.detail},
-          {"remote", entry.remote}};
-}
-
-boost::json::object to_json(const Caller& caller) {
-  boost::json::array verbs;
-  for (const auto verb : caller.policy.verbs) verbs.emplace_back(to_string(verb));
-  boost::json::array registrations;
-  for (const auto& id : caller.policy.registrations) registrations.emplace_back(id.str());
-  boost::json::array tenants;
-  for (const auto& id : caller.policy.tenants) tenants.emplace_back(id.str());
-  return {{"id", caller.id.str()},
-          {"name", caller.name},
-          {"verbs", std::move(verbs)},
-          {"registrations", std::move(registrations)},
-          {"tenants", std::move(tenants)},
-          {"key_prefix", caller.key_prefix},
-          {"expires_at", to_json(caller.expires_at)},
-          {"revoked_at", to_json(caller.revoked_at)},
-          {"created_at", to_rfc3339(caller.created_at)}};
+          {"remote", entry.remote},
+          {"count", entry.count},
+          {"last_at", to_rfc3339(entry.last_at.value_or(entry.at))}};
 }
 
 boost::json::object to_json(const StoredKey& key) {

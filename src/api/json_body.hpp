@@ -33,6 +33,7 @@ class JsonBody {
   std::string optional_text(std::string_view name, std::size_t longest);  // "" if absent or null
   std::optional<Secret> secret(std::string_view name);                    // up to 64 KiB
   std::vector<std::string> texts(std::string_view name);                  // [] if absent
+  std::optional<std::vector<std::string>> optional_texts(std::string_view name);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
   bool boolean(std::string_view name, bool otherwise);
   std::optional<Time> time(std::string_view name);  // RFC 3339, or a number of epoch seconds
@@ -53,6 +54,7 @@ class JsonBody {
 [[nodiscard]] boost::json::object to_json(const Connection& connection);  // metadata, never tokens
 [[nodiscard]] boost::json::object to_json(const Event& event);
 [[nodiscard]] boost::json::object to_json(const AuditEntry& entry);
+[[nodiscard]] boost::json::object to_json(const Policy& policy);
 [[nodiscard]] boost::json::object to_json(const Caller& caller);  // never the key or its hash
 [[nodiscard]] boost::json::object to_json(const StoredKey& key);  // never the wrapped key
 [[nodiscard]] boost::json::value to_json(const std::optional<Time>& time);

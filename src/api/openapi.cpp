@@ -61,7 +61,7 @@ std::string_view success_text(int status) {
 }
 
 // A page for people has no schema and no key.
-bool is_page(const Route& route) { return route.response.empty() && !route.verb; }
+bool is_page(const Route& route) { return route.response.empty() && !route.verb && !route.any_caller; }
 
 json::object text(std::string_view media) { return {{media, json::object{{"schema", {{"type", "string"}}}}}}; }
 
@@ -93,11 +93,39 @@ json::object operation_of(const Route& route) {
                                             {"content", content("application/json", route.request)}};
   }
   operation["security"] = json::array{};
+  if (route.any_caller) {
+    operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
+    operation["description"] = "Needs a key, and no verb.";
+  }
   if (route.verb) {
     operation["security"] = json::array{json::object{{"apiKey", json::array{}}}};
     operation["description"] = "Needs the verb `" + std::string{to_string(*route.verb)} + "`" +
                                (route.whole ? " for all registrations and tenants." : ".");
   }
+  return operation;
+}
+
+json::object header_parameter(std::string_view name, std::string_view text) {
+  return {{"name", name}, {"in", "header"}, {"description", text}, {"schema", {{"type", "string"}}}};
+}
+
+// What goes through the proxy is the provider's to describe.
+json::object proxied_operation(std::string_view method) {
+  const Route& route = proxy_route();
+  json::object operation = operation_of(route);
+  operation["operationId"] = std::string{route.action} + "." + std::string{method};
+  auto& parameters = operation["parameters"].as_array();
+  parameters[1].as_object()["description"] = "The path at the provider's API, with its slashes; the query follows as it is";
+  parameters.push_back(header_parameter("Evergrant-Host", "Another host of the provider's profile than its API base"));
+  parameters.push_back(header_parameter("Evergrant-Pair", "Which token pair, where the provider gives several"));
+  operation["responses"] = json::object{
+      {"200", json::object{{"description", "The provider's answer, with the provider's status"}, {"content", text("*/*")}}},
+      {"default", problem_of(route)}};
+  operation["responses"].as_object()["default"].as_object()["description"] =
+      "The provider's answer, or, with the header Evergrant-Error, a problem of evergrant's own";
+  operation.erase("requestBody");
+  if (method == "post" || method == "put" || method == "patch")
+    operation["requestBody"] = json::object{{"required", false}, {"content", text("*/*")}};
   return operation;
 }
 
@@ -110,6 +138,10 @@ std::string openapi_document(std::string_view public_url) {
     if (!item.is_object()) item = json::object{};
     item.as_object()[to_lower_ascii(route.method)] = operation_of(route);
   }
+  json::object proxied;
+  for (const std::string_view method : {"get", "post", "put", "patch", "delete"})
+    proxied[method] = proxied_operation(method);
+  paths[proxy_route().pattern] = std::move(proxied);
   const json::object document{
       {"openapi", "3.1.0"},
       {"info", {{"title", "evergrant"}, {"version", "1"}, {"summary", "OAuth grants kept alive; access tokens that work"}}},

@@ -31,6 +31,7 @@ std::string_view title_of(Errc code) noexcept {
     case Errc::key_unavailable: return "A key is not available";
     case Errc::store_unavailable: return "The store is not available";
     case Errc::unsupported: return "Not supported";
+    case Errc::insufficient_scope: return "More has to be granted";
     case Errc::internal: return "Internal error";
   }
   return "Internal error";
@@ -51,7 +52,8 @@ int http_status(Errc code) noexcept {
   switch (code) {
     case Errc::invalid_argument: return 400;
     case Errc::unauthenticated: return 401;
-    case Errc::forbidden: return 403;
+    case Errc::forbidden:
+    case Errc::insufficient_scope: return 403;
     case Errc::not_found: return 404;
     case Errc::conflict:
     case Errc::reauth_required:
@@ -80,7 +82,7 @@ HttpResponse to_response(const Problem& problem) {
   const auto& error = problem.error;
   boost::json::object body{{"type", "about:blank"},
                            {"title", title_of(error.code)},
-                           {"status", http_status(error.code)},
+                           {"status", problem.status.value_or(http_status(error.code))},
                            {"code", to_string(error.code)},
                            {"detail", printable(error.message, 500)}};
   if (!error.hint.empty()) body["hint"] = printable(error.hint, 500);

@@ -16,6 +16,7 @@ struct Problem {
   Error error;
   std::vector<std::pair<std::string, std::string>> members;  // further text members: connection, registration …
   std::optional<Duration> retry_after;
+  std::optional<int> status = {};  // another than the code's own
 };
 
 [[nodiscard]] int http_status(Errc code) noexcept;

@@ -46,9 +46,11 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return result;
   const auto pieces = segments(path);
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
+  std::string_view pattern;  // the first that fits: words stand before parameters in the table
   for (const auto& route : routes()) {
     auto parameters = match(route.pattern, pieces);
-    if (!parameters) continue;
+    if (!parameters || (!pattern.empty() && route.pattern != pattern)) continue;
+    pattern = route.pattern;
     if (route.method == wanted && (method != "HEAD" || is_safe(route))) return {&route, std::move(*parameters), {}};
     if (!result.allowed_methods.empty()) result.allowed_methods += ", ";
     result.allowed_methods += route.method;

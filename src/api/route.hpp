@@ -32,9 +32,13 @@ struct Route {
   // About the installation as a whole: a policy limited to some registrations or tenants does not reach it (else it could
   // make itself a caller without limits).
   bool whole = false;
+  bool any_caller = false;  // whoever has a key; no verb is asked for
+  bool gateway = false;     // refusals have the statuses that gateways can tell apart (proxy/gateway.hpp)
 };
 
 [[nodiscard]] std::span<const Route> routes();
+// Beside the table: it takes any method, any path behind it, and streams. OpenAPI shows it with the usual methods.
+[[nodiscard]] const Route& proxy_route() noexcept;
 
 struct RouteMatch {
   const Route* route = nullptr;         // nothing: no such path, or not this method

@@ -17,6 +17,11 @@ constexpr std::array table{
     Route{"POST", "/v1/connections/{id}/refresh", Verb::token_read, "token.refresh",
           "Refresh unless a newer generation than the given one exists", "wait pair", "RefreshRequest", "Token", 200, false,
           &Handlers::refresh_token},
+    Route{"POST", "/v1/tokens:batch", Verb::token_read, "token.batch", "Working access tokens of up to 100 connections", "",
+          "TokenBatchRequest", "TokenBatch", 200, false, &Handlers::read_token_batch},
+    Route{"GET", "/v1/auth-request", Verb::token_read, "auth_request",
+          "For gateways: the headers to set on a call, for the connection that X-Evergrant-* headers name", "", "", "", 200,
+          false, &Handlers::auth_request, false, false, true},
     Route{"GET", "/v1/connections", Verb::connection_read, "connection.list", "List connections",
           "tenant registration realm status pairs limit cursor", "", "ConnectionPage", 200, false,
           &Handlers::list_connections},
@@ -65,6 +70,11 @@ constexpr std::array table{
           &Handlers::list_callers, true},
     Route{"POST", "/v1/callers", Verb::admin, "caller.create", "Create a caller; its key is shown once", "", "CallerRequest",
           "NewCaller", 201, true, &Handlers::create_caller, true},
+    Route{"POST", "/v1/callers/derive", std::nullopt, "caller.derive",
+          "Make a key from one's own: for less, and for minutes; it is shown once", "", "DeriveRequest", "NewCaller", 201,
+          true, &Handlers::derive_caller, false, true},
+    Route{"POST", "/v1/callers/explain", Verb::admin, "caller.explain", "Why a request of a caller is allowed or not", "",
+          "ExplainRequest", "Explanation", 200, false, &Handlers::explain_caller, true},
     Route{"DELETE", "/v1/callers/{id}", Verb::admin, "caller.revoke", "Revoke a caller's key", "", "", "", 204, false,
           &Handlers::revoke_caller, true},
     Route{"GET", "/v1/audit", Verb::admin, "audit.list", "The audit trail, newest first", "connection caller limit cursor",
@@ -85,8 +95,18 @@ constexpr std::array table{
     Route{"GET", "/", std::nullopt, "front_page", "A page for newcomers", "*", "", "", 200, false, &Handlers::front_page},
 };
 
+constexpr Route proxied{"*",
+                        "/v1/connections/{id}/proxy/{path}",
+                        Verb::proxy,
+                        "proxy",
+                        "A call to the provider's API with the connection's token, which the caller does not see",
+                        "*",
+                        "*",
+                        ""};
+
 }  // namespace
 
 std::span<const Route> routes() { return table; }
+const Route& proxy_route() noexcept { return proxied; }
 
 }  // namespace evergrant

@@ -4,11 +4,15 @@
 #include <array>
 #include <charconv>
 
+#include "access/rate_limits.hpp"
 #include "api/handlers.hpp"
 #include "api/idempotency.hpp"
 #include "api/pages.hpp"
 #include "api/problem.hpp"
+#include "api/quick_token.hpp"
 #include "api/route.hpp"
+#include "net/address_guard.hpp"
+#include "proxy/gateway.hpp"
 
 namespace evergrant {
 namespace {
@@ -35,6 +39,10 @@ Result<Parameters> read_query(const Route& route, const std::string& query) {
 bool is_for_browsers(std::string_view path) {
   constexpr std::array<std::string_view, 3> folders{"/connect/", "/callback/", "/connect-result/"};
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
+}
+
+std::string retry_seconds(Duration wait) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
 }
 
 HttpResponse to_http(Reply reply) {
@@ -70,22 +78,61 @@ struct ApiService::Impl {
   ApiOptions options;
   Handlers handlers;
   Idempotency idempotency;
+  QuickToken quick_token{parts, options};
+  RateLimits rate_limits{parts.clock};
+  FailedKeys failed_keys{parts.clock};
 
   [[nodiscard]] bool is_public(const Route& route) const {
-    return !route.verb || (route.action == "metrics" && !options.metrics_need_key);
+    return (!route.verb && !route.any_caller) || (route.action == "metrics" && !options.metrics_need_key);
+  }
+
+  // Behind an address of this machine there may be a proxy, which is everybody.
+  [[nodiscard]] static bool may_be_limited(const Call& call) {
+    return !call.request.local_peer && !is_loopback_host(call.request.remote);
+  }
+
+  // Before the store is asked for a key that is not known.
+  Result<> hold_flood(Call& call, std::optional<std::string_view> header) {
+    const auto wait = failed_keys.refuse(call.request.remote);
+    if (!wait || (header && parts.callers.authenticate_now(*header))) return {};
+    parts.metrics.counter("evergrant_failed_key_floods_total", "Requests refused after too many invalid keys").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "too many requests without a valid API key came from this address",
+                "wait for as long as Retry-After says");
+  }
+
+  // Refusals are counted and not written down: they are as many as a caller likes.
+  Result<> count_request(Call& call, const Caller& caller) {
+    const auto wait = rate_limits.refuse(caller);
+    if (!wait) return {};
+    parts.metrics.counter("evergrant_rate_limited_total", "Requests beyond a caller's requests_per_minute").increment();
+    call.retry_after = wait;
+    return fail(Errc::rate_limited, "this caller has used up its requests per minute",
+                "wait for as long as Retry-After says");
   }
 
   // Authentication, and whether the caller may use this verb at all. Errors: unauthenticated, forbidden.
   Task<Result<>> admit(Call& call) {
     const auto header = call.request.headers.find("Authorization");
     if (call.request.headers.count("Authorization") > 1) co_return fail(Errc::unauthenticated, "two Authorization headers");
-    auto caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    Result<std::shared_ptr<const Caller>> caller = nullptr;
+    if (!header && call.request.local_peer) {  // the kernel says who it is
+      caller = options.local_callers->authenticate(*call.request.local_peer);
+    } else {
+      if (auto held = hold_flood(call, header); !held) co_return held;
+      caller = co_await parts.callers.authenticate(header ? std::optional<std::string>{*header} : std::nullopt);
+    }
     if (!caller) {
       parts.metrics.counter("evergrant_unauthenticated_total", "Requests without a valid API key").increment();
+      if (may_be_limited(call) && caller.error().code == Errc::unauthenticated) failed_keys.note(call.request.remote);
       co_return std::unexpected(caller.error());
+    }
+    if (has_rate_limit(**caller)) {
+      if (auto counted = count_request(call, **caller); !counted) co_return counted;
     }
     call.caller = *caller;
     call.audit.caller = call.caller->id;
+    if (call.route->any_caller) co_return Result<>{};
     AccessRequest access{.verb = call.route->verb.value_or(Verb::admin), .registration = {}, .tenant = {}};
     if (call.route->whole) {
       access.registration = RegistrationId{"*"};
@@ -120,8 +167,12 @@ struct ApiService::Impl {
     if (error.code == Errc::rate_limited || (is_retryable(error.code) && error.code != Errc::stale)) {
       problem.retry_after = std::chrono::seconds{error.code == Errc::rate_limited ? 30 : 5};
     }
+    if (call.retry_after) problem.retry_after = call.retry_after;
+    if (call.route->gateway) problem.status = gateway_status(error.code);
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
-    return to_response(problem);
+    HttpResponse response = to_response(problem);
+    if (call.route->gateway) response.headers.add("X-Evergrant-Code", std::string{to_string(error.code)});
+    return response;
   }
 
   Task<HttpResponse> answer(Call& call) {
@@ -140,11 +191,41 @@ struct ApiService::Impl {
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
+  // A proxied call: nothing, or the problem that the caller gets. What evergrant says itself is told from what the provider
+  // says by Evergrant-Error, which no provider's answer keeps.
+  Task<std::optional<HttpResponse>> proxy(Call& call, HttpExchange& exchange) {
+    auto admitted = co_await admit(call);
+    if (!admitted && !call.caller) co_return marked(problem(call, admitted.error()), admitted.error());
+    if (!admitted) co_return refused(call, admitted.error(), {});
+    if (const auto room = parts.audit.check_room(); !room) co_return marked(problem(call, room.error()), room.error());
+    auto report = co_await handlers.proxy(call, exchange);
+    if (!report) co_return refused(call, report.error(), {});
+    call.audit.detail = report->text(call.request.method);
+    if (auto refusal = std::move(report->refusal)) {
+      for (auto& member : refusal->members) call.problem_members.push_back(std::move(member));
+      co_return refused(call, refusal->error, refusal->retry_after);
+    }
+    static_cast<void>(audited(call, {}, report->broke.empty() ? "ok" : "broken"));  // there was room when it began
+    co_return std::nullopt;
+  }
+  [[nodiscard]] static HttpResponse marked(HttpResponse response, const Error& error) {
+    response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
+    return response;
+  }
+  [[nodiscard]] HttpResponse refused(Call& call, const Error& error, std::optional<Duration> retry_after) const {
+    HttpResponse response = problem(call, error);
+    if (retry_after) response.headers.set("Retry-After", retry_seconds(*retry_after));
+    return audited(call, marked(std::move(response), error), to_string(error.code));
+  }
+
   // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not
   // handed out when it cannot be recorded after all.
   [[nodiscard]] HttpResponse audited(Call& call, HttpResponse response, std::string_view result) const {
     if (!call.caller) return response;
     call.audit.action = call.route->action;
+    if (!call.caller->ancestors.empty()) {
+      call.audit.detail += (call.audit.detail.empty() ? "" : ", ") + derived_from(*call.caller);
+    }
     call.audit.result = result;
     call.audit.remote = call.request.remote;
     auto recorded = parts.audit.record(std::move(call.audit));
@@ -161,6 +242,7 @@ ApiService::~ApiService() = default;
 Handlers::Handlers(ApiParts parts, ApiOptions options) : parts_{parts}, options_{std::move(options)} {}
 
 Task<HttpResponse> ApiService::handle(HttpRequest request) {
+  fold_gateway_path(request);
   auto match = match_route(request.method, request.path);
   if (match.route == nullptr && !match.allowed_methods.empty()) {
     co_return method_not_allowed(request.method, match.allowed_methods);
@@ -178,6 +260,7 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
             .query = {},
             .caller = {},
             .audit = {},
+            .retry_after = {},
             .problem_members = {}};
   auto response = co_await impl_->answer(call);
   if (!response.headers.find("X-Content-Type-Options")) response.headers.add("X-Content-Type-Options", "nosniff");
@@ -185,6 +268,29 @@ Task<HttpResponse> ApiService::handle(HttpRequest request) {
     response.headers.add("Strict-Transport-Security", "max-age=31536000");
   }
   co_return response;
+}
+
+bool ApiService::answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room) {
+  return impl_->quick_token.answer(request, peer, room);
+}
+
+bool ApiService::streams(std::string_view, std::string_view path) const noexcept {
+  return impl_->parts.proxy != nullptr && proxy_path(path).has_value();
+}
+
+Task<void> ApiService::stream(HttpRequest head, HttpExchange& exchange) {
+  Call call{.request = std::move(head),
+            .route = &proxy_route(),
+            .path = {},
+            .query = {},
+            .caller = {},
+            .audit = {},
+            .retry_after = {},
+            .problem_members = {}};
+  auto refused = co_await impl_->proxy(call, exchange);
+  if (!refused) co_return;
+  refused->headers.add("X-Content-Type-Options", "nosniff");
+  co_await exchange.answer(std::move(*refused));
 }
 
 }  // namespace evergrant

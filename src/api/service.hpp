@@ -6,6 +6,7 @@
 #include <string>
 
 #include "access/access_control.hpp"
+#include "access/local_callers.hpp"
 #include "lifecycle/connect.hpp"
 #include "lifecycle/id_token_verifier.hpp"
 #include "lifecycle/janitor.hpp"
@@ -13,6 +14,7 @@
 #include "lifecycle/token_service.hpp"
 #include "lifecycle/user_info_reader.hpp"
 #include "net/http.hpp"
+#include "proxy/proxy.hpp"
 
 namespace evergrant {
 
@@ -32,12 +34,14 @@ struct ApiParts {
   Random& random;
   Metrics& metrics;
   const Log& log;
+  Proxy* proxy = nullptr;  // none: nothing is proxied
 };
 
 struct ApiOptions {
   std::string public_url;
   bool metrics_need_key = true;  // false only on a loopback or unix listener (SVC-07)
   std::size_t json_depth = 16;
+  std::shared_ptr<const LocalCallers> local_callers = std::make_shared<const LocalCallers>();
 };
 
 class ApiService final : public HttpHandler {
@@ -45,6 +49,11 @@ class ApiService final : public HttpHandler {
   ApiService(const ApiParts& parts, const ApiOptions& options);
   ~ApiService() override;
   Task<HttpResponse> handle(HttpRequest request) override;
+  // The reading path (quick_token.hpp).
+  bool answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room) override;
+  // The proxy's calls.
+  [[nodiscard]] bool streams(std::string_view method, std::string_view path) const noexcept override;
+  Task<void> stream(HttpRequest head, HttpExchange& exchange) override;
 
  private:
   struct Impl;

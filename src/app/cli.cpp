@@ -5,6 +5,7 @@
 
 #include "app/config.hpp"
 #include "app/read_file.hpp"
+#include "app/table.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -14,8 +15,9 @@ constexpr std::string_view footer = R"(Exit codes:
   0 done · 1 failed · 2 wrong usage · 3 server unreachable · 4 not found · 5 the customer must connect again · 6 not allowed
 
 Where the server and the key come from:
-  --url, EVERGRANT_URL, or the address that `serve --dev` left in its data folder
-  --key-file, EVERGRANT_API_KEY_FILE, EVERGRANT_API_KEY, or the admin key that `serve --dev` left there
+  --url, EVERGRANT_URL (http…, or unix:/path/of/the/socket), or the address that `serve --dev` left in its data folder
+  --key-file, EVERGRANT_API_KEY_FILE, EVERGRANT_API_KEY, or the admin key that `serve --dev` left there; over a socket
+  whose server knows your user as a [[local_caller]], none is needed
 
 Start with: evergrant serve --dev, then: evergrant connect --realm 4620816365000000001)";
 
@@ -54,6 +56,11 @@ std::string CliContext::address() const {
 
 ApiClient* CliContext::client() {
   if (client_) return client_.get();
+  constexpr std::string_view socket_scheme = "unix:";
+  if (const auto named = address(); unix_socket.empty() && named.starts_with(socket_scheme)) {
+    unix_socket = named.substr(socket_scheme.size());
+    url = "http://localhost";
+  }
   ApiClientOptions options{.url = address(), .unix_socket = unix_socket, .ca_file = ca_file, .key = {}};
   while (options.url.ends_with('/')) options.url.pop_back();
   if (options.url.empty()) {
@@ -121,6 +128,19 @@ std::string text_of(const boost::json::value& object, std::string_view name) {
   return join(items, " ");
 }
 
+void print_items(CliContext& context, const std::optional<boost::json::array>& items,
+                 const std::vector<std::string>& headings, const std::vector<std::string>& members, std::string_view none) {
+  if (!items) return;
+  if (context.json) return print_json(*items);
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& item : *items) {
+    std::vector<std::string> row;
+    for (const auto& member : members) row.push_back(text_of(item, member));
+    rows.push_back(std::move(row));
+  }
+  print(rows.empty() ? std::string{none} + '\n' : table(headings, rows));
+}
+
 std::optional<boost::json::array> all_items(CliContext& context, const std::string& path, std::size_t most) {
   boost::json::array items;
   std::string cursor;
@@ -143,7 +163,7 @@ int run_cli(int argc, char** argv, const InheritedState& inherited) {
   program.footer(std::string{footer});
   program.require_subcommand(1);
   program.set_version_flag("--version", std::string{"evergrant "} + EVERGRANT_VERSION);
-  program.add_option("--url", context.url, "Address of the server");
+  program.add_option("--url", context.url, "Address of the server: http…, or unix:/path of its socket");
   program.add_option("--unix-socket", context.unix_socket, "Path of the server's Unix socket");
   program.add_option("--ca-file", context.ca_file, "PEM file of the authority that signed the server's certificate");
   program.add_option("--key-file", context.key_file, "File that holds the API key");

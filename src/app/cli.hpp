@@ -59,6 +59,7 @@ class CliContext {
 void add_connection_commands(CLI::App& program, CliContext& context);
 void add_connect_command(CLI::App& program, CliContext& context);
 void add_operator_commands(CLI::App& program, CliContext& context);
+void add_caller_commands(CLI::App& program, CliContext& context);
 void add_bootstrap_command(CLI::App& callers, CliContext& context);
 void add_key_commands(CLI::App& program, CliContext& context);
 void add_id_token_commands(CLI::App& program, CliContext& context);
@@ -77,6 +78,9 @@ void print(const std::string& text);
 void print_json(const boost::json::value& value);
 // A member of an object as text: strings as they are, null as "", arrays joined by spaces.
 [[nodiscard]] std::string text_of(const boost::json::value& object, std::string_view name);
+// A list as a table, or as JSON.
+void print_items(CliContext& context, const std::optional<boost::json::array>& items,
+                 const std::vector<std::string>& headings, const std::vector<std::string>& members, std::string_view none);
 // All pages of a list.
 [[nodiscard]] std::optional<boost::json::array> all_items(CliContext& context, const std::string& path, std::size_t most);
 

@@ -11,19 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-void print_items(CliContext& context, const std::optional<json::array>& items, const std::vector<std::string>& headings,
-                 const std::vector<std::string>& members, std::string_view none) {
-  if (!items) return;
-  if (context.json) return print_json(*items);
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& item : *items) {
-    std::vector<std::string> row;
-    for (const auto& member : members) row.push_back(text_of(item, member));
-    rows.push_back(std::move(row));
-  }
-  print(rows.empty() ? std::string{none} + '\n' : table(headings, rows));
-}
-
 void list_registrations(CliContext& context) {
   auto items = all_items(context, "/v1/registrations", 10'000);
   if (!items) return;
@@ -49,33 +36,6 @@ void check_profile(CliContext& context, const std::string& file) {
   }
   for (const auto& provider : *providers)
     print(file + ": " + provider.id.str() + " (" + provider.environment + ") is good\n");
-}
-
-struct CallerOptions {
-  std::string name;
-  std::vector<std::string> verbs{"token:read"};
-  std::vector<std::string> registrations{"*"};
-  std::vector<std::string> tenants{"*"};
-  std::int64_t days = 0;
-};
-
-void create_caller(CliContext& context, const CallerOptions& options) {
-  json::object request{{"name", options.name},
-                       {"verbs", json::value_from(options.verbs)},
-                       {"registrations", json::value_from(options.registrations)},
-                       {"tenants", json::value_from(options.tenants)}};
-  if (options.days > 0) request["expires_in"] = options.days * 86400;
-  auto caller = context.call("POST", "/v1/callers", json::value(std::move(request)));
-  if (!caller) return;
-  if (context.json) return print_json(*caller);
-  std::cerr << "Caller " << text_of(*caller, "id") << ". Its key is shown this once:\n";
-  print(text_of(*caller, "key") + "\n");
-}
-
-void revoke_caller(CliContext& context, const std::string& id) {
-  if (!context.call("DELETE", "/v1/callers/" + percent_encode(id))) return;
-  if (context.json) return print_json(json::object{{"id", id}, {"status", "revoked"}});
-  print("Caller " + id + " is revoked.\n");
 }
 
 void offboard(CliContext& context, const std::string& tenant) {
@@ -138,37 +98,6 @@ void add_providers(CLI::App& program, CliContext& context) {
   });
 }
 
-void add_callers(CLI::App& program, CliContext& context) {
-  auto* callers = program.add_subcommand("callers", "API keys and what they may do");
-  callers->require_subcommand(1);
-  callers->footer(example("callers list"));
-  auto options = std::make_shared<CallerOptions>();
-  auto* create = callers->add_subcommand("create", "Create a caller and print its key, this once");
-  create->add_option("name", options->name, "What it is for")->required();
-  create
-      ->add_option("--verb", options->verbs, "token:read, connection:read, connection:write, connect, revoke, proxy, admin")
-      ->capture_default_str();
-  create->add_option("--registration", options->registrations, "Registrations it covers")->capture_default_str();
-  create->add_option("--tenant", options->tenants, "Tenants it covers")->capture_default_str();
-  create->add_option("--days", options->days, "Days of life; 0: no end")->capture_default_str();
-  create->footer(example("callers create invoicing --verb token:read --tenant acme --days 90"));
-  create->callback([&context, options] { create_caller(context, *options); });
-  auto* listing = callers->add_subcommand("list", "List callers");
-  listing->footer(example("callers list"));
-  listing->callback([&context] {
-    print_items(context, all_items(context, "/v1/callers?limit=200", 10'000),
-                {"ID", "NAME", "KEY", "VERBS", "REGISTRATIONS", "TENANTS", "EXPIRES", "REVOKED"},
-                {"id", "name", "key_prefix", "verbs", "registrations", "tenants", "expires_at", "revoked_at"},
-                "There are no callers.");
-  });
-  add_bootstrap_command(*callers, context);
-  auto id = std::make_shared<std::string>();
-  auto* revoke = callers->add_subcommand("revoke", "Revoke a caller's key");
-  revoke->add_option("id", *id, "Caller")->required();
-  revoke->footer(example("callers revoke cal_…"));
-  revoke->callback([&context, id] { revoke_caller(context, *id); });
-}
-
 void add_audit(CLI::App& program, CliContext& context) {
   auto connection = std::make_shared<std::string>();
   auto caller = std::make_shared<std::string>();
@@ -184,8 +113,8 @@ void add_audit(CLI::App& program, CliContext& context) {
     if (!caller->empty()) query.emplace_back("caller", *caller);
     auto items = all_items(context, "/v1/audit?" + form_encode(query), *limit);
     if (items && items->size() > *limit) items->resize(*limit);
-    print_items(context, items, {"WHEN", "CALLER", "ACTION", "RESULT", "CONNECTION", "TOKEN", "DETAIL", "FROM"},
-                {"at", "caller", "action", "result", "connection", "fingerprint", "detail", "remote"},
+    print_items(context, items, {"WHEN", "TIMES", "CALLER", "ACTION", "RESULT", "CONNECTION", "TOKEN", "DETAIL", "FROM"},
+                {"at", "count", "caller", "action", "result", "connection", "fingerprint", "detail", "remote"},
                 "The audit trail is empty.");
   });
 }
@@ -195,7 +124,7 @@ void add_audit(CLI::App& program, CliContext& context) {
 void add_operator_commands(CLI::App& program, CliContext& context) {
   add_registrations(program, context);
   add_providers(program, context);
-  add_callers(program, context);
+  add_caller_commands(program, context);
   add_audit(program, context);
   auto tenant = std::make_shared<std::string>();
   auto* tenants = program.add_subcommand("offboard", "Revoke all of a tenant's connections and shred its keys");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "app/config_fields.hpp"
+#include "app/config_local_callers.hpp"
 #include "base/encoding.hpp"
 #include "net/address_guard.hpp"
 #include "net/forwarded.hpp"
@@ -17,14 +18,17 @@ namespace fs = std::filesystem;
 
 using Problems = std::vector<ConfigProblem>;
 
-bool listens_on_loopback(const ServerOptions& server) {
-  return !server.unix_socket.empty() || is_loopback_host(server.address);
-}
+bool listens_on_tcp(const ServerOptions& server) { return server.unix_socket.empty() || server.unix_socket_beside_tcp; }
+
+bool listens_on_loopback(const ServerOptions& server) { return !listens_on_tcp(server) || is_loopback_host(server.address); }
 
 bool has_tls(const ServerOptions& server) { return !server.tls_certificate.empty(); }
 
 void check_listener(const ServerOptions& server, Problems& out) {
-  if (server.unix_socket.empty() && !IpAddress::parse(server.address) && !is_loopback_host(server.address)) {
+  if (server.unix_socket_beside_tcp && server.unix_socket.empty()) {
+    out.push_back({.field = "server.unix_socket_beside_tcp", .text = "needs a unix_socket"});
+  }
+  if (listens_on_tcp(server) && !IpAddress::parse(server.address) && !is_loopback_host(server.address)) {
     out.push_back({.field = "server.address", .text = "expected an IP address such as 127.0.0.1 or ::"});
   }
   if (server.tls_certificate.empty() != server.tls_key.empty()) {
@@ -43,7 +47,7 @@ void check_listener(const ServerOptions& server, Problems& out) {
 }
 
 std::string default_public_url(const ServerOptions& server) {
-  if (!server.unix_socket.empty() || !is_loopback_host(server.address) || server.port == 0) return {};
+  if (!listens_on_tcp(server) || !is_loopback_host(server.address) || server.port == 0) return {};
   const bool v6 = server.address.contains(':') && !server.address.starts_with('[');
   const std::string host = v6 ? '[' + server.address + ']' : server.address;
   return (has_tls(server) ? "https://" : "http://") + host + ':' + std::to_string(server.port);
@@ -54,7 +58,7 @@ void check_public_url(Config& config, Problems& out) {
   if (url.empty()) url = default_public_url(config.server);
   while (url.ends_with('/')) url.pop_back();
   // With port 0 nobody knows the URL before the listener does: the program fills it in.
-  const bool known_later = config.server.unix_socket.empty() && config.server.port == 0;
+  const bool known_later = listens_on_tcp(config.server) && config.server.port == 0;
   if (url.empty()) {
     if (known_later) return;
     return out.push_back({.field = "server.public_url",
@@ -174,6 +178,7 @@ Result<Config> config_from(const TomlNode& root, const fs::path& file, Strictnes
   if (port != 0) config.server.port = port;  // before the public URL is made of it
   report(reading, root, check_config(config, strictness));
   check_registrations(reading, config);
+  check_local_callers(reading, config);
   if (const auto read = reading.result(); !read) return std::unexpected(read.error());
   return config;
 }

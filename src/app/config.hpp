@@ -15,8 +15,10 @@
 #include "lifecycle/connect.hpp"
 #include "lifecycle/janitor.hpp"
 #include "lifecycle/token_service.hpp"
+#include "model/caller.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "proxy/proxy.hpp"
 
 namespace evergrant {
 
@@ -41,6 +43,14 @@ struct RegistrationConfig {
   TomlNode settings;  // issuer, metadata_url, endpoints, client_auth, allow_loopback_http: fields of the profile, in short
   TomlNode profile;   // any field of the profile
   TomlNode origin;    // the whole table, for the places in messages
+};
+
+// A process of this machine that needs no key: it comes over the unix socket.
+struct LocalCallerConfig {
+  std::string name;
+  std::int64_t uid = -1;
+  Policy policy;
+  TomlNode origin;
 };
 
 // What holds where a provider's profile is silent.
@@ -68,8 +78,10 @@ struct Config {
   RefreshOptions refresh;  // `owner` is left to the program
   RefreshDefaults refresh_defaults;
   ConnectOptions connect;  // `public_url` is filled in
+  ProxyOptions proxy;      // what it shares with [http_client] is filled in
   Retention retention;
   Duration sweep_every{std::chrono::hours{1}};
+  std::vector<LocalCallerConfig> local_callers;
   std::vector<RegistrationConfig> registrations;
 };
 

@@ -1,8 +1,10 @@
 #include "app/config_fields.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
+#include "app/config_local_callers.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -82,12 +84,26 @@ void read_limits(TomlTable table, ServerLimits& out) {
   table.finish();
 }
 
+// Written as chmod takes it. Not for others to change: whoever may write connects.
+void read_socket_mode(TomlTable& table, unsigned& out) {
+  std::string text = "0600";
+  table.read("unix_socket_mode", text);
+  unsigned mode = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, mode, 8);
+  const bool fits = error == std::errc{} && stopped == end && (mode & 0600U) == 0600U && (mode & ~0666U) == 0;
+  if (!fits) return table.problem("unix_socket_mode", R"(expected "0600", "0660" or "0666")");
+  out = mode;
+}
+
 void read_server(TomlTable table, Config& out) {
   std::int64_t port = out.server.port;
   table.read("address", out.server.address);
   table.read("port", port, std::int64_t{0}, std::int64_t{65535});
   out.server.port = static_cast<std::uint16_t>(port);
   read_path(table, "unix_socket", out, out.server.unix_socket);
+  read_socket_mode(table, out.server.unix_socket_mode);
+  table.read("unix_socket_beside_tcp", out.server.unix_socket_beside_tcp);
   table.read("threads", out.server.threads, 1, 256);
   table.read("public_url", out.public_url);
   read_path(table, "tls_certificate", out, out.server.tls_certificate);
@@ -192,6 +208,7 @@ void read_retention(TomlTable table, Config& out) {
   read_period(table, "audit", out.retention.audit);
   read_period(table, "events", out.retention.events);
   read_period(table, "idempotency", out.retention.idempotency);
+  read_period(table, "derived_callers", out.retention.derived_callers);
   table.read("sweep_every", out.sweep_every);
   table.finish();
 }
@@ -199,6 +216,25 @@ void read_retention(TomlTable table, Config& out) {
 void read_connect(TomlTable table, Config& out) {
   table.read("session_ttl", out.connect.session_ttl);
   table.read("max_pending_per_tenant", out.connect.max_pending_per_tenant, 1, 1'000'000);
+  table.finish();
+}
+
+void read_proxy(TomlTable table, Config& out) {
+  auto& upstream = out.proxy.upstream;
+  table.read("connect_timeout", upstream.connect_timeout);
+  table.read("answer_timeout", upstream.answer_timeout);
+  table.read("idle_timeout", upstream.idle_timeout);
+  table.read("keep_idle", upstream.keep_idle);
+  read_size(table, "idle_per_host", upstream.idle_per_host, 0, 10'000);
+  read_size(table, "replay_bytes", out.proxy.replay_bytes, 0, std::int64_t{1} << 20U);
+  table.read("private_hosts", out.proxy.private_hosts);
+  for (const auto& host : out.proxy.private_hosts) {
+    if (host.empty() || host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:") != std::string::npos) {
+      table.problem("private_hosts",
+                    "found \"" + printable(host) + "\", expected a host in small letters, without scheme and port");
+    }
+  }
+  table.read("isolate_realms", out.proxy.isolate_realms);
   table.finish();
 }
 
@@ -264,7 +300,9 @@ void read_config_fields(TomlTable& top, Config& out) {
   read_http_client(top.table("http_client"), out);
   read_refresh(top.table("refresh"), out);
   read_connect(top.table("connect"), out);
+  read_proxy(top.table("proxy"), out);
   read_retention(top.table("retention"), out);
+  for (auto& table : top.tables("local_caller")) read_local_caller(table, out.local_callers.emplace_back());
   for (auto& table : top.tables("registration")) read_registration(table, out, out.registrations.emplace_back());
   top.finish();
 }

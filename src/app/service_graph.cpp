@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/config_local_callers.hpp"
 #include "net/address_guard.hpp"
 
 namespace evergrant {
@@ -23,7 +24,8 @@ RefreshOptions refresh_options(const Config& config, std::string owner, Duration
 // Metrics carry no tenant data but do tell about the business, so they need a key unless only this machine can ask (SVC-07).
 // A loopback listener behind a proxy is open to whom the proxy serves: then the public URL is https, as http is loopback's.
 bool is_local(const Config& config) {
-  const bool here = !config.server.unix_socket.empty() || is_loopback_host(config.server.address);
+  const bool tcp = config.server.unix_socket.empty() || config.server.unix_socket_beside_tcp;
+  const bool here = !tcp || is_loopback_host(config.server.address);
   return here && config.server.trusted_proxies.empty() && config.public_url.starts_with("http://");
 }
 
@@ -46,12 +48,22 @@ ServiceGraph::ServiceGraph(const Seams& seams, const Config& config, const Provi
       callers_{seams.store, seams.clock, seams.random},
       audit_{seams.store, seams.clock, seams.log},
       api_{{seams.store, vault_, tokens_, connector_, revoker_, id_tokens_, user_info_, callers_, audit_, registrations_,
-            providers_, seams.clock, seams.random, metrics_, seams.log},
-           {.public_url = config.public_url, .metrics_need_key = !is_local(config)}} {}
+            providers_, seams.clock, seams.random, metrics_, seams.log, proxy_on(config)},
+           {.public_url = config.public_url,
+            .metrics_need_key = !is_local(config),
+            .local_callers = make_local_callers(config.local_callers)}} {}
 
 TokenService::Parts ServiceGraph::parts() {
   return {seams_.engine, seams_.store,  vault_,   directory_, seams_.transport, registrations_,
           seams_.clock,  seams_.random, metrics_, seams_.log, &seams_.escrow};
+}
+
+Proxy* ServiceGraph::proxy_on(const Config& config) {
+  if (seams_.upstream == nullptr) return nullptr;
+  ProxyOptions options = config.proxy;
+  options.user_agent = config.http_client.user_agent;
+  return &proxy_.emplace(Proxy::Parts{*seams_.upstream, tokens_, registrations_, seams_.clock, metrics_},
+                         std::move(options));
 }
 
 void ServiceGraph::run_until_stopped(Task<void> task) {

@@ -3,6 +3,7 @@
 // (src/testing). Made and destroyed while nothing runs on the engine's executor; `start` and `stop` are awaited on it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "lifecycle/token_service.hpp"
 #include "oauth/metadata.hpp"
 #include "oauth/profile.hpp"
+#include "proxy/proxy.hpp"
 #include "store/vault.hpp"
 
 namespace evergrant {
@@ -44,6 +46,7 @@ struct Seams {
   Random& random;
   const Log& log;
   Cadence cadence = {};
+  UpstreamClient* upstream = nullptr;  // none: nothing is proxied
   Duration grace{grace_at_stop};
 };
 
@@ -68,6 +71,7 @@ class ServiceGraph {
 
  private:
   [[nodiscard]] TokenService::Parts parts();
+  [[nodiscard]] Proxy* proxy_on(const Config& config);
   // Starts a task that goes on until `stop`; `stop` waits for its end.
   void run_until_stopped(Task<void> task);
 
@@ -86,6 +90,7 @@ class ServiceGraph {
   ReauthAnnouncer announcer_;
   Callers callers_;
   Audit audit_;
+  std::optional<Proxy> proxy_;
   ApiService api_;
   std::vector<Completion<bool>> endings_;
 };

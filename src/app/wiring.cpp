@@ -60,6 +60,15 @@ Result<std::string> id_of(Store& store) {
   return std::move(**id);
 }
 
+// Calls to providers' APIs are made as requests to their token endpoints are.
+UpstreamOptions upstream_options(const Config& config) {
+  UpstreamOptions options = config.proxy.upstream;
+  options.ca_file = config.http_client.ca_file;
+  options.pinned_addresses = config.http_client.pinned_addresses;
+  options.forward_proxy = config.http_client.proxy;
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Wiring>> Wiring::make(const Config& config, const ProviderCatalogue& catalogue,
@@ -92,7 +101,8 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       store_{std::move(store)},
       escrow_{std::move(escrow)},
       http_{config.http_client},
-      graph_{{engine_, *store_, *escrow_, http_, *keks_.current, keks_.older(), clock_, random_, log_},
+      upstream_{upstream_options(config)},
+      graph_{{engine_, *store_, *escrow_, http_, *keks_.current, keks_.older(), clock_, random_, log_, {}, &upstream_},
              config,
              catalogue,
              std::move(registrations),
@@ -102,6 +112,7 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
 Result<> Wiring::start() {
   engine_thread_ = std::thread{[this] { engine_.run(); }};
   if (auto started = http_.start(); !started) return started;
+  if (auto started = upstream_.start(); !started) return started;
   if (auto started = wait_on(engine_, graph_.start()); !started) return started;
   if (auto listening = server_.start(); !listening) return listening;
   serving_ = true;

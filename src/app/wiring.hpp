@@ -13,6 +13,7 @@
 #include "crypto/kek.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "net/upstream.hpp"
 #include "oauth/profile.hpp"
 #include "store/escrow_file.hpp"
 #include "store/sqlite_store.hpp"
@@ -60,6 +61,7 @@ class Wiring {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Escrow> escrow_;
   HttpClient http_;
+  UpstreamClient upstream_;
   ServiceGraph graph_;
   HttpServer server_;
   std::thread engine_thread_;

@@ -66,6 +66,13 @@ std::optional<minutes> take_offset(std::string_view& text) {
   return minutes{sign * (*hour * 60 + *minute)};
 }
 
+void put_digits(std::string& text, std::size_t at, std::size_t digits, unsigned number) {
+  for (std::size_t i = digits; i > 0; --i) {
+    text[at + i - 1] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  }
+}
+
 }  // namespace
 
 Time SystemClock::now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -74,12 +81,17 @@ std::string to_rfc3339(Time t) {
   const auto day = std::chrono::floor<days>(t);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss time{t - day};
-  std::array<char, 40> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", int{date.year()},
-                                   unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(time.hours().count()),
-                                   static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-                                   static_cast<int>(time.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(length)};
+  const int year{date.year()};
+  std::string text = "0000-00-00T00:00:00.000Z";
+  put_digits(text, 0, 4, static_cast<unsigned>(year));
+  put_digits(text, 5, 2, unsigned{date.month()});
+  put_digits(text, 8, 2, unsigned{date.day()});
+  put_digits(text, 11, 2, static_cast<unsigned>(time.hours().count()));
+  put_digits(text, 14, 2, static_cast<unsigned>(time.minutes().count()));
+  put_digits(text, 17, 2, static_cast<unsigned>(time.seconds().count()));
+  put_digits(text, 20, 3, static_cast<unsigned>(time.subseconds().count()));
+  if (year < 0 || year > 9999) text.replace(0, 4, std::to_string(year));
+  return text;
 }
 
 std::optional<Time> from_rfc3339(std::string_view text) {

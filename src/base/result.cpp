@@ -26,6 +26,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::key_unavailable: return "key_unavailable";
     case Errc::store_unavailable: return "store_unavailable";
     case Errc::unsupported: return "unsupported";
+    case Errc::insufficient_scope: return "insufficient_scope";
     case Errc::internal: return "internal";
   }
   return "internal";
@@ -55,6 +56,7 @@ bool is_retryable(Errc code) noexcept {
     case Errc::ambiguous:
     case Errc::sealed_broken:
     case Errc::unsupported:
+    case Errc::insufficient_scope:
     case Errc::internal: return false;
   }
   return false;

@@ -35,15 +35,29 @@ std::size_t digest_size(HashKind kind) noexcept {
   return 0;
 }
 
-std::string digest(HashKind kind, std::string_view data) {
+namespace {
+
+void digest_into(HashKind kind, std::string_view data, unsigned char* out) {
   thread_local const evp::DigestContext context{EVP_MD_CTX_new()};
   if (!context) throw std::bad_alloc{};
-  std::string out(digest_size(kind), '\0');
   if (EVP_DigestInit_ex2(context.get(), algorithm_of(kind), nullptr) != 1 ||
       EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1 ||
-      EVP_DigestFinal_ex(context.get(), evp::bytes_of(out), nullptr) != 1) {
+      EVP_DigestFinal_ex(context.get(), out, nullptr) != 1) {
     throw std::runtime_error{"a digest failed"};
   }
+}
+
+}  // namespace
+
+std::string digest(HashKind kind, std::string_view data) {
+  std::string out(digest_size(kind), '\0');
+  digest_into(kind, data, evp::bytes_of(out));
+  return out;
+}
+
+Digest sha256_digest(std::string_view data) {
+  Digest out{};
+  digest_into(HashKind::sha256, data, reinterpret_cast<unsigned char*>(out.data()));  // NOLINT: text as bytes
   return out;
 }
 

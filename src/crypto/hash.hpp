@@ -1,6 +1,7 @@
 // Digests and MACs. Results are raw bytes. Thread-safe: each thread has its own contexts.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ enum class HashKind : std::uint8_t { sha256, sha384, sha512 };
 [[nodiscard]] std::size_t digest_size(HashKind kind) noexcept;
 
 [[nodiscard]] std::string sha256(std::string_view data);
+using Digest = std::array<char, 32>;
+[[nodiscard]] Digest sha256_digest(std::string_view data);  // without an allocation
 [[nodiscard]] std::string sha384(std::string_view data);
 [[nodiscard]] std::string sha512(std::string_view data);
 [[nodiscard]] std::string hmac_sha256(const Secret& key, std::string_view data);

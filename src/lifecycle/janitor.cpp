@@ -11,11 +11,13 @@ RetentionCutoffs cutoffs_at(const Retention& retention, Time now) {
           .revoked_connections = before(retention.revoked_connections),
           .audit = before(retention.audit),
           .events = before(retention.events),
-          .idempotency = before(retention.idempotency)};
+          .idempotency = before(retention.idempotency),
+          .derived_callers = before(retention.derived_callers)};
 }
 
 std::int64_t rows_of(const SweepReport& report) {
-  return report.sessions + report.connections + report.audit + report.events + report.idempotency + report.tenant_keys;
+  return report.sessions + report.connections + report.audit + report.events + report.idempotency + report.tenant_keys +
+         report.callers;
 }
 
 void add(SweepReport& total, const SweepReport& part) {
@@ -25,6 +27,7 @@ void add(SweepReport& total, const SweepReport& part) {
   total.events += part.events;
   total.idempotency += part.idempotency;
   total.tenant_keys += part.tenant_keys;
+  total.callers += part.callers;
 }
 
 }  // namespace
@@ -48,7 +51,8 @@ Task<Result<SweepReport>> Janitor::sweep() {
                         {"audit", total.audit},
                         {"events", total.events},
                         {"idempotency", total.idempotency},
-                        {"tenant_keys", total.tenant_keys}});
+                        {"tenant_keys", total.tenant_keys},
+                        {"derived_callers", total.callers}});
   }
   co_return total;
 }

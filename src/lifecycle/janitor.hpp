@@ -18,6 +18,7 @@ struct Retention {  // nothing: kept for ever
   std::optional<Duration> audit{std::chrono::days{400}};
   std::optional<Duration> events{std::chrono::days{90}};
   std::optional<Duration> idempotency{std::chrono::hours{24}};
+  std::optional<Duration> derived_callers{std::chrono::hours{24}};  // after their end
 };
 
 class Janitor {

@@ -50,6 +50,7 @@ struct CachedToken {
   mutable std::atomic<std::int64_t> used_at{0};  // epoch ms, as last noted in the cache
   mutable std::atomic<bool> rechecking = false;  // the row is being read again
   mutable std::atomic<bool> recently_read = false;
+  mutable std::atomic<std::uint64_t> mark{0};  // of the token, once it has been hashed
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 

@@ -1,6 +1,8 @@
 #include "lifecycle/token_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace evergrant {
@@ -39,6 +41,22 @@ class LeaseTaker final : public TokenTaker {
  private:
   std::optional<TokenLease> lease_;
 };
+
+// Twelve hex digits are six bytes, and never look like none.
+constexpr std::uint64_t there = 1ULL << 63U;
+
+std::uint64_t packed(const TokenMark& mark) {
+  std::uint64_t number = 0;
+  std::from_chars(mark.text().data(), mark.text().data() + mark.text().size(), number, 16);
+  return mark.text().empty() ? 0 : number | there;
+}
+
+TokenMark unpacked(std::uint64_t packed_mark) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::array<char, TokenMark::digits> text{};
+  for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_mark >> (4 * i)) & 0xFU];
+  return TokenMark{{text.data(), text.size()}};
+}
 
 bool used_lately(const CachedToken& entry, Time now) {
   return to_epoch_ms(now) - entry.used_at.load(std::memory_order_relaxed) < note_use_every.count();
@@ -116,11 +134,21 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   if (room.size() < size) return {.taken = TakenNow::refused};
   const auto opened = vault_.open_into_now(entry.opening, room);
   if (!opened || !*opened) return {};
+  taker.opened(mark_of(entry, {room.data(), size}));
   const bool quiet = to_epoch_ms(now) < entry.quiet_until.load(std::memory_order_relaxed);
   return {.taken = TakenNow::taken,
           .refresh = action == ReadAction::serve_and_refresh && !quiet,
           .recheck = options_.recheck > 0ms && age > options_.recheck && !entry.rechecking.load(std::memory_order_relaxed),
           .used = !used_lately(entry, now)};
+}
+
+// Hashed once for each entry: a keyed hash of a whole token costs as much as opening it.
+TokenMark TokenReader::mark_of(const CachedToken& entry, std::string_view token) const {
+  const std::uint64_t known = entry.mark.load(std::memory_order_relaxed);
+  if (known != 0) return unpacked(known);
+  const TokenMark mark{vault_.fingerprint(token)};
+  entry.mark.store(packed(mark), std::memory_order_relaxed);
+  return mark;
 }
 
 // One of the readers of an entry asks the engine; the others find `quiet_until` ahead.

@@ -44,6 +44,7 @@ class TokenReader {
     bool used = false;
   };
   [[nodiscard]] Taking take(const CachedToken& entry, const ReadRequest& request, Time now, TokenTaker& taker) const;
+  [[nodiscard]] TokenMark mark_of(const CachedToken& entry, std::string_view token) const;
   Task<Result<CachedTokenPtr>> current(ConnectionId id, bool from_store);
   Task<Result<TokenLease>> read_waiting(ConnectionId id, ReadRequest request);
   Task<Next> wait_for_newer(CachedTokenPtr entry, bool valid, Wait& wait);

@@ -4,6 +4,7 @@
 // executor: it hops to the engine's executor, where single flight, leases and schedules live, and comes back.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -55,6 +56,18 @@ struct ReadRequest {
   std::optional<Duration> deadline;  // from now; nothing: reader_wait
 };
 
+// By what a token is known in the audit trail: the first twelve hex digits of a keyed hash.
+class TokenMark {
+ public:
+  static constexpr std::size_t digits = 12;
+  TokenMark() = default;
+  explicit TokenMark(std::string_view text) noexcept { text.copy(text_.data(), digits); }
+  [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), text_[0] == '\0' ? 0 : digits}; }
+
+ private:
+  std::array<char, digits> text_ = {};
+};
+
 // Takes a token out of memory on the reader's own thread, without a copy on the way.
 class TokenTaker {
  public:
@@ -62,6 +75,8 @@ class TokenTaker {
   // Whose token it is, and where its `size` bytes go; less room: this reader may not have it. Called at most once, with the
   // cache locked: it is short and asks the service for nothing. Where the token does not open after all, the room is zeros.
   virtual std::span<char> room(const Connection& row, std::size_t size) = 0;
+  // Then the token is in the room.
+  virtual void opened(const TokenMark& /*mark*/) {}
 };
 enum class TakenNow : std::uint8_t { taken, refused, absent };  // refused: no room was given
 

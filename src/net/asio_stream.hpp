@@ -5,6 +5,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
+#include <string>
 
 #include "net/byte_stream.hpp"
 #include "net/event_loop.hpp"
@@ -17,5 +18,8 @@ using UnixSocket = boost::asio::basic_stream_socket<boost::asio::local::stream_p
 [[nodiscard]] std::unique_ptr<ByteStream> make_stream(TcpSocket socket);
 [[nodiscard]] std::unique_ptr<ByteStream> make_stream(UnixSocket socket);
 [[nodiscard]] std::unique_ptr<ByteStream> make_tls_stream(TcpSocket socket, boost::asio::ssl::context& context);
+// The client's side: `host` is what the certificate must be for, and is told to the server (SNI) if it is a name.
+[[nodiscard]] std::unique_ptr<ByteStream> make_tls_client_stream(TcpSocket socket, boost::asio::ssl::context& context,
+                                                                 const std::string& host);
 
 }  // namespace evergrant

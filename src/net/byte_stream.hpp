@@ -14,7 +14,8 @@ class ByteStream {
  public:
   struct Outcome {
     std::size_t bytes = 0;
-    bool ok = false;  // false: closed by the other end, cancelled, or broken
+    bool ok = false;   // false: closed by the other end, cancelled, or broken
+    bool end = false;  // not ok, and closed by the other end in order
   };
   // Lives in the awaiting coroutine's frame until the operation resumes it.
   struct Pending {
@@ -36,6 +37,8 @@ class ByteStream {
   virtual void shutdown_write() noexcept = 0;  // the other end sees the end of the stream
   virtual void cancel() noexcept = 0;          // what is in progress ends as not ok
   virtual void close() noexcept = 0;           // likewise, and whatever is started later
+  virtual void reset() noexcept = 0;           // as close; the other end sees that something broke
+  virtual bool is_quiet() noexcept = 0;        // nothing has come that was not read, the end neither
 
   struct Operation {
     Pending pending;

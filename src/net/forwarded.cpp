@@ -43,6 +43,7 @@ bool TrustedProxies::trusts(const Peer& peer) const { return peer.address ? cont
 void TrustedProxies::apply(const Peer& peer, HttpRequest& request) const {
   request.remote = peer.text;
   request.secure = peer.tls;
+  if (!unix_socket_) request.local_peer = peer.local;
   if ((blocks_.empty() && !unix_socket_) || !trusts(peer)) return;
   for (const auto& entry : list_of(request.headers, "X-Forwarded-For") | std::views::reverse) {
     const auto address = IpAddress::parse(entry);

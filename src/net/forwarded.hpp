@@ -15,8 +15,9 @@ namespace evergrant {
 
 struct Peer {                        // the other end of the socket
   std::optional<IpAddress> address;  // none: a unix socket
-  std::string text;                  // the address, or "unix"
+  std::string text;                  // the address, or "unix uid 1000 pid 4242"
   bool tls = false;
+  std::optional<LocalPeer> local = {};
 };
 
 class TrustedProxies {
@@ -25,8 +26,8 @@ class TrustedProxies {
   [[nodiscard]] static Result<TrustedProxies> parse(const std::vector<std::string>& entries);
 
   [[nodiscard]] bool trusts(const Peer& peer) const;
-  // Sets `remote` and `secure` of the request. From a trusted peer, `remote` is the last address of X-Forwarded-For that
-  // is not itself a trusted proxy; an entry that is no address ends the search there.
+  // Sets `remote`, `secure` and `local_peer` of the request. From a trusted peer, `remote` is the last address of
+  // X-Forwarded-For that is not itself a trusted proxy; an entry that is no address ends the search there.
   void apply(const Peer& peer, HttpRequest& request) const;
 
  private:

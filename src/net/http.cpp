@@ -47,4 +47,8 @@ std::size_t Headers::count(std::string_view name) const {
       std::ranges::count_if(fields_, [&](const auto& f) { return equal_ignoring_case(f.first, name); }));
 }
 
+bool HttpHandler::answer_now(const QuickRequest&, const QuickPeer&, AnswerRoom&) { return false; }
+bool HttpHandler::streams(std::string_view, std::string_view) const noexcept { return false; }
+Task<void> HttpHandler::stream(HttpRequest, HttpExchange&) { co_return; }
+
 }  // namespace evergrant

@@ -1,6 +1,7 @@
 // HTTP as values: what a handler gets and gives, and what the transport to providers sends and reads. No I/O here.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,14 +36,22 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+// Who is at the other end of a unix socket, by the kernel's word (SO_PEERCRED), when it connected.
+struct LocalPeer {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;
+};
+
 struct HttpRequest {  // to a handler of ours
   std::string method;
   std::string path;   // raw, still percent-encoded, without query
   std::string query;  // raw, without '?'
   Headers headers;
   std::string body;
-  std::string remote;   // address of the peer; from a trusted proxy, of its client
-  bool secure = false;  // TLS here, or at a trusted proxy
+  std::string remote;                        // address of the peer; from a trusted proxy, of its client
+  bool secure = false;                       // TLS here, or at a trusted proxy
+  std::optional<LocalPeer> local_peer = {};  // nothing over TCP, and where a trusted proxy speaks for others
 };
 
 struct HttpResponse {  // from a handler of ours, or from a provider
@@ -51,11 +60,27 @@ struct HttpResponse {  // from a handler of ours, or from a provider
   std::string body;
 };
 
+class AnswerRoom;     // net/answer_room.hpp
+class HttpExchange;   // net/http_exchange.hpp
+struct QuickRequest;  // net/quick_request.hpp
+struct QuickPeer {    // who asks it
+  std::string_view remote;
+  const LocalPeer* local = nullptr;
+};
+
 // Serves one request. Called on a serving thread, whose executor the task inherits; an exception becomes a 500.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Task<HttpResponse> handle(HttpRequest request) = 0;
+  // Answers a plain request without waiting, or says no and leaves the room empty: then `handle` gets it.
+  virtual bool answer_now(const QuickRequest& request, const QuickPeer& peer, AnswerRoom& room);
+  // Whether this request is served by `stream`, piece by piece and without a limit on its body. Asked when the request line
+  // has come.
+  [[nodiscard]] virtual bool streams(std::string_view method, std::string_view path) const noexcept;
+  // `head` has no body. Ends with the exchange's `end` or `answer`; without, the connection breaks. An exception before the
+  // answer has begun becomes a 500.
+  virtual Task<void> stream(HttpRequest head, HttpExchange& exchange);
 };
 
 enum class AddressRule : std::uint8_t {

@@ -81,7 +81,7 @@ Result<> clear_stale_socket(asio::io_context& io, const std::string& path) {
   return {};
 }
 
-Result<> listen_unix(const std::string& path, const Threads& threads) {
+Result<> listen_unix(const std::string& path, unsigned mode, const Threads& threads) {
   auto& io = threads.front()->loop().io();
   if (path.size() >= sizeof(sockaddr_un::sun_path)) return cannot_listen(path, asio::error::name_too_long);
   if (auto clear = clear_stale_socket(io, path); !clear) return clear;
@@ -90,7 +90,7 @@ Result<> listen_unix(const std::string& path, const Threads& threads) {
   acceptor.open(asio::local::stream_protocol{}, ec);
   if (!ec) acceptor.bind(path, ec);
   // Nobody can connect before listen(), so there is no moment with wider rights.
-  if (!ec && ::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) ec = error_code{errno, boost::system::system_category()};
+  if (!ec && ::chmod(path.c_str(), mode) != 0) ec = error_code{errno, boost::system::system_category()};
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (ec) return cannot_listen(path, ec);
   threads.front()->listen_on(std::move(acceptor), threads);
@@ -118,11 +118,14 @@ struct HttpServer::Impl {
   }
 
   Result<> listen() {
-    if (!shared->options.unix_socket.empty()) return listen_unix(shared->options.unix_socket, threads);
-    const auto bound = listen_tcp(shared->options, threads);
-    if (!bound) return std::unexpected(bound.error());
-    port = *bound;
-    return {};
+    const auto& options = shared->options;
+    if (options.unix_socket.empty() || options.unix_socket_beside_tcp) {
+      const auto bound = listen_tcp(options, threads);
+      if (!bound) return std::unexpected(bound.error());
+      port = *bound;
+    }
+    if (options.unix_socket.empty()) return {};
+    return listen_unix(options.unix_socket, options.unix_socket_mode, threads);
   }
 
   std::shared_ptr<ServerShared> shared;

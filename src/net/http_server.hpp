@@ -23,10 +23,12 @@ struct ServerLimits {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;       // 0: any free port, see `port()`
-  std::string unix_socket;      // a path: listen there instead of TCP, mode 0600
-  int threads = 1;              // serving threads, each with its own event loop
-  std::string tls_certificate;  // PEM file; both or none
+  std::uint16_t port = 0;   // 0: any free port, see `port()`
+  std::string unix_socket;  // a path: listen there instead of TCP
+  unsigned unix_socket_mode = 0600;
+  bool unix_socket_beside_tcp = false;  // listen on both
+  int threads = 1;                      // serving threads, each with its own event loop
+  std::string tls_certificate;          // PEM file; both or none
   std::string tls_key;
   std::vector<std::string> trusted_proxies;  // addresses or CIDR whose X-Forwarded-For and -Proto are believed
   ServerLimits limits;

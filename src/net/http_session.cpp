@@ -7,6 +7,8 @@
 #include <cstring>
 #include <typeinfo>
 
+#include "net/answer_room.hpp"
+#include "net/quick_request.hpp"
 #include "net/wiping.hpp"
 
 namespace evergrant {
@@ -51,8 +53,10 @@ HttpSession::HttpSession(SessionContext& context, std::unique_ptr<ByteStream> st
     : context_{context},
       stream_{std::move(stream)},
       peer_{std::move(peer)},
-      parser_{context.limits.header_bytes, context.limits.body_bytes},
-      in_(first_buffer, '\0') {}
+      parser_{context.limits.header_bytes, context.limits.body_bytes, &context.handler},
+      in_(first_buffer, '\0'),
+      // A proxy that is trusted speaks for others: the kernel's word about it says nothing of them.
+      quick_peer_{peer_.text, peer_.local && !context.proxies.trusts(peer_) ? &*peer_.local : nullptr} {}
 
 HttpSession::~HttpSession() {
   wipe(in_);
@@ -84,6 +88,11 @@ Task<void> HttpSession::run() {
       co_await answer_refusal(refusal_);
       break;
     }
+    if (arrival == Arrival::streaming) {
+      const bool next = co_await serve_stream();
+      if (!next) break;
+      continue;
+    }
     Framing framing{parser_.keep_alive(), parser_.is_http_1_0(), parser_.is_head(), {}};
     HttpRequest request = parser_.take();
     context_.proxies.apply(peer_, request);
@@ -108,6 +117,7 @@ Task<void> HttpSession::run() {
 Task<HttpSession::Arrival> HttpSession::receive() {
   using State = RequestParser::State;
   continue_sent_ = false;
+  if (const bool served = co_await answer_plain(); !served) co_return Arrival::gone;
   feed();
   std::optional<Deadlines::Kind> armed;
   while (parser_.state() == State::header || parser_.state() == State::body) {
@@ -127,16 +137,73 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     const auto outcome = co_await stream_->read({in_.data() + end_, in_.size() - end_});
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
+    const bool fresh = begin_ == end_ && parser_.state() == State::header;  // the parser has seen none of it
     end_ += outcome.bytes;
     dirty_ = std::max(dirty_, end_);
+    if (fresh && answer_at_once()) {
+      armed.reset();
+      if (!out_.empty()) {
+        const bool served = co_await answer_plain();
+        if (!served) co_return Arrival::gone;
+      }
+    }
     feed();
   }
   slot_.disarm();
   idle_ = false;
   if (parser_.state() == State::refused) co_return refuse(parser_.refusal());
   explicit_bzero(in_.data(), begin_);  // what was understood now lives in the request
-  co_return Arrival::complete;
+  co_return parser_.state() == State::streaming ? Arrival::streaming : Arrival::complete;
 }
+
+// The plain requests at the front of what has come, as many as one write should hold, into out_. True if there was one.
+bool HttpSession::answer_one_write() {
+  bool any = false;
+  while (begin_ < end_ && out_.size() < kept_output / 2 && !context_.draining) {
+    const auto request = read_quick_request({in_.data() + begin_, end_ - begin_});
+    if (!request || request->size > context_.limits.header_bytes) break;
+    AnswerRoom room{out_, context_.date};
+    bool answered = false;
+    try {
+      answered = context_.handler.answer_now(*request, quick_peer_, room);
+    } catch (...) {
+      room.drop();  // the handler's other way says what is wrong
+    }
+    if (!answered) break;
+    begin_ += request->size;
+    any = true;
+  }
+  return any;
+}
+
+// The same, sent. True if there was one; what the socket does not take at once stays in out_.
+bool HttpSession::answer_at_once() {
+  bool any = false;
+  while (answer_one_write()) {
+    any = true;
+    const std::size_t written = stream_->write_now(out_);
+    if (written < out_.size()) {
+      explicit_bzero(out_.data(), written);
+      out_.erase(0, written);
+      break;
+    }
+    empty_out();
+  }
+  return any;
+}
+
+// The same, waiting for the socket where it must. False: the other end is gone.
+Task<bool> HttpSession::answer_plain() {
+  while (!out_.empty() || answer_at_once()) {
+    if (out_.empty()) continue;
+    const bool sent = co_await send_out();
+    if (!sent) co_return false;
+  }
+  co_return true;
+}
+
+std::string HttpSession::exception_type() { return current_exception_type(); }
+HttpResponse HttpSession::internal_problem() { return problem_response(internal); }
 
 HttpSession::Arrival HttpSession::refuse(const Refusal& refusal) {
   refusal_ = refusal;
@@ -159,7 +226,8 @@ void HttpSession::make_room() {
     explicit_bzero(in_.data() + end_, dirty_ - end_);
     dirty_ = end_;
   }
-  const bool body = parser_.state() == RequestParser::State::body;
+  const auto state = parser_.state();
+  const bool body = state == RequestParser::State::body || state == RequestParser::State::streaming;
   const std::size_t largest = std::max(context_.limits.header_bytes, body ? body_buffer : first_buffer);
   if ((end_ < in_.size() && !body) || in_.size() >= largest) return;
   grow_wiping(in_, largest);
@@ -211,6 +279,11 @@ Task<bool> HttpSession::send_out() {
     slot_.disarm();
     sent = outcome.ok;
   }
+  empty_out();
+  co_return sent;
+}
+
+void HttpSession::empty_out() {
   if (out_.capacity() > kept_output) {
     wipe(out_);
     out_ = std::string{};
@@ -218,7 +291,6 @@ Task<bool> HttpSession::send_out() {
     explicit_bzero(out_.data(), out_.size());
     out_.clear();
   }
-  co_return sent;
 }
 
 // Closing with unread bytes makes the kernel reset the connection, and the answer may be lost on its way: so the other

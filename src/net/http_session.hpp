@@ -45,13 +45,21 @@ class HttpSession final : private Deadlines::Owner {
   [[nodiscard]] bool in_handler() const noexcept { return in_handler_; }
 
  private:
-  enum class Arrival : std::uint8_t { complete, refused, gone };
+  friend class StreamedExchange;  // the same connection, while a request on it streams
+  enum class Arrival : std::uint8_t { complete, streaming, refused, gone };
 
   Task<Arrival> receive();
+  bool answer_one_write();
+  bool answer_at_once();
+  Task<bool> answer_plain();
   Task<bool> send_continue();
   Task<void> answer_refusal(Refusal refusal);
   Task<HttpResponse> ask_handler(HttpRequest request);
+  Task<bool> serve_stream();  // net/streamed_exchange.cpp
+  [[nodiscard]] static std::string exception_type();
+  [[nodiscard]] static HttpResponse internal_problem();
   Task<bool> send_out();
+  void empty_out();
   Task<void> linger();
   void on_deadline() override;
   void feed();
@@ -72,6 +80,7 @@ class HttpSession final : private Deadlines::Owner {
   std::size_t end_ = 0;
   std::size_t dirty_ = 0;  // bytes of in_ that may hold something to wipe
   std::string out_;
+  QuickPeer quick_peer_;
   Refusal refusal_;
   bool expired_ = false;
   bool idle_ = false;

@@ -17,6 +17,7 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using BeastText = boost::beast::string_view;
 using State = RequestParser::State;
+using Taken = RequestParser::Taken;
 
 constexpr std::size_t reserved_body = 64U << 10U;  // more only when it has really come
 constexpr std::size_t usual_fields = 12;
@@ -40,7 +41,7 @@ bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '
 // Beast reads the grammar and hands over the pieces; the rules above are added at each piece.
 class Reader final : public http::basic_parser<true> {
  public:
-  Reader(std::size_t header_bytes, std::size_t body_bytes) {
+  Reader(std::size_t header_bytes, std::size_t body_bytes, const HttpHandler* handler) : handler_{handler} {
     header_limit(static_cast<std::uint32_t>(header_bytes));
     body_limit(body_bytes);
     eager(false);
@@ -51,6 +52,11 @@ class Reader final : public http::basic_parser<true> {
   std::optional<Refusal> refusal;
   bool wants_continue = false;
   bool http_1_0 = false;
+  bool head = false;
+  bool streams = false;
+  std::string_view piece;        // of a body that streams, until the next put
+  Headers trailers;              // likewise
+  std::uint64_t chunk_left = 0;  // of the chunk that is being read
 
  private:
   void refuse(const Refusal& why, error_code& ec) {
@@ -68,12 +74,18 @@ class Reader final : public http::basic_parser<true> {
     const auto whole = view(target);
     const auto mark = whole.find('?');
     request.path = whole.substr(0, mark);
+    head = request.method == "HEAD";
+    streams = handler_ != nullptr && handler_->streams(request.method, request.path);
+    if (streams) body_limit(boost::none);
     if (mark != std::string_view::npos) request.query = whole.substr(mark + 1);
   }
   void on_response_impl(int, BeastText, int, error_code&) override {}
 
   void on_field_impl(http::field name, BeastText name_text, BeastText value, error_code& ec) override {
-    if (in_body_) return;  // a trailer field adds nothing to a header that has been judged
+    if (in_body_) {  // a trailer field adds nothing to a header that has been judged
+      if (streams) trailers.add(std::string{view(name_text)}, std::string{view(value)});
+      return;
+    }
     if (name == http::field::host) ++hosts_;
     if (name == http::field::content_length) check_length(view(value), ec);
     if (name == http::field::transfer_encoding) check_coding(view(value), ec);
@@ -105,18 +117,27 @@ class Reader final : public http::basic_parser<true> {
     if (http_1_0) wants_continue = false;
   }
 
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
-    if (length) request.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length, reserved_body)));
+  void on_body_init_impl(const boost::optional<std::uint64_t>& size, error_code&) override {
+    if (size && !streams) request.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*size, reserved_body)));
   }
   std::size_t on_body_impl(BeastText piece, error_code&) override { return take_body(view(piece)); }
-  void on_chunk_header_impl(std::uint64_t, BeastText, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, BeastText piece, error_code&) override { return take_body(view(piece)); }
+  void on_chunk_header_impl(std::uint64_t size, BeastText, error_code&) override { chunk_left = size; }
+  std::size_t on_chunk_body_impl(std::uint64_t left, BeastText bytes, error_code&) override {
+    chunk_left = left - bytes.size();
+    return take_body(view(bytes));
+  }
   void on_finish_impl(error_code&) override {}
 
-  std::size_t take_body(std::string_view piece) {
-    append_wiping(request.body, piece);
-    return piece.size();
+  std::size_t take_body(std::string_view bytes) {
+    if (streams) {
+      piece = bytes;
+    } else {
+      append_wiping(request.body, bytes);
+    }
+    return bytes.size();
   }
+
+  const HttpHandler* handler_;
 
   int hosts_ = 0;
   int lengths_ = 0;
@@ -134,10 +155,13 @@ Refusal meaning_of(const error_code& ec) {
 }  // namespace
 
 struct RequestParser::Impl {
-  Impl(std::size_t header, std::size_t body) : header_bytes{header}, body_bytes{body} { restart(); }
+  Impl(std::size_t header, std::size_t body, const HttpHandler* which_stream)
+      : header_bytes{header}, body_bytes{body}, handler{which_stream} {
+    restart();
+  }
 
   void restart() {
-    reader.emplace(header_bytes, body_bytes);
+    reader.emplace(header_bytes, body_bytes, handler);
     state = State::header;
     scanned = 0;
   }
@@ -198,15 +222,14 @@ struct RequestParser::Impl {
     // Beast waits for the rest of a version that the end of the header cuts short, and would find it in the next request.
     if (state != State::refused && !reader->is_header_done()) refuse(malformed);
     if (state == State::refused) return skipped;
-    state = reader->is_done() ? State::complete : State::body;
+    state = reader->streams ? State::streaming : reader->is_done() ? State::complete : State::body;
     return skipped + *length;
   }
 
   // Beast 1.81 asserts that a last chunk whose first line it has seen has the five bytes of the shortest, "0 CR LF CR LF".
-  // It sees none of it before they are there. Waiting for five delays nothing: more than that must follow a zero in the
-  // data, too.
+  // It sees none of it before they are there. A zero within a chunk's data waits for nothing.
   [[nodiscard]] bool may_be_last_chunk_cut_short(std::string_view bytes) const {
-    return reader->chunked() && bytes.size() < 5 && bytes.starts_with('0');
+    return reader->chunked() && reader->chunk_left == 0 && bytes.size() < 5 && bytes.starts_with('0');
   }
 
   std::size_t feed_body(std::string_view bytes) {
@@ -222,16 +245,32 @@ struct RequestParser::Impl {
     return taken;
   }
 
+  Taken feed_piece(std::string_view bytes) {
+    Taken taken;
+    reader->piece = {};
+    while (state == State::streaming && !reader->is_done() && reader->piece.empty() && taken.bytes < bytes.size() &&
+           !may_be_last_chunk_cut_short(bytes.substr(taken.bytes))) {
+      const std::size_t now = put(bytes.substr(taken.bytes));
+      taken.bytes += now;
+      if (now == 0) break;
+    }
+    taken.piece = reader->piece;
+    const bool waits = taken.piece.empty() && state == State::streaming && !reader->is_done();
+    if (waits && bytes.size() - taken.bytes >= header_bytes) refuse(header_too_large);
+    return taken;
+  }
+
   std::size_t header_bytes;
   std::size_t body_bytes;
+  const HttpHandler* handler;
   std::optional<Reader> reader;
   State state = State::header;
   Refusal refusal;
   std::size_t scanned = 0;  // of the bytes offered so far: whole lines that were looked at
 };
 
-RequestParser::RequestParser(std::size_t header_bytes, std::size_t body_bytes)
-    : impl_{std::make_unique<Impl>(header_bytes, body_bytes)} {}
+RequestParser::RequestParser(std::size_t header_bytes, std::size_t body_bytes, const HttpHandler* handler)
+    : impl_{std::make_unique<Impl>(header_bytes, body_bytes, handler)} {}
 RequestParser::~RequestParser() {
   wipe(impl_->reader->request.body);
   wipe(impl_->reader->request.query);
@@ -249,12 +288,26 @@ const Refusal& RequestParser::refusal() const noexcept { return impl_->refusal; 
 bool RequestParser::wants_continue() const noexcept { return impl_->reader->wants_continue; }
 bool RequestParser::keep_alive() const noexcept { return impl_->reader->keep_alive(); }
 bool RequestParser::is_http_1_0() const noexcept { return impl_->reader->http_1_0; }
-bool RequestParser::is_head() const noexcept { return impl_->reader->request.method == "HEAD"; }
+bool RequestParser::is_head() const noexcept { return impl_->reader->head; }
 
 HttpRequest RequestParser::take() {
   HttpRequest request = std::move(impl_->reader->request);
   impl_->restart();
   return request;
 }
+
+HttpRequest RequestParser::take_head() { return std::move(impl_->reader->request); }
+
+std::optional<std::uint64_t> RequestParser::body_length() const noexcept {
+  const auto& reader = *impl_->reader;
+  if (reader.chunked()) return std::nullopt;
+  const auto length = reader.content_length();
+  return length ? *length : 0;
+}
+
+Taken RequestParser::feed_piece(std::string_view bytes) { return impl_->feed_piece(bytes); }
+bool RequestParser::body_done() const noexcept { return impl_->reader->is_done(); }
+const Headers& RequestParser::trailers() const noexcept { return impl_->reader->trailers; }
+void RequestParser::next() { impl_->restart(); }
 
 }  // namespace evergrant

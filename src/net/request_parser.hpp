@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "net/http.hpp"
@@ -21,9 +22,11 @@ struct Refusal {
 
 class RequestParser {
  public:
-  enum class State : std::uint8_t { header, body, complete, refused };
+  // streaming: the header of a request has come whose body is taken with `feed_piece`.
+  enum class State : std::uint8_t { header, body, complete, refused, streaming };
 
-  RequestParser(std::size_t header_bytes, std::size_t body_bytes);
+  // `handler`, where there is one, says which requests stream; `body_bytes` does not limit them.
+  RequestParser(std::size_t header_bytes, std::size_t body_bytes, const HttpHandler* handler = nullptr);
   ~RequestParser();
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
@@ -40,6 +43,19 @@ class RequestParser {
   [[nodiscard]] bool is_head() const noexcept;
   // Moves the complete request out and makes the parser ready for the next one.
   HttpRequest take();
+
+  // While it streams: the head first, then pieces until `body_done`, then `next`.
+  struct Taken {
+    std::size_t bytes = 0;   // of what was offered
+    std::string_view piece;  // of the body, within what was offered
+  };
+  HttpRequest take_head();
+  [[nodiscard]] std::optional<std::uint64_t> body_length() const noexcept;  // nothing: chunked
+  // As `feed`, up to one piece. A refusal is as for the header.
+  Taken feed_piece(std::string_view bytes);
+  [[nodiscard]] bool body_done() const noexcept;
+  [[nodiscard]] const Headers& trailers() const noexcept;
+  void next();
 
  private:
   struct Impl;

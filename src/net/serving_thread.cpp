@@ -1,5 +1,7 @@
 #include "net/serving_thread.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "base/encoding.hpp"
@@ -25,6 +27,16 @@ std::optional<Peer> peer_of(const TcpSocket& socket, bool tls) {
   if (!address) return std::nullopt;
   std::string text = address->to_string();
   return Peer{address, std::move(text), tls};
+}
+
+Peer unix_peer_of(UnixSocket& socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return Peer{std::nullopt, "unix", false};
+  }
+  return Peer{std::nullopt, "unix uid " + std::to_string(credentials.uid) + " pid " + std::to_string(credentials.pid), false,
+              LocalPeer{.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid}};
 }
 
 }  // namespace
@@ -79,8 +91,8 @@ void ServingThread::accept_unix() {
   unix_->async_accept(target->loop_.io(), [this, target](const boost::system::error_code& ec, UnixSocket socket) {
     if (context_.draining) return;
     if (ec) return accept_later(ec, [this] { accept_unix(); });
-    target->loop_.post([target, stream = make_stream(std::move(socket))]() mutable {
-      target->begin(std::move(stream), Peer{std::nullopt, "unix", false});
+    target->loop_.post([target, peer = unix_peer_of(socket), stream = make_stream(std::move(socket))]() mutable {
+      target->begin(std::move(stream), std::move(peer));
     });
     accept_unix();
   });

@@ -54,4 +54,22 @@ Result<> load_server_certificate(boost::asio::ssl::context& context, const std::
   return {};
 }
 
+Result<> load_client_trust(boost::asio::ssl::context& context, const std::string& ca_file) {
+  constexpr int least_level = 2;  // OpenSSL's: no RSA below 2048 bits, no certificate signed with SHA-1
+  static constexpr std::array<unsigned char, 9> only_http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_CTX* ctx = context.native_handle();
+  SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_alpn_protos(ctx, only_http_1_1.data(), only_http_1_1.size());
+  if (SSL_CTX_get_security_level(ctx) < least_level) SSL_CTX_set_security_level(ctx, least_level);
+  const int loaded =
+      ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_locations(ctx, ca_file.c_str(), nullptr);
+  if (loaded == 1) return {};
+  return fail(Errc::invalid_argument, "the file of certificate authorities \"" + printable(ca_file) + "\" cannot be used",
+              "give a readable PEM file with at least one certificate");
+}
+
 }  // namespace evergrant

@@ -123,6 +123,7 @@ Verdict judge_transport_error(const Error& error) {
     case Errc::sealed_broken:
     case Errc::key_unavailable:
     case Errc::store_unavailable:
+    case Errc::insufficient_scope:
     case Errc::internal: break;
   }
   return lost(error);  // not known to be unsent: the provider may have acted

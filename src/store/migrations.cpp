@@ -287,9 +287,26 @@ ALTER TABLE connections ADD COLUMN sign_in_nonce TEXT NOT NULL DEFAULT '';
 ALTER TABLE connections ADD COLUMN signed_in_at BIGINT;
 )sql";
 
-constexpr std::array<const char*, 9> steps{connections,         due_in_order,      holds,
-                                           reauth_notices,      order_of_requests, token_pairs,
-                                           due_by_registration, idle_half_by_day,  first_sign_in};
+// Policies that name connections and calls at the provider, limits of requests, and keys derived from other keys.
+constexpr const char* derived_callers = R"sql(
+ALTER TABLE callers ADD COLUMN connections TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE callers ADD COLUMN methods TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE callers ADD COLUMN paths TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE callers ADD COLUMN requests_per_minute BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE callers ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+CREATE INDEX callers_of_parent ON callers (parent, expires_at) WHERE parent <> '';
+CREATE INDEX callers_derived_by_end ON callers (expires_at) WHERE parent <> '';
+)sql";
+
+// What happens many times within a moment, the same in every respect, is one entry.
+constexpr const char* counted_audit = R"sql(
+ALTER TABLE audit ADD COLUMN count BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE audit ADD COLUMN last_at BIGINT;
+)sql";
+
+constexpr std::array<const char*, 11> steps{
+    connections,         due_in_order,     holds,         reauth_notices,  order_of_requests, token_pairs,
+    due_by_registration, idle_half_by_day, first_sign_in, derived_callers, counted_audit};
 
 }  // namespace
 

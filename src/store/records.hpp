@@ -30,6 +30,7 @@ struct ConnectionFilter {
   // What the caller may see; nothing: everything. Applied inside the query so that pages are full.
   std::optional<std::vector<TenantId>> visible_tenants;
   std::optional<std::vector<RegistrationId>> visible_registrations;
+  std::optional<std::vector<ConnectionId>> visible_connections;  // with their further token pairs
 };
 
 // A new token set for an existing row: the columns that a refresh or a reconnect replaces, and only those.
@@ -199,10 +200,10 @@ struct IdempotentAnswer {
 };
 
 struct RetentionCutoffs {  // rows older than these go; nothing: kept
-  std::optional<Time> sessions, revoked_connections, audit, events, idempotency;
+  std::optional<Time> sessions, revoked_connections, audit, events, idempotency, derived_callers;
 };
 struct SweepReport {
-  std::int64_t sessions = 0, connections = 0, audit = 0, events = 0, idempotency = 0, tenant_keys = 0;
+  std::int64_t sessions = 0, connections = 0, audit = 0, events = 0, idempotency = 0, tenant_keys = 0, callers = 0;
 };
 
 }  // namespace evergrant

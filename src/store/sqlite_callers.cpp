@@ -8,10 +8,33 @@ namespace evergrant {
 
 namespace {
 
+std::optional<Time> earlier(std::optional<Time> a, std::optional<Time> b) { return a && b ? std::min(a, b) : a ? a : b; }
+
+// The ancestors beyond the parent, which the row names, and what their ends mean for the caller.
+void complete(Database& database, Caller& caller) {
+  constexpr std::size_t deepest = 10;  // more than is made: a damaged row must not lead round in circles
+  for (std::size_t i = 0; i < caller.ancestors.size() && i < deepest; ++i) {
+    Statement rows =
+        database.query("SELECT " + std::string{caller_columns} + " FROM callers WHERE id = ?", caller.ancestors[i].id);
+    if (!rows.step()) {
+      caller.revoked_at = earlier(caller.revoked_at, caller.created_at);
+      return;
+    }
+    Caller ancestor = read_caller(rows);
+    caller.revoked_at = earlier(caller.revoked_at, ancestor.revoked_at);
+    caller.expires_at = earlier(caller.expires_at, ancestor.expires_at);
+    caller.ancestors[i].name = std::move(ancestor.name);
+    caller.ancestors[i].requests_per_minute = ancestor.policy.requests_per_minute;
+    if (!ancestor.ancestors.empty()) caller.ancestors.push_back(std::move(ancestor.ancestors.front()));
+  }
+}
+
 Result<Caller> find_caller(Database& database, const std::string& condition, std::string_view value, std::string message) {
   Statement rows = database.query("SELECT " + std::string{caller_columns} + " FROM callers WHERE " + condition, value);
-  if (rows.step()) return read_caller(rows);
-  return fail(Errc::not_found, std::move(message), "`evergrant callers list` shows them.");
+  if (!rows.step()) return fail(Errc::not_found, std::move(message), "`evergrant callers list` shows them.");
+  Caller caller = read_caller(rows);
+  complete(database, caller);
+  return caller;
 }
 
 std::vector<std::string> texts_of(const std::vector<Verb>& verbs) {
@@ -20,24 +43,57 @@ std::vector<std::string> texts_of(const std::vector<Verb>& verbs) {
   return texts;
 }
 
-void note_use(Database& database, const AuditEntry& entry) {
-  if (entry.caller.empty()) return;
-  database.execute("UPDATE callers SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
-                   entry.at, entry.caller, entry.at);
+Result<> insert_caller(Database& database, const Caller& c) {
+  const auto inserted = database.execute(
+      "INSERT INTO callers (id, name, verbs, registrations, tenants, connections, methods, paths, requests_per_minute, "
+      "parent, key_hash, key_prefix, expires_at, revoked_at, last_used_at, created_at) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      c.id, c.name, to_json_text(texts_of(c.policy.verbs)), to_json_text(evergrant::texts_of(c.policy.registrations)),
+      to_json_text(evergrant::texts_of(c.policy.tenants)), to_json_text(evergrant::texts_of(c.policy.connections)),
+      to_json_text(c.policy.methods), to_json_text(c.policy.paths), c.policy.requests_per_minute,
+      c.ancestors.empty() ? std::string{} : c.ancestors.front().id.str(), c.key_hash, c.key_prefix, c.expires_at,
+      c.revoked_at, c.last_used_at, c.created_at);
+  if (inserted == 1) return {};
+  return fail(Errc::conflict, "A caller with this id or key exists already.", "Make a new one.");
+}
+
+bool outlives(const Caller& parent, const Caller& child) {
+  if (parent.revoked_at || !child.expires_at) return false;
+  return !parent.expires_at || (*parent.expires_at > child.created_at && *parent.expires_at >= *child.expires_at);
+}
+
+void note_use(Database& database, const std::vector<AuditEntry>& entries) {
+  std::map<CallerId, Time> used;
+  for (const AuditEntry& entry : entries) {
+    if (entry.caller.empty()) continue;
+    Time& last = used.try_emplace(entry.caller, entry.at).first->second;
+    last = std::max(last, entry.last_at.value_or(entry.at));
+  }
+  for (const auto& [caller, at] : used) {
+    database.execute("UPDATE callers SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)", at,
+                     caller, at);
+  }
 }
 
 }  // namespace
 
 Task<Result<>> SqliteStore::create_caller(Caller caller) {
-  return write<>([c = std::move(caller)](Database& database) -> Result<> {
-    const auto inserted = database.execute(
-        "INSERT INTO callers (id, name, verbs, registrations, tenants, key_hash, key_prefix, expires_at, revoked_at, "
-        "last_used_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        c.id, c.name, to_json_text(texts_of(c.policy.verbs)), to_json_text(evergrant::texts_of(c.policy.registrations)),
-        to_json_text(evergrant::texts_of(c.policy.tenants)), c.key_hash, c.key_prefix, c.expires_at, c.revoked_at,
-        c.last_used_at, c.created_at);
-    if (inserted == 1) return {};
-    return fail(Errc::conflict, "A caller with this id or key exists already.", "Make a new one.");
+  return write<>([c = std::move(caller)](Database& database) -> Result<> { return insert_caller(database, c); });
+}
+
+Task<Result<>> SqliteStore::derive_caller(Caller caller, int most_living) {
+  return write<>([c = std::move(caller), most_living](Database& database) -> Result<> {
+    const auto parent = find_caller(database, "id = ?", c.ancestors.at(0).id.str(), "There is no such caller.");
+    if (!parent || !outlives(*parent, c)) {
+      return fail(Errc::gone, "The key that this one would derive from has ended.", "Use a key that is valid.");
+    }
+    const auto living = number_of(database.query(
+        "SELECT COUNT(*) FROM callers WHERE parent = ? AND parent <> '' AND expires_at > ? AND revoked_at IS NULL",
+        c.ancestors.front().id, c.created_at));
+    if (living < most_living) return insert_caller(database, c);
+    return fail(Errc::rate_limited,
+                "This caller has " + std::to_string(living) + " derived keys that have not ended, as many as it may have.",
+                "Give them shorter lives, or revoke those that are not needed.");
   });
 }
 
@@ -66,13 +122,20 @@ Task<Result<Page<Caller>>> SqliteStore::callers(std::string cursor, int limit) {
           page.items.pop_back();
           page.next = encode_cursor(AgeCursor{page.items.back().created_at, page.items.back().id.str()});
         }
+        for (auto& caller : page.items) complete(database, caller);
         return page;
       });
 }
 
 Task<Result<>> SqliteStore::revoke_caller(CallerId id, Time at) {
   return write<>([id = std::move(id), at](Database& database) -> Result<> {
-    if (database.execute("UPDATE callers SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ?", at, id) == 1) return {};
+    const auto revoked = database.execute(
+        "WITH RECURSIVE family (id) AS (SELECT id FROM callers WHERE id = ? UNION SELECT callers.id FROM callers JOIN "
+        "family "
+        "ON callers.parent = family.id WHERE callers.parent <> '') "
+        "UPDATE callers SET revoked_at = COALESCE(revoked_at, ?) WHERE id IN (SELECT id FROM family)",
+        id, at);
+    if (revoked > 0) return {};
     return fail(Errc::not_found, "There is no caller " + id.str() + ".", "`evergrant callers list` shows them.");
   });
 }
@@ -81,11 +144,12 @@ Task<Result<>> SqliteStore::append_audit(std::vector<AuditEntry> entries) {
   return write<>([entries = std::move(entries)](Database& database) -> Result<> {
     for (const auto& e : entries) {
       database.execute(
-          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote);
-      note_use(database, e);
+          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, "
+          "count, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote,
+          e.count, e.last_at);
     }
+    note_use(database, entries);
     return {};
   });
 }

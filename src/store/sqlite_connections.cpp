@@ -1,4 +1,6 @@
 // Connections as records: create, read, list, replace, hold and release.
+#include <array>
+
 #include "base/encoding.hpp"
 #include "store/cursor.hpp"
 #include "store/sqlite_filter.hpp"
@@ -111,6 +113,8 @@ Result<Page<Connection>> list(Database& database, const ConnectionFilter& filter
                               int limit) {
   Conditions conditions;
   conditions.add(filter);
+  static constexpr std::array<std::string_view, 2> own_or_main{"id", "main"};
+  conditions.visible(own_or_main, filter);
   if (filter.status) conditions.equal("status", std::string{to_string(*filter.status)});
   if (filter.main_only) conditions.equal("pair", "");
   if (after) conditions.after(*after);

@@ -1,4 +1,6 @@
 // The event feed.
+#include <array>
+
 #include "store/cursor.hpp"
 #include "store/sqlite_filter.hpp"
 #include "store/sqlite_impl.hpp"
@@ -21,6 +23,8 @@ Task<Result<Page<Event>>> SqliteStore::events(ConnectionFilter filter, std::opti
     if (!after) return std::unexpected(after.error());
     Conditions conditions;
     conditions.add(filter);
+    static constexpr std::array<std::string_view, 1> about{"connection"};
+    conditions.visible(about, filter);
     if (connection) conditions.equal("connection", connection->str());
     if (*after) conditions.beyond("sequence", ">", **after);
     Page<Event> page{read_all(conditions.select(database, event_columns, "events", "sequence", limit), read_event), cursor};

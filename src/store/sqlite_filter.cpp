@@ -35,6 +35,20 @@ void Conditions::add(const ConnectionFilter& filter) {
   if (filter.visible_registrations) any_of("registration", texts_of(*filter.visible_registrations));
 }
 
+void Conditions::visible(std::span<const std::string_view> columns, const ConnectionFilter& filter) {
+  if (!filter.visible_connections) return;
+  const auto ids = texts_of(*filter.visible_connections);
+  if (ids.empty()) return condition("1 = 0");
+  std::string marks = "?";
+  for (std::size_t i = 1; i < ids.size(); ++i) marks += ", ?";
+  std::string text;
+  for (const auto column : columns) {
+    text += (text.empty() ? "(" : " OR ") + std::string{column} + " IN (" + marks + ")";
+    values_.insert(values_.end(), ids.begin(), ids.end());
+  }
+  condition(text + ")");
+}
+
 void Conditions::after(const AgeCursor& cursor) {
   condition("(created_at > ? OR (created_at = ? AND id > ?))");
   values_.emplace_back(to_epoch_ms(cursor.created_at));

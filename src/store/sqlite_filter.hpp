@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,6 +20,8 @@ class Conditions {
   void any_of(std::string_view column, std::vector<std::string> values);  // none of them: no rows
   // Tenant, registration, realm and what the caller may see; not the status, which not every table has.
   void add(const ConnectionFilter& filter);
+  // The connections that the caller may see, by any of these columns.
+  void visible(std::span<const std::string_view> columns, const ConnectionFilter& filter);
   void after(const AgeCursor& cursor);                                                    // in an order by (created_at, id)
   void beyond(std::string_view column, std::string_view comparison, std::int64_t value);  // comparison: "<" or ">"
 

@@ -80,6 +80,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) override;
   Task<Result<>> reseal(ConnectionId id, Generation generation, SealedTokens expected, SealedTokens tokens) override;
   Task<Result<>> create_caller(Caller caller) override;
+  Task<Result<>> derive_caller(Caller caller, int most_living) override;
   Task<Result<Caller>> caller_by_key_hash(std::string key_hash) override;
   Task<Result<Caller>> caller(CallerId id) override;
   Task<Result<Page<Caller>>> callers(std::string cursor, int limit) override;

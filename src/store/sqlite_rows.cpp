@@ -239,6 +239,11 @@ Caller read_caller(const Statement& from) {
   }
   caller.policy.registrations = ids_of<RegistrationId>(list_from_json(row.next<std::string>()));
   caller.policy.tenants = ids_of<TenantId>(list_from_json(row.next<std::string>()));
+  caller.policy.connections = ids_of<ConnectionId>(list_from_json(row.next<std::string>()));
+  caller.policy.methods = list_from_json(row.next<std::string>());
+  caller.policy.paths = list_from_json(row.next<std::string>());
+  row.into(caller.policy.requests_per_minute);
+  if (CallerId parent{row.next<std::string>()}; !parent.empty()) caller.ancestors.push_back({.id = std::move(parent)});
   row.into(caller.key_hash);
   row.into(caller.key_prefix);
   row.into(caller.expires_at);
@@ -262,6 +267,8 @@ AuditEntry read_audit_entry(const Statement& from) {
   row.into(entry.fingerprint);
   row.into(entry.detail);
   row.into(entry.remote);
+  row.into(entry.count);
+  row.into(entry.last_at);
   return entry;
 }
 

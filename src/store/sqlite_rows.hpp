@@ -66,11 +66,12 @@ inline constexpr std::string_view key_columns = "id, tenant, purpose, wrapped, w
 [[nodiscard]] StoredKey read_key(const Statement& from);
 
 inline constexpr std::string_view caller_columns =
-    "id, name, verbs, registrations, tenants, key_hash, key_prefix, expires_at, revoked_at, last_used_at, created_at";
+    "id, name, verbs, registrations, tenants, connections, methods, paths, requests_per_minute, parent, key_hash, "
+    "key_prefix, expires_at, revoked_at, last_used_at, created_at";
 [[nodiscard]] Caller read_caller(const Statement& from);
 
 inline constexpr std::string_view audit_columns =
-    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote";
+    "sequence, at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, count, last_at";
 [[nodiscard]] AuditEntry read_audit_entry(const Statement& from);
 
 inline constexpr std::string_view event_columns =

@@ -105,6 +105,13 @@ std::int64_t sweep_idempotency(Database& database, Time before, int limit) {
       before, limit);
 }
 
+std::int64_t sweep_derived_callers(Database& database, Time before, int limit) {
+  return database.execute(
+      "DELETE FROM callers WHERE id IN (SELECT id FROM callers WHERE parent <> '' AND expires_at < ? ORDER BY expires_at "
+      "LIMIT ?)",
+      before, limit);
+}
+
 }  // namespace
 
 Task<Result<std::vector<Store::Pause>>> SqliteStore::paused() {
@@ -217,6 +224,7 @@ Task<Result<SweepReport>> SqliteStore::sweep(RetentionCutoffs cutoffs, int limit
     if (cutoffs.audit) report.audit = sweep_oldest(database, "audit", *cutoffs.audit, limit);
     if (cutoffs.events) report.events = sweep_oldest(database, "events", *cutoffs.events, limit);
     if (cutoffs.idempotency) report.idempotency = sweep_idempotency(database, *cutoffs.idempotency, limit);
+    if (cutoffs.derived_callers) report.callers = sweep_derived_callers(database, *cutoffs.derived_callers, limit);
     return report;
   });
 }

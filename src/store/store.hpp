@@ -196,11 +196,17 @@ class Store {
   virtual Task<Result<>> reseal(ConnectionId id, Generation generation, SealedTokens expected, SealedTokens tokens) = 0;
 
   // Callers, audit, events ----------------------------------------------------------------------------------------
+  // A caller that is read has its ancestors filled in, and ends with the first of them that ends: `expires_at` and
+  // `revoked_at` are the earliest of all. One whose ancestor is gone counts as revoked.
   virtual Task<Result<>> create_caller(Caller caller) = 0;
+  // A derived key; its parent is the first of its ancestors. Errors: gone if that has ended at `created_at` or ends before
+  // the key; rate_limited if it has `most_living` derived keys already that have not ended.
+  virtual Task<Result<>> derive_caller(Caller caller, int most_living) = 0;
   virtual Task<Result<Caller>> caller_by_key_hash(std::string key_hash) = 0;  // Errors: not_found
   virtual Task<Result<Caller>> caller(CallerId id) = 0;
   virtual Task<Result<Page<Caller>>> callers(std::string cursor, int limit) = 0;
-  virtual Task<Result<>> revoke_caller(CallerId id, Time at) = 0;  // Errors: not_found; a repeated call changes nothing
+  // And all that derives from it. Errors: not_found; a repeated call changes nothing.
+  virtual Task<Result<>> revoke_caller(CallerId id, Time at) = 0;
   virtual Task<Result<>> append_audit(std::vector<AuditEntry> entries) = 0;
   virtual Task<Result<Page<AuditEntry>>> audit(std::optional<ConnectionId> connection, std::optional<CallerId> caller,
                                                std::string cursor, int limit) = 0;  // newest first

@@ -128,10 +128,12 @@ Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpos
   co_return keyed_digest(**key, "blind-index:" + purpose, value);
 }
 
-std::string Vault::fingerprint(const Secret& token) const {
+std::string Vault::fingerprint(const Secret& token) const { return fingerprint(token.reveal()); }
+
+std::string Vault::fingerprint(std::string_view token) const {
   const KeyHandle key = impl_->ring.installation_key();
   if (!key) return {};
-  return keyed_digest(*key, "fingerprint", token.reveal()).substr(0, fingerprint_digits);
+  return keyed_digest(*key, "fingerprint", token).substr(0, fingerprint_digits);
 }
 
 Task<Result<RotationReport>> Vault::rewrap_root_keys() { return impl_->rotation.rewrap_root_keys(); }

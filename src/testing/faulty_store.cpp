@@ -221,6 +221,10 @@ Task<Result<>> FaultyStore::create_caller(Caller caller) {
   return pass("create_caller", inner_.create_caller(std::move(caller)));
 }
 
+Task<Result<>> FaultyStore::derive_caller(Caller caller, int most_living) {
+  return pass("derive_caller", inner_.derive_caller(std::move(caller), most_living));
+}
+
 Task<Result<Caller>> FaultyStore::caller_by_key_hash(std::string key_hash) {
   return pass("caller_by_key_hash", inner_.caller_by_key_hash(std::move(key_hash)));
 }

@@ -5,6 +5,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+import time
 import urllib.parse
 
 from keys import base64url
@@ -42,6 +43,7 @@ class Grant:
     nonce: str
     access_token: str = ""
     refresh_token: str = ""
+    signed_in_at: int = dataclasses.field(default_factory=lambda: int(time.time()))
 
 
 class Account:

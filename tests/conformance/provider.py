@@ -203,7 +203,7 @@ class Provider:
     def id_token_claims(self, grant):
         now = int(time.time())
         return {"iss": self.issuer, "sub": self.subject, "aud": self.client.client_id, "iat": now, "exp": now + ID_TOKEN_LIFE,
-                "auth_time": now, "at_hash": keys.at_hash(grant.access_token)}
+                "auth_time": grant.signed_in_at, "at_hash": keys.at_hash(grant.access_token)}
 
     def on_userinfo(self, request):
         if found := self.wrong(request, checks.check_bearer(request, self.account)):

@@ -22,6 +22,8 @@ ROUTES = [
     ("GET", "/v1/connections/{con}/token", None, "min_ttl wait"),
     ("GET", "/v1/registrations/sandbox/realms/{realm}/token", None, "min_ttl wait"),
     ("POST", "/v1/connections/{con}/refresh", {"generation": 1}, "wait"),
+    ("POST", "/v1/tokens:batch", {"connections": ["{con}"], "min_ttl": 0, "wait": 1}, ""),
+    ("GET", "/v1/auth-request", None, ""),
     ("GET", "/v1/connections", None, "tenant registration realm status limit cursor"),
     ("POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "1", "access_token": "at",
                                  "refresh_token": "rt", "access_expires_at": 2000000000, "scope": ["a"], "verify": False,
@@ -44,7 +46,12 @@ ROUTES = [
     ("POST", "/v1/registrations/sandbox/release-hold", None, ""),
     ("GET", "/v1/providers", None, ""),
     ("GET", "/v1/callers", None, "limit cursor"),
-    ("POST", "/v1/callers", {"name": "n", "verbs": ["connect"], "registrations": ["*"], "tenants": ["*"], "expires_in": 60}, ""),
+    ("POST", "/v1/callers", {"name": "n", "verbs": ["connect"], "registrations": ["*"], "tenants": ["*"], "expires_in": 60,
+                             "connections": ["con_x"], "methods": ["GET"], "paths": ["/a/*"], "requests_per_minute": 5}, ""),
+    ("POST", "/v1/callers/derive", {"name": "n", "verbs": ["connect"], "registrations": ["sandbox"], "tenants": ["acme"],
+                                    "connections": ["con_x"], "methods": ["GET"], "paths": ["/a/*"], "requests_per_minute": 5,
+                                    "lifetime": 60}, ""),
+    ("POST", "/v1/callers/explain", {"caller": "{cal}", "verb": "proxy", "connection": "{con}", "method": "GET", "path": "/a"}, ""),
     ("DELETE", "/v1/callers/{cal}", None, ""),
     ("GET", "/v1/audit", None, "connection caller limit cursor"),
     ("GET", "/v1/keys", None, "tenant"),
@@ -56,7 +63,7 @@ ROUTES = [
     ("GET", "/openapi.json", None, ""),
 ]
 PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/metrics"}  # /metrics: on loopback
-IDEMPOTENT = {"/v1/connections", "/v1/connect-sessions", "/v1/callers"}
+IDEMPOTENT = {"/v1/connections", "/v1/connect-sessions", "/v1/callers", "/v1/callers/derive"}
 WRONG_KINDS = [0, -1, 1.5, 1e300, 2**63, True, "", "\x00", "a\nb", "x" * 100_000, [], [1], [[]], [""], ["\x07"], {}, {"a": 1}]
 NOT_JSON = [b"", b"{", b"{}}", b"nul", b"'a'", b'{"a":1,}', b'{"a":NaN}', b"\xff\xfe{}", b'{"tenant":"\xc3\x28"}', b"\x00", b"[]", b'"x"',
             b"1", b"null", b"true", b'{"tenant":"\\ud800"}', b"[" * 5000, b'{"a":' * 5000, b"{" + b'"tenant":"a",' * 2 + b'"x":1}']
@@ -169,7 +176,7 @@ class Input(unittest.TestCase):
     def test_paths_where_there_is_nothing(self):
         for path in ["/v1", "/v1/", "/v2/connections", "/v1/connections/", "/v1/connections//token", "/v1//connections", "//",
                      f"/v1/connections/{self.con}/", f"/v1/connections/{self.con}/token/", f"/V1/connections/{self.con}",
-                     f"/v1/connections/{self.con}/proxy/x", "/.git/config", "/v1/../v1/connections", "/v1/connections;a=b",
+                     f"/v1/connections/{self.con}/proxies/x", "/.git/config", "/v1/../v1/connections", "/v1/connections;a=b",
                      "/v1/connections/%", "/v1/connections/%z1", "/v1/connections/%ff", "/v1/connections/%ed%a0%80"]:
             with self.subTest(path):
                 self.assert_problem(self.send("GET", path), 404)
@@ -262,7 +269,9 @@ class Input(unittest.TestCase):
                      "NUL in a name": {**body, first + "\x00": 1}, "__proto__": {**body, "__proto__": {}}}
             required = {"/v1/connections": ["registration", "tenant", "realm"], "/v1/connect-sessions": ["registration", "tenant"],
                         "/v1/callers": ["name", "verbs"], "/v1/keys/rotate": ["what", "tenant"],
-                        "/v1/id-tokens/verify": ["registration", "id_token"]}.get(path, [])
+                        "/v1/id-tokens/verify": ["registration", "id_token"],
+                        "/v1/tokens:batch": ["connections"],
+                        "/v1/callers/explain": ["caller", "verb", "method", "path"]}.get(path, [])
             for name in required:
                 cases[f"without {name}"] = {k: v for k, v in body.items() if k != name}
                 cases[f"null for {name}"] = {**body, name: None}
@@ -272,13 +281,18 @@ class Input(unittest.TestCase):
 
     def test_fields_of_the_wrong_kind(self):
         fits = {("verify", True), ("access_expires_at", 0), ("scope", "[]"), ("scopes", "[]"), ("registrations", "[]"), ("tenants", "[]"),
-                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", "0"), ("acr_values", "[]"),
+                ("connections", "[]"), ("methods", "[]"), ("paths", "[]"),
+                ("return_to", ""), ("login_hint", ""), ("connection", ""), ("nonce", ""), ("realm", ""), ("max_age", "0"), ("min_ttl", "0"), ("wait", "0"), ("acr_values", "[]"),
                 ("id_token", "\x00"), ("id_token", "a\nb"), ("id_token", "x" * 100_000)}
         for method, path, body, _ in self.routes():
             for name in body or {}:
                 for value in WRONG_KINDS:
                     if (name, value if isinstance(value, (bool, str)) else json.dumps(value)) in fits:
                         continue  # that is the right kind
+                    if (path, name, value) == ("/v1/callers/derive", "name", ""):
+                        continue  # the name may be left out
+                    if path.endswith("/explain") and (name, value) in (("connection", ""), ("method", "a\nb")):
+                        continue
                     with self.subTest(path=path, field=name, value=repr(value)[:40]):
                         self.assert_problem(self.send_json(method, path, {**body, name: value}), 400, 404, 413)
 
@@ -311,6 +325,16 @@ class Input(unittest.TestCase):
             ("/v1/callers", {**caller, "verbs": []}), ("/v1/callers", {**caller, "verbs": ["token:write"]}),
             ("/v1/callers", {**caller, "registrations": ["nobody"]}), ("/v1/callers", {**caller, "expires_in": 59}),
             ("/v1/callers", {**caller, "name": "x" * 101}), ("/v1/callers", {**caller, "tenants": [""]}),
+            ("/v1/callers", {**caller, "connections": ["*"]}), ("/v1/callers", {**caller, "methods": ["get"]}),
+            *(("/v1/callers", {**caller, "paths": [path]}) for path in ["x", "/a*", "/../a", "/a%2fb", "/a?b", "/a//b"]),
+            ("/v1/callers", {**caller, "requests_per_minute": 1_000_001}),
+            *(("/v1/callers/derive", {name: []}) for name in ["verbs", "connections", "methods", "paths"]),
+            ("/v1/callers/derive", {"verbs": ["token:write"]}), ("/v1/callers/derive", {"lifetime": 86401}),
+            ("/v1/callers/derive", {"paths": ["x"]}), ("/v1/callers/derive", {"methods": ["get"]}),
+            *(("/v1/callers/explain", {"caller": self.cal, "verb": "proxy", **more}) for more in (
+                {"verb": "x"}, {"registration": "sandbox"}, {"tenant": "acme"}, {"method": "GET"}, {"path": "/a"},
+                {"connection": self.con, "tenant": "acme", "registration": "sandbox"}, {"caller": "cal_nobody"},
+                {"connection": "con_nobody"})),
             ("/v1/keys/rotate", {"what": "everything"}), ("/v1/keys/rotate", {"what": "root", "tenant": "acme"}),
             ("/v1/keys/rotate", {"what": "tenant"}), ("/v1/keys/rotate", {"what": "tenant", "tenant": "nobody"}),
             (f"/v1/connections/{self.con}/refresh", {"generation": 0}), (f"/v1/connections/{self.con}/refresh", {"generation": "1"}),

@@ -10,6 +10,7 @@ import json_schema
 
 REALM = "4620816365000000001"
 METHODS = {"get", "post", "put", "patch", "delete"}
+PROXY = "/v1/connections/{id}/proxy/{path}"  # any method; walked in proxy_test.py
 VERBS = {"token:read", "connection:read", "connection:write", "connect", "revoke", "proxy", "admin"}
 
 
@@ -24,6 +25,12 @@ class Document(unittest.TestCase):
         for path, item in self.document["paths"].items():
             for method, operation in item.items():
                 yield path, method, operation
+
+    def verb_of(self, operation):
+        """None: any key will do, and the description says so."""
+        found = re.search(r"`([\w:]+)`", operation["description"])
+        self.assertTrue(found or operation["description"] == "Needs a key, and no verb.", operation)
+        return found and found.group(1)
 
     def test_it_has_the_form_of_openapi_3_1(self):
         self.assertRegex(self.document["openapi"], r"^3\.1\.\d+$")
@@ -53,10 +60,11 @@ class Document(unittest.TestCase):
                     self.assertTrue(response["description"])
                 if "requestBody" in operation:
                     self.assertIn(method, ("post", "put", "patch"))
-                    self.assertEqual(["application/json"], list(operation["requestBody"]["content"]))
+                    self.assertEqual(["*/*" if path == PROXY else "application/json"], list(operation["requestBody"]["content"]))
                 if operation["security"]:
                     self.assertEqual([{"apiKey": []}], operation["security"])
-                    self.assertIn(re.search(r"`([\w:]+)`", operation["description"]).group(1), VERBS)
+                    verb = self.verb_of(operation)
+                    self.assertTrue(verb is None or verb in VERBS, verb)
         self.assertEqual(len(names), len(set(names)), "operationIds are unique")
 
     def test_every_reference_leads_somewhere_and_every_schema_is_used(self):
@@ -92,7 +100,7 @@ class Document(unittest.TestCase):
 
     def test_what_it_says_exists_exists_and_nothing_else_does(self):
         for path, item in self.document["paths"].items():
-            for method in METHODS | {"options"}:
+            for method in METHODS if path == PROXY else METHODS | {"options"}:
                 with self.subTest(path=path, method=method):
                     answer = self.probe(method, path)
                     if method not in item:
@@ -107,6 +115,7 @@ class Document(unittest.TestCase):
         source = (eg.ROOT / "src/api/routes.cpp").read_text()
         table = {(method.lower(), path) for method, path in re.findall(r'Route\{"(\w+)", "([^"]+)"', source)}
         self.assertGreater(len(table), 25)
+        table |= {(method, PROXY) for method in METHODS}
         self.assertEqual(table, {(method, path) for path, method, _ in self.operations()})
 
     def test_what_needs_no_key_by_the_document_needs_none(self):
@@ -123,9 +132,9 @@ class Document(unittest.TestCase):
 
     def test_each_operation_needs_the_verb_that_it_names(self):
         for path, method, operation in self.operations():
-            if not operation["security"] or path == "/metrics":
+            verb = self.verb_of(operation) if operation["security"] else None
+            if verb is None or path == "/metrics":
                 continue
-            verb = re.search(r"`([\w:]+)`", operation["description"]).group(1)
             others = sorted(VERBS - {verb, "admin"})
             caller = self.server.expect(201, "POST", "/v1/callers",
                                         {"name": "others", "verbs": others, "registrations": ["*"], "tenants": ["*"]})
@@ -185,7 +194,9 @@ class WholeLife(unittest.TestCase):
         self.end(connection)
         successes = {name for name, outcome in self.seen if outcome != "problem"}
         everything = {operation["operationId"] for item in self.document["paths"].values() for operation in item.values()}
-        self.assertEqual({"connect.open", "connect.callback"}, everything - successes, "only redirects are not walked here")
+        proxied = {f"proxy.{method}" for method in METHODS}
+        self.assertEqual({"connect.open", "connect.callback"} | proxied, everything - successes,
+                         "only redirects and what is the provider's are not walked here")
 
     def connect(self):
         session = self.call(201, "POST", "/v1/connect-sessions", {
@@ -205,7 +216,9 @@ class WholeLife(unittest.TestCase):
     def read_and_refresh(self, connection):
         self.call(200, "GET", f"/v1/connections/{connection}/token?min_ttl=60&wait=5")
         self.call(200, "GET", f"/v1/registrations/sandbox/realms/{REALM}/token")
+        self.call(200, "GET", "/v1/auth-request", headers={"X-Evergrant-Connection": connection})
         self.call(200, "POST", f"/v1/connections/{connection}/refresh?wait=5", {"generation": 1})
+        self.call(200, "POST", "/v1/tokens:batch", {"connections": [connection, "con_nobody"], "wait": 5})
         self.call(200, "GET", f"/v1/connections/{connection}")
         granted = self.server.control("POST", "/grants", {"client_id": "sandbox-client", "realm": "78",
                                                           "scope": "openid com.intuit.quickbooks.accounting"})
@@ -226,6 +239,12 @@ class WholeLife(unittest.TestCase):
     def operate(self):
         caller = self.call(201, "POST", "/v1/callers", {"name": "reader", "verbs": ["token:read"], "registrations": ["sandbox"],
                                                         "tenants": ["acme"], "expires_in": 3600})
+        self.call(201, "POST", "/v1/callers", {"name": "invoices", "verbs": ["proxy"], "registrations": ["sandbox"], "tenants": ["*"],
+                                               "connections": ["con_x"], "methods": ["GET"], "paths": ["/v3/company/*/invoice"],
+                                               "requests_per_minute": 60})
+        self.call(201, "POST", "/v1/callers/derive", {"name": "job", "lifetime": 60, "tenants": ["acme"]}, key=caller["key"])
+        self.call(200, "POST", "/v1/callers/explain", {"caller": caller["id"], "verb": "proxy", "registration": "sandbox",
+                                                       "tenant": "acme", "method": "GET", "path": "/v3/query"})
         self.call(200, "GET", "/v1/callers?limit=200")
         self.call(204, "DELETE", f"/v1/callers/{caller['id']}")
         self.call(200, "GET", "/v1/keys")

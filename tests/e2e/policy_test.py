@@ -44,6 +44,8 @@ class Policy(unittest.TestCase):
             ("GET", f"/v1/connections/{con}/token", None, "token:read"),
             ("GET", "/v1/registrations/two/realms/two-globex/token", None, "token:read"),
             ("POST", f"/v1/connections/{con}/refresh", {"generation": 7}, "token:read"),
+            ("GET", "/v1/auth-request", None, "token:read"),
+            ("POST", "/v1/tokens:batch", {"connections": [con]}, "token:read"),
             ("POST", "/v1/id-tokens/verify", {"registration": "two", "id_token": "a.b.c"}, "token:read"),
             ("GET", "/v1/connections", None, "connection:read"), ("GET", f"/v1/connections/{con}", None, "connection:read"),
             ("GET", f"/v1/connections/{con}/events", None, "connection:read"),
@@ -52,9 +54,11 @@ class Policy(unittest.TestCase):
             ("POST", "/v1/connections", {"registration": "two", "tenant": "globex"}, "connection:write"),
             ("POST", "/v1/connect-sessions", {"registration": "two", "tenant": "globex", "scopes": ["not-allowed"]}, "connect"),
             ("GET", f"/v1/connect-sessions/{session}", None, "connect"),
+            ("GET", f"/v1/connections/{con}/proxy/.well-known/openid_configuration", None, "proxy"),
             ("DELETE", "/v1/connections/con_nobody", None, "revoke"), ("DELETE", "/v1/tenants/nobody", None, "revoke"),
             ("POST", f"/v1/connections/{con}/release", None, "admin"), ("POST", "/v1/registrations/two/resume", None, "admin"),
             ("POST", "/v1/registrations/two/release-hold", None, "admin"),
+            ("POST", "/v1/callers/explain", {"caller": "cal_nobody", "verb": "proxy"}, "admin"),
             ("GET", "/v1/callers", None, "admin"), ("POST", "/v1/callers", {"name": "x", "verbs": ["no-such"]}, "admin"),
             ("DELETE", "/v1/callers/cal_nobody", None, "admin"), ("GET", "/v1/audit", None, "admin"), ("GET", "/v1/keys", None, "admin"),
             ("POST", "/v1/keys/rotate", {"what": "nothing"}, "admin"), ("POST", "/v1/keys/tk_nobody/retire", None, "admin"),
@@ -146,7 +150,7 @@ class Policy(unittest.TestCase):
         for limits in (dict(tenants=["acme"]), dict(registrations=["one"]), dict(registrations=["one"], tenants=["acme"])):
             key = self.caller("admin", **limits)["key"]
             for method, path, body in (("POST", "/v1/callers", {"name": "x", "verbs": ["admin"], "registrations": ["*"], "tenants": ["*"]}),
-                                       ("GET", "/v1/callers", None), ("DELETE", "/v1/callers/cal_x", None), ("GET", "/v1/audit", None),
+                                       ("GET", "/v1/callers", None), ("POST", "/v1/callers/explain", {"caller": "cal_x", "verb": "admin"}), ("DELETE", "/v1/callers/cal_x", None), ("GET", "/v1/audit", None),
                                        ("GET", "/v1/keys", None), ("POST", "/v1/keys/rotate", {"what": "root"}), ("POST", "/v1/keys/x/retire", None),
                                        ("DELETE", "/v1/tenants/globex", None)):
                 with self.subTest(limits=limits, method=method, path=path):

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build"
-MAX_LEN = {"challenge": 16384, "http_request": 16384, "profile": 16384, "escrow": 16384}  # bytes; others: 4096
+MAX_LEN = {"challenge": 16384, "http_request": 16384, "http_response": 16384, "profile": 16384, "escrow": 16384}  # bytes; others: 4096
 AT_A_TIME = 2
 SECONDS_FOR_ONE_INPUT = 10
 

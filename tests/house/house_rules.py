@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 # A file includes only its own folder and folders before it.
-LAYERS = ("base", "model", "crypto", "net", "store", "oauth", "lifecycle", "access", "api", "proxy", "sandbox", "app", "library", "testing")
+LAYERS = ("base", "model", "crypto", "net", "store", "oauth", "lifecycle", "access", "proxy", "api", "sandbox", "app", "library", "testing")
 
 
 @dataclass(frozen=True)

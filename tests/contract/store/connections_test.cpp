@@ -148,6 +148,14 @@ TEST_P(ConnectionRecords, filters_and_visibility_hold_together) {
   f.visible_tenants = std::vector<TenantId>{};
   EXPECT_EQ(ids(f), "");
   f = {};
+  f.visible_connections = std::vector{ConnectionId{"con_1"}, ConnectionId{"con_3"}};
+  EXPECT_EQ(ids(f), "13");
+  f.visible_tenants = std::vector{TenantId{"bolt"}};
+  EXPECT_EQ(ids(f), "");
+  f = {};
+  f.visible_connections = std::vector<ConnectionId>{};
+  EXPECT_EQ(ids(f), "");
+  f = {};
   f.visible_registrations = std::vector{RegistrationId{"crm"}};
   EXPECT_EQ(ids(f), "23");
   f.status = Status::reauth_required;

@@ -59,6 +59,11 @@ TEST_P(TokenPairs, a_list_has_main_rows_only_if_it_is_asked_so) {
   connected();
   ConnectionFilter filter;
   EXPECT_EQ(get(store->connections(filter, "", 100)).value().items.size(), 2U);
+  filter.visible_connections = std::vector{ConnectionId{"con_1"}};
+  EXPECT_EQ(get(store->connections(filter, "", 100)).value().items.size(), 2U) << "with its further pairs";
+  filter.visible_connections = std::vector{ConnectionId{"con_2"}};
+  EXPECT_EQ(get(store->connections(filter, "", 100)).value().items.size(), 1U);
+  filter.visible_connections.reset();
   filter.main_only = true;
   const auto page = get(store->connections(filter, "", 100)).value();
   ASSERT_EQ(page.items.size(), 1U);

@@ -143,6 +143,22 @@ TEST_F(Plans, lists_are_read_in_the_order_of_an_index) {
   for (const auto& step : found) EXPECT_NE(step.find("USING INDEX connections_by_age"), std::string::npos) << step;
 }
 
+TEST_F(Plans, derived_callers_are_made_counted_and_revoked_by_an_index) {
+  Caller parent;
+  parent.id = CallerId{"cal_1"};
+  did(store->create_caller(parent));
+  Caller child;
+  child.id = CallerId{"cal_2"};
+  child.key_hash = "hash";
+  child.expires_at = at(50);
+  child.ancestors = {{.id = parent.id, .name = ""}};
+  did(store->derive_caller(child, 10));
+  did(store->caller_by_key_hash("hash"));
+  did(store->revoke_caller(parent.id, at(3)));
+  // Through the family alone, of which a step is a row of the recursion.
+  for (const auto& step : costly()) EXPECT_TRUE(step.starts_with("SCAN family")) << step;
+}
+
 TEST_F(Plans, counting_for_metrics_reads_an_index_of_all_connections_and_nothing_else) {
   did(store->create(connection, {}));
   did(store->stats(at(9999)));
@@ -155,8 +171,13 @@ TEST_F(Plans, counting_for_metrics_reads_an_index_of_all_connections_and_nothing
 
 TEST_F(Plans, the_janitor_reads_no_more_than_it_may_remove) {
   did(store->create(connection, {}));
-  did(store->sweep(
-      {.sessions = at(10), .revoked_connections = at(10), .audit = at(10), .events = at(10), .idempotency = at(10)}, 100));
+  did(store->sweep({.sessions = at(10),
+                    .revoked_connections = at(10),
+                    .audit = at(10),
+                    .events = at(10),
+                    .idempotency = at(10),
+                    .derived_callers = at(10)},
+                   100));
   expect_cheap();
 }
 

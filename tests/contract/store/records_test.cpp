@@ -16,6 +16,14 @@ struct Records : StoreContract {
     c.created_at = at(1);
     return c;
   }
+  static Caller derived(const std::string& id, const std::vector<std::string>& ancestors, Time until) {
+    Caller c = some_caller(id);
+    for (const auto& ancestor : ancestors) c.ancestors.push_back({.id = CallerId{ancestor}, .name = {}});
+    c.expires_at = until;
+    c.created_at = at(0);
+    return c;
+  }
+
   static AuditEntry some_entry(const std::string& action, const std::string& caller = "cal_1") {
     AuditEntry e;
     e.at = at(5);
@@ -65,6 +73,66 @@ TEST_P(Records, a_caller_is_revoked_once) {
   ok(store->revoke_caller(CallerId{"cal_1"}, at(9)));
   EXPECT_EQ(get(store->caller(CallerId{"cal_1"})).value().revoked_at, at(7));
   EXPECT_EQ(code_of(store->revoke_caller(CallerId{"cal_9"}, at(7))), Errc::not_found);
+}
+
+TEST_P(Records, a_callers_policy_comes_back_whole) {
+  auto c = some_caller("cal_1");
+  c.policy.connections = {ConnectionId{"con_1"}, ConnectionId{"con_2"}};
+  c.policy.methods = {"GET"};
+  c.policy.paths = {"/v3/company/*"};
+  c.policy.requests_per_minute = 60;
+  ok(store->create_caller(c));
+  EXPECT_EQ(get(store->caller(c.id)).value().policy, c.policy);
+}
+
+TEST_P(Records, a_derived_caller_ends_with_the_first_of_its_ancestors) {
+  ok(store->create_caller(some_caller("cal_1")));
+  const auto child = derived("cal_2", {"cal_1"}, at(100));
+  ok(store->derive_caller(child, 10));
+  ok(store->derive_caller(derived("cal_3", {"cal_2", "cal_1"}, at(90)), 10));
+  const auto back = get(store->caller_by_key_hash("hash-cal_3")).value();
+  ASSERT_EQ(back.ancestors.size(), 2U);
+  EXPECT_EQ(back.ancestors[0].id, CallerId{"cal_2"});
+  EXPECT_EQ(back.ancestors[1].id, CallerId{"cal_1"});
+  EXPECT_EQ(back.ancestors[1].name, get(store->caller(CallerId{"cal_1"})).value().name);
+  EXPECT_FALSE(back.revoked_at);
+  EXPECT_EQ(back.expires_at, at(90));
+  ok(store->revoke_caller(CallerId{"cal_2"}, at(7)));
+  EXPECT_EQ(get(store->caller(CallerId{"cal_2"})).value().revoked_at, at(7));
+  EXPECT_EQ(get(store->caller(CallerId{"cal_3"})).value().revoked_at, at(7));
+  EXPECT_FALSE(get(store->caller(CallerId{"cal_1"})).value().revoked_at);
+}
+
+TEST_P(Records, nothing_derives_from_what_has_ended_or_ends_before) {
+  auto parent = some_caller("cal_1");
+  parent.expires_at = at(50);
+  ok(store->create_caller(parent));
+  EXPECT_EQ(code_of(store->derive_caller(derived("cal_2", {"cal_1"}, at(51)), 10)), Errc::gone);
+  EXPECT_EQ(code_of(store->derive_caller(derived("cal_2", {"cal_9"}, at(10)), 10)), Errc::gone);
+  auto late = derived("cal_2", {"cal_1"}, at(50));
+  late.created_at = at(50);
+  EXPECT_EQ(code_of(store->derive_caller(late, 10)), Errc::gone);
+  ok(store->derive_caller(derived("cal_2", {"cal_1"}, at(50)), 10));
+  ok(store->revoke_caller(CallerId{"cal_1"}, at(3)));
+  EXPECT_EQ(code_of(store->derive_caller(derived("cal_3", {"cal_1"}, at(40)), 10)), Errc::gone);
+}
+
+TEST_P(Records, derived_callers_are_bounded_and_swept_after_their_end) {
+  auto parent = some_caller("cal_1");
+  parent.expires_at = std::nullopt;
+  ok(store->create_caller(parent));
+  ok(store->derive_caller(derived("cal_2", {"cal_1"}, at(100)), 2));
+  ok(store->derive_caller(derived("cal_3", {"cal_1"}, at(200)), 2));
+  EXPECT_EQ(code_of(store->derive_caller(derived("cal_4", {"cal_1"}, at(300)), 2)), Errc::rate_limited);
+  RetentionCutoffs cutoffs;
+  cutoffs.derived_callers = at(101);
+  EXPECT_EQ(get(store->sweep(cutoffs, 10)).value().callers, 1);
+  EXPECT_EQ(code_of(store->caller(CallerId{"cal_2"})), Errc::not_found);
+  EXPECT_TRUE(get(store->caller(CallerId{"cal_1"})));
+  ok(store->derive_caller(derived("cal_4", {"cal_1"}, at(300)), 2));
+  cutoffs.derived_callers = at(1000);
+  EXPECT_EQ(get(store->sweep(cutoffs, 10)).value().callers, 2);
+  EXPECT_TRUE(get(store->caller(CallerId{"cal_1"}))) << "a caller without a parent is not swept";
 }
 
 TEST_P(Records, callers_come_in_pages) {

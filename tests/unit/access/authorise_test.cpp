@@ -69,6 +69,89 @@ TEST(Authorise, a_refusal_names_the_verb_and_never_the_tenant) {
   EXPECT_FALSE(tenant.error().message.contains("acme"));
 }
 
+TEST(Authorise, connections_narrow_what_registrations_and_tenants_allow) {
+  Policy some = policy({Verb::token_read, Verb::connect}, {RegistrationId{"*"}}, {TenantId{"acme"}});
+  some.connections = {ConnectionId{"con_1"}, ConnectionId{"con_2"}};
+  const auto asked = [&](const char* tenant, std::optional<ConnectionId> connection) {
+    return authorise(caller_with(some), {.verb = Verb::token_read,
+                                         .registration = RegistrationId{"books"},
+                                         .tenant = TenantId{tenant},
+                                         .connection = std::move(connection)})
+        .has_value();
+  };
+  EXPECT_TRUE(asked("acme", ConnectionId{"con_1"}));
+  EXPECT_TRUE(asked("acme", ConnectionId{"con_2"}));
+  EXPECT_FALSE(asked("acme", ConnectionId{"con_3"}));
+  EXPECT_FALSE(asked("other", ConnectionId{"con_1"})) << "a connection does not widen tenants";
+  EXPECT_FALSE(asked("acme", std::nullopt)) << "making a new one, off-boarding a tenant: wider than these";
+  EXPECT_TRUE(authorise(caller_with(some), {.verb = Verb::token_read})) << "a list is filtered instead";
+  some.connections = {ConnectionId{"*"}};
+  EXPECT_FALSE(asked("acme", ConnectionId{"con_1"})) << "there is no star for connections";
+}
+
+TEST(Authorise, methods_and_paths_hold_for_calls_and_keep_the_token_itself_back) {
+  Policy limited = policy({Verb::token_read, Verb::proxy}, {RegistrationId{"*"}}, {TenantId{"*"}});
+  limited.methods = {"GET"};
+  limited.paths = {"/v3/company/*/invoice"};
+  const auto asked = [&](Verb verb, std::optional<ProviderCall> call) {
+    return authorise(caller_with(limited), {.verb = verb,
+                                            .registration = RegistrationId{"books"},
+                                            .tenant = TenantId{"acme"},
+                                            .connection = ConnectionId{"con_1"},
+                                            .call = std::move(call)});
+  };
+  EXPECT_TRUE(asked(Verb::proxy, ProviderCall{"GET", "/v3/company/1/invoice/2"}));
+  EXPECT_TRUE(asked(Verb::proxy, ProviderCall{"HEAD", "/v3/company/1/invoice"})) << "says no more than GET";
+  EXPECT_FALSE(asked(Verb::proxy, ProviderCall{"POST", "/v3/company/1/invoice"}));
+  EXPECT_FALSE(asked(Verb::proxy, ProviderCall{"get", "/v3/company/1/invoice"}));
+  EXPECT_FALSE(asked(Verb::proxy, ProviderCall{"GET", "/v3/company/1/payment"}));
+  EXPECT_FALSE(asked(Verb::proxy, ProviderCall{"GET", "/v3/company/1/invoice/../payment"}));
+  EXPECT_TRUE(asked(Verb::token_read, ProviderCall{"GET", "/v3/company/1/invoice"})) << "a gateway";
+  const auto token = asked(Verb::token_read, std::nullopt);
+  ASSERT_FALSE(token) << "with it everything could be called";
+  EXPECT_TRUE(token.error().message.contains("does not get the token"));
+  EXPECT_FALSE(asked(Verb::proxy, std::nullopt)) << "a call that was not named is none that the policy allows";
+  limited.paths.clear();
+  EXPECT_FALSE(asked(Verb::token_read, std::nullopt));
+  limited.methods.clear();
+  EXPECT_TRUE(asked(Verb::token_read, std::nullopt));
+}
+
+TEST(Authorise, a_call_is_decided_by_the_same_rules_alone) {
+  Policy limited = policy({Verb::proxy}, {}, {});
+  EXPECT_TRUE(authorise_call(caller_with(limited), "PATCH", "/a/../b")) << "without limits no path is looked at";
+  limited.methods = {"GET"};
+  limited.paths = {"/a"};
+  EXPECT_TRUE(authorise_call(caller_with(limited), "GET", "/a/b"));
+  EXPECT_FALSE(authorise_call(caller_with(limited), "PUT", "/a/b"));
+  EXPECT_FALSE(authorise_call(caller_with(limited), "GET", "/b"));
+  EXPECT_FALSE(authorise_call(caller_with(limited), "GET", "/a%2f..%2fb"));
+}
+
+TEST(Authorise, the_installation_as_a_whole_is_for_unlimited_callers_that_an_admin_made) {
+  const Policy everything = policy({Verb::admin}, {RegistrationId{"*"}}, {TenantId{"*"}});
+  const AccessRequest whole{.verb = Verb::admin, .registration = RegistrationId{"*"}, .tenant = TenantId{"*"}};
+  EXPECT_TRUE(authorise(caller_with(everything), whole));
+  for (int i = 0; i < 4; ++i) {
+    Caller caller = caller_with(everything);
+    if (i == 0) caller.policy.connections = {ConnectionId{"con_1"}};
+    if (i == 1) caller.policy.methods = {"GET"};
+    if (i == 2) caller.policy.paths = {"/a"};
+    if (i == 3) caller.ancestors = {{.id = CallerId{"cal_0"}, .name = "parent"}};
+    EXPECT_FALSE(authorise(caller, whole)) << i << ": it could make itself a caller without limits or end";
+  }
+}
+
+TEST(RestrictTo, connections_restrict_lists_too) {
+  ConnectionFilter filter;
+  Policy some = policy({Verb::connection_read}, {RegistrationId{"*"}}, {TenantId{"*"}});
+  restrict_to(caller_with(some), filter);
+  EXPECT_FALSE(filter.visible_connections);
+  some.connections = {ConnectionId{"con_1"}};
+  restrict_to(caller_with(some), filter);
+  EXPECT_EQ(filter.visible_connections, std::optional{some.connections});
+}
+
 TEST(RestrictTo, a_limited_caller_sees_its_own_in_lists) {
   ConnectionFilter filter;
   restrict_to(caller_with(policy({Verb::connection_read}, {RegistrationId{"books"}}, {})), filter);

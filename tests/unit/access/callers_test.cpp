@@ -163,6 +163,14 @@ TEST_F(CallersTest, names_and_policies_are_checked) {
   Policy without_verbs = everything();
   without_verbs.verbs.clear();
   EXPECT_EQ(code_of("fine", without_verbs), Errc::invalid_argument);
+  std::vector<Policy> unclear(6, everything());
+  unclear[0].connections = {ConnectionId{"*"}};
+  unclear[1].methods = {"get"};
+  unclear[2].methods = {""};
+  unclear[3].paths = {"invoice"};
+  unclear[4].requests_per_minute = -1;
+  unclear[5].requests_per_minute = 1'000'001;
+  for (const auto& one : unclear) EXPECT_EQ(code_of("fine", one), Errc::invalid_argument);
   EXPECT_TRUE(run(executor, callers.create(std::string(100, 'a'), everything(), std::nullopt)));
 }
 

@@ -123,6 +123,8 @@ TEST(Config, a_wrong_file_is_refused_with_file_line_and_what_was_expected) {
       {base + "[server]\naddress = \"::\"\ntrusted_proxies = [\"10.0.0.1\"]",
        "e.toml:9:2: field 'server.public_url': missing"},
       {base + "[server]\ntrusted_proxies = [\"proxy\"]", "e.toml:10:1: field 'server.trusted_proxies': "},
+      {base + "[proxy]\nprivate_hosts = [\"https://x.example\"]",
+       "e.toml:10:1: field 'proxy.private_hosts': found \"https://x"},
       {base + "[server]\npublic_url = \"http://x.example\"", "e.toml:10:1: field 'server.public_url': found \"http://x.ex"},
       {base + "[server]\npublic_url = \"https://x.example?a\"", "e.toml:10:1: field 'server.public_url': found \"https://x"},
       {base + "[server]\ntls_key = \"a\"", "e.toml:10:1: field 'server.tls_key': tls_certificate and tls_key go together"},

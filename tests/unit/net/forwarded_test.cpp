@@ -69,6 +69,14 @@ TEST(TrustedProxies, the_unix_socket_can_be_trusted) {
   proxies->apply(peer_of("unix"), request);
   EXPECT_EQ(request.remote, "192.0.2.9");
   EXPECT_TRUE(request.secure);
+  Peer somebody = peer_of("unix");
+  somebody.local = LocalPeer{.uid = 1000, .gid = 1000, .pid = 7};
+  HttpRequest other;
+  proxies->apply(somebody, other);
+  EXPECT_FALSE(other.local_peer) << "it is a proxy that speaks for others";
+  TrustedProxies{}.apply(somebody, other);
+  ASSERT_TRUE(other.local_peer);
+  EXPECT_EQ(other.local_peer->uid, 1000U);
 }
 
 TEST(TrustedProxies, tls_of_our_own_is_secure_whoever_asks) {

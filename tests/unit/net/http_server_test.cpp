@@ -283,10 +283,36 @@ TEST_F(HttpServerTest, a_unix_socket_is_private_and_serves) {
   for (int i = 0; i < 4; ++i) {
     Wire wire = Wire::to_path(path);
     wire.write(get("/u"));
-    EXPECT_THAT(wire.read_message(), EndsWith("GET /u?|unix|plain|"));
+    const std::string who = "unix uid " + std::to_string(::getuid()) + " pid " + std::to_string(::getpid());
+    EXPECT_THAT(wire.read_message(), EndsWith("GET /u?|" + who + "|plain|"));
   }
   HttpServer second{options, handler, *log};
   EXPECT_FALSE(second.start()) << "a socket that somebody answers on must not be taken over";
+  server->stop();
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(HttpServerTest, a_unix_socket_beside_tcp_says_who_is_at_the_other_end) {
+  const auto path = std::filesystem::temp_directory_path() / ("evergrant-both-" + std::to_string(getpid()) + ".sock");
+  ServerOptions options;
+  options.unix_socket = path;
+  options.unix_socket_beside_tcp = true;
+  options.unix_socket_mode = 0666;
+  start(options);
+  struct stat info{};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0666U);
+  Wire local = Wire::to_path(path);
+  local.write(get("/u"));
+  EXPECT_THAT(local.read_message(), StartsWith("HTTP/1.1 200"));
+  ASSERT_TRUE(handler.local_peer);
+  EXPECT_EQ(handler.local_peer->uid, ::getuid());
+  EXPECT_EQ(handler.local_peer->gid, ::getgid());
+  EXPECT_EQ(handler.local_peer->pid, ::getpid());
+  Wire remote = connect();
+  remote.write(get("/u"));
+  EXPECT_THAT(remote.read_message(), EndsWith("GET /u?|127.0.0.1|plain|"));
+  EXPECT_FALSE(handler.local_peer);
   server->stop();
   EXPECT_FALSE(std::filesystem::exists(path));
 }

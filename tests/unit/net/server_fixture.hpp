@@ -16,6 +16,7 @@ class TellingHandler final : public HttpHandler {
  public:
   Task<HttpResponse> handle(HttpRequest request) override {
     ++requests;
+    local_peer = request.local_peer;
     if (request.path == "/throw") throw std::runtime_error{"token canary-1"};
     if (request.path == "/wait") {
       entered.open();
@@ -40,6 +41,7 @@ class TellingHandler final : public HttpHandler {
   }
 
   std::atomic<int> requests = 0;
+  std::optional<LocalPeer> local_peer;  // of the last request; read when its answer is there
   Gate entered;
   Completion<bool> wake;
 };

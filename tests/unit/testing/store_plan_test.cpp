@@ -113,6 +113,7 @@ TEST(StorePlan, every_operation_of_the_store_is_known_to_read_or_to_write) {
                                           "shred_tenant_keys",
                                           "reseal",
                                           "create_caller",
+                                          "derive_caller",
                                           "revoke_caller",
                                           "append_audit",
                                           "append_event",
