@@ -171,10 +171,10 @@ def wait_until(met, child, seconds=60):
 class Server(Child):
     """`evergrant serve` on its core, on a store that is there; ready when this returns. `seconds_to_ready` counts from exec."""
 
-    def __init__(self, program, folder, store, kek, provider_base, refresh="", more=""):
+    def __init__(self, program, folder, store, kek, provider_base, refresh="", more="", listener=""):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        config = write_configuration(folder, store, kek, provider_base, self.port, refresh, more)
+        config = write_configuration(folder, store, kek, provider_base, self.port, refresh, more, listener)
         begun = time.monotonic()
         super().__init__(SERVER_CORE, [program, "serve", "--config", config], folder / "evergrant.log")
         wait_until(self.is_ready, self)
@@ -197,10 +197,10 @@ class Server(Child):
         return sum(int(float(number)) for number in found)
 
 
-def write_configuration(folder, store, kek, provider_base, port=9400, refresh="", more=""):
-    """`refresh`: lines of its table. `more`: further registrations."""
+def write_configuration(folder, store, kek, provider_base, port=9400, refresh="", more="", listener=""):
+    """`refresh`, `listener`: lines of the tables [refresh] and [server]. `more`: further registrations."""
     config = folder / "evergrant.toml"
-    config.write_text(CONFIGURATION.format(port=port, store=store, kek=kek, refresh=refresh)
+    config.write_text(CONFIGURATION.format(port=port, store=store, kek=kek, refresh=refresh, listener=listener)
                       + registration("sandbox", provider_base) + more)
     os.environ["SANDBOX_SECRET"] = CLIENT[1]
     return config
@@ -227,6 +227,7 @@ def registration(name, base):
 CONFIGURATION = """
 [server]
 port = {port}
+{listener}
 [log]
 format = "json"
 [store]

@@ -27,8 +27,13 @@ class AnswerSaver {
   // Seals the raw answer into the attempt; comes back when it is durable, in the store or else in the escrow, or when the
   // attempt was settled by others.
   Task<void> keep(HeldGrant& held, const RawTokenAnswer& answer);
-  // The kept answer of an earlier attempt. Errors: sealed_broken, key_unavailable, invalid_argument (not a journal).
+  // The kept answer of an earlier attempt. Errors: sealed_broken, key_unavailable, invalid_argument (not a journal), those
+  // of the store.
   Task<Result<RawTokenAnswer>> read_kept(const Connection& row, const Attempt& attempt);
+  // Nobody will ever read it; any other error may pass, and the answer may hold all that is left of a grant.
+  [[nodiscard]] static bool is_unusable(const Error& error) noexcept {
+    return error.code == Errc::sealed_broken || error.code == Errc::invalid_argument;
+  }
 
   // Stores the new token set for the held row, and before it for all that share the grant, so that a crash between leaves
   // the attempt open. Whoever lost the lease meanwhile stores it all the same, unless the answer to a later request is

@@ -348,8 +348,9 @@ Task<Result<>> Refresher::settle_kept(HeldGrant& held, const Attempt& unresolved
       auto outcome = co_await accept(held, std::move(verdict));
       co_return outcome;
     }
-  } else if (kept.error().code == Errc::key_unavailable) {  // its key may come back, and nothing is sent until then
-    co_await set_aside(held, clock_.now() + unopened_pause);
+  } else if (!AnswerSaver::is_unusable(kept.error())) {  // its key, or the store, may come back: nothing is sent until then
+    const bool is_away = kept.error().code == Errc::store_unavailable;
+    co_await set_aside(held, clock_.now() + (is_away ? 30s : unopened_pause));
     co_return std::unexpected(kept.error());
   }
   // It says no more than that the provider acted. Taken back, it does not outweigh what the provider says next.

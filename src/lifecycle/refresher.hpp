@@ -87,7 +87,7 @@ class Refresher {
   Task<void> release(const HeldGrant& held);
   Task<Result<>> recover_kept(Connection row, const Registration& registration);
   Task<Result<bool>> is_open(AttemptId id);
-  Task<void> end_kept(const Attempt& attempt, Connection row);
+  Task<Result<>> end_kept(const Attempt& attempt, Connection row);
   Task<void> leave_escrow(HeldGrant& held);
   Task<Result<>> deliver_of(ConnectionId connection);
   Task<Result<>> deliver(EscrowedAnswer answer);

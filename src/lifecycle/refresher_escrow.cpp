@@ -125,7 +125,8 @@ Task<Result<>> Refresher::end_superseded(const EscrowedAnswer& answer, Connectio
   }
   if (!kept) co_return std::unexpected(kept.error());
   if (over) {
-    co_await end_kept(attempt, std::move(row));
+    auto told = co_await end_kept(attempt, std::move(row));
+    if (!told) co_return told;
     auto dropped = co_await drop(answer, "its tokens are being revoked");
     co_return dropped;
   }

@@ -266,7 +266,10 @@ Task<Result<>> Refresher::recover(Attempt attempt) {
     if (row && is_under_way) co_return Result<>{};
     const auto open = co_await is_open(attempt.id);
     if (!open) co_return std::unexpected(open.error());
-    if (row && *open) co_await end_kept(attempt, *row);
+    if (row && *open) {
+      auto told = co_await end_kept(attempt, *row);
+      if (!told) co_return told;
+    }
     auto ended = co_await store_.end_attempt(attempt.id);
     co_return ended;
   }
@@ -316,22 +319,24 @@ Task<Result<>> Refresher::recover_kept(Connection row, const Registration& regis
 }
 
 // Tokens that were minted while the connection was revoked or replaced: they must not stay alive (I5, REV-08).
-Task<void> Refresher::end_kept(const Attempt& attempt, Connection row) {
+Task<Result<>> Refresher::end_kept(const Attempt& attempt, Connection row) {
   const Registration* registration = registrations_.find(row.registration);
-  if (attempt.answer.empty() || registration == nullptr) co_return;
+  if (attempt.answer.empty() || registration == nullptr) co_return Result<>{};
   const auto kept = co_await saver_.read_kept(row, attempt);
-  if (!kept) co_return;
+  if (!kept && !AnswerSaver::is_unusable(kept.error())) co_return std::unexpected(kept.error());
+  if (!kept) co_return Result<>{};
   Verdict verdict = judge_token_answer(kept->response, registration->provider, kept->sent, clock_.now());
-  if (verdict.failure != FailureClass::none) co_return;
+  if (verdict.failure != FailureClass::none) co_return Result<>{};
   const bool replaced = row.status != Status::revoking && row.status != Status::revoked;
-  if (replaced && registration->provider.revoke.replaced_grant_is_shared) co_return;
+  if (replaced && registration->provider.revoke.replaced_grant_is_shared) co_return Result<>{};
   if (!replaced && !row.upstream_grant.empty()) {
     const AnswerNote note{.rotated = true, .correlation = verdict.correlation};
     const int sharers = co_await saver_.share(row, *verdict.tokens, note);
-    if (sharers > 0) co_return;
+    if (sharers > 0) co_return Result<>{};
   }
   const OutboxKind kind = replaced ? OutboxKind::revoke_replaced : OutboxKind::revoke_grant;
   co_await saver_.enqueue_revocation(std::move(row), kind, std::move(*verdict.tokens));
+  co_return Result<>{};
 }
 
 }  // namespace evergrant

@@ -16,24 +16,41 @@ struct Vault::Impl {
         random{random_used},
         ring{store, kek, std::move(previous), clock, random, log},
         rotation{store, ring, clock, random, log} {}
+  // Made once: every use of a token asks for it. Null: the installation's key is not in memory.
+  std::shared_ptr<const Secret> fingerprint_key();
+
   Store& store;
   Random& random;
   KeyRing ring;
   VaultRotation rotation;
+  std::mutex mutex;  // of what follows
+  std::weak_ptr<OpenKey> fingerprints_from;
+  std::shared_ptr<const Secret> for_fingerprints;
 };
 
 namespace {
 
 constexpr std::size_t fingerprint_digits = 12;
 
-// What a key of its own for this purpose makes of `value`.
-std::string keyed_digest(const OpenKey& key, std::string_view purpose, std::string_view value) {
+// A key of its own for this purpose.
+Secret key_for(const OpenKey& key, std::string_view purpose) {
   const auto bytes = key.material.reveal_bytes();
   const Secret base{std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()}};  // NOLINT: bytes as text
-  return hex_encode(hmac_sha256(hkdf_sha256(base, purpose, key_bytes), value));
+  return hkdf_sha256(base, purpose, key_bytes);
 }
 
 }  // namespace
+
+std::shared_ptr<const Secret> Vault::Impl::fingerprint_key() {
+  const KeyHandle key = ring.installation_key();
+  if (!key) return nullptr;
+  const std::lock_guard lock{mutex};
+  if (fingerprints_from.lock() != key) {
+    for_fingerprints = std::make_shared<const Secret>(key_for(*key, "fingerprint"));
+    fingerprints_from = key;
+  }
+  return for_fingerprints;
+}
 
 Opening::Opening(const Place& place, const Sealed& value)
     : tenant{place.tenant},
@@ -125,15 +142,15 @@ std::optional<Result<std::size_t>> Vault::open_into_now(const Opening& opening, 
 Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpose, std::string value) {
   const auto key = co_await impl_->ring.indexing_key(std::move(tenant));
   if (!key) co_return std::unexpected(key.error());
-  co_return keyed_digest(**key, "blind-index:" + purpose, value);
+  co_return hex_encode(hmac_sha256(key_for(**key, "blind-index:" + purpose), value));
 }
 
 std::string Vault::fingerprint(const Secret& token) const { return fingerprint(token.reveal()); }
 
 std::string Vault::fingerprint(std::string_view token) const {
-  const KeyHandle key = impl_->ring.installation_key();
+  const auto key = impl_->fingerprint_key();
   if (!key) return {};
-  return keyed_digest(*key, "fingerprint", token).substr(0, fingerprint_digits);
+  return hex_encode(hmac_sha256(*key, token)).substr(0, fingerprint_digits);
 }
 
 Task<Result<RotationReport>> Vault::rewrap_root_keys() { return impl_->rotation.rewrap_root_keys(); }

@@ -79,8 +79,8 @@ class Pagination(unittest.TestCase):
         self.assertEqual(len(set(ids)), len(ids))
         self.assertLessEqual(made, set(ids))
         caller = self.server.expect(201, "POST", "/v1/callers", {"name": "busy", "verbs": ["connection:read"]})
-        for _ in range(23):
-            self.server.expect(200, "GET", "/v1/providers", key=caller["key"])
+        for i in range(23):  # each asks for something else: what is the same in every respect is one entry
+            self.server.expect(404, "GET", f"/v1/connections/con_{i:026}", key=caller["key"])
         trail = self.all_of(f"/v1/audit?caller={caller['id']}", 10)
         self.assertEqual(23, len(trail))
         sequences = [entry["sequence"] for entry in trail]

@@ -127,11 +127,14 @@ void Oracle::read(std::size_t number, const Result<HttpResponse>& answer) {
     return;
   }
   const bool success = answer->status >= 200 && answer->status < 300;
-  if (answer->status == 400 && answer->body.contains("invalid_grant")) ++terminals_[flight.family];
+  if (answer->status == 400 && answer->body.contains("invalid_grant")) {
+    ++terminals_[flight.family];
+    last_terminal_[flight.family] = world_.steady();
+  }
   for (Mint& mint : flight.family->mints) {
     if (!success || !answer->body.ends_with('}') || !answer->body.contains('"' + mint.access + '"')) continue;
     flight.definite = true;
-    terminals_[flight.family] = 0;
+    if (flight.began >= last_terminal_[flight.family]) terminals_[flight.family] = 0;  // no answer to what was asked before
     if (mint.reader.empty()) mint.reader = flight.owner;
   }
   if (!success) flight.definite = true;

@@ -119,6 +119,7 @@ class Oracle {
   std::map<std::string, Watched> watched_;
   std::map<std::string, std::size_t> flight_of_attempt_;
   std::map<const Family*, int> terminals_;  // refusals that were read since the last success
+  std::map<const Family*, Duration> last_terminal_;
   std::map<std::string, std::vector<std::pair<Duration, Duration>>> stops_;
   std::map<std::string, Duration> dead_, refused_;
   std::optional<Duration> last_jump_;

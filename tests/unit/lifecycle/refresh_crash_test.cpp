@@ -287,6 +287,40 @@ TEST_F(RecoveryTest, tokens_minted_during_a_revocation_are_revoked_even_after_a_
   EXPECT_EQ(open_attempts(), 0U);
 }
 
+// Found by the simulation: a store that would not say the key was taken for an answer that nobody can read.
+TEST_F(RecoveryTest, a_kept_answer_outlives_a_store_that_will_not_give_its_key) {
+  profile(Rotation::always_strict);
+  connect("con_1");
+  let_pass(1h);
+  const auto held = node().store.hold_next("commit");
+  start_read("con_1");
+  node().executor.run_until_idle();
+  crash();
+  node().store.fail_next("tenant_keys", 5);
+  start_scheduler();
+  let_pass(10min);
+  const auto lease = read("con_1");
+  ASSERT_TRUE(lease) << lease.error().message;
+  EXPECT_TRUE(provider->is_good(std::string{lease->access_token.reveal()}));
+  EXPECT_EQ(provider->reuses, 0);
+  EXPECT_EQ(open_attempts(), 0U);
+}
+
+TEST_F(RecoveryTest, tokens_minted_during_a_revocation_are_revoked_once_their_key_can_be_had) {
+  connect("con_1");
+  let_pass(1h);
+  const auto held = node().store.hold_next("commit");
+  start_read("con_1");
+  node().executor.run_until_idle();
+  crash();
+  ASSERT_TRUE(run(node().executor, sqlite->begin_revocation(ConnectionId{"con_1"}, true, "asked", clock.now(), {})));
+  node().store.fail_next("tenant_keys", 5);
+  start_scheduler();
+  let_pass(10min);
+  EXPECT_EQ(outbox("con_1").size(), 2U);
+  EXPECT_EQ(open_attempts(), 0U);
+}
+
 TEST_F(RecoveryTest, a_reconnect_during_a_refresh_wins) {
   connect("con_1");
   let_pass(1h);
