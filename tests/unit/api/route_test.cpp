@@ -35,7 +35,8 @@ TEST(RouteTable, everything_under_v1_needs_a_verb_or_at_least_a_key) {
                                         "/"};
   for (const auto& route : routes()) {
     EXPECT_FALSE(route.verb && route.any_caller) << route.pattern;
-    EXPECT_EQ(!route.verb && !route.any_caller, open.contains(route.pattern)) << route.pattern << " must be public only if it is listed here";
+    EXPECT_EQ(!route.verb && !route.any_caller, open.contains(route.pattern))
+        << route.pattern << " must be public only if it is listed here";
   }
 }
 

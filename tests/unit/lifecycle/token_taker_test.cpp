@@ -25,9 +25,7 @@ class RoomFor final : public TokenTaker {
 
 class TokenTakerTest : public RefreshBench {
  protected:
-  TakenNow take(RoomFor& taker, ReadRequest request = {}) {
-    return node().service.read_now("con_1", request, taker);
-  }
+  TakenNow take(RoomFor& taker, ReadRequest request = {}) { return node().service.read_now("con_1", request, taker); }
 };
 
 TEST_F(TokenTakerTest, the_token_is_in_the_room_that_was_given) {
