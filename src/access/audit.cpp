@@ -65,15 +65,18 @@ struct alignas(64) Stripe {
 }  // namespace
 
 struct Audit::Impl {
+  Impl(Store& store_used, const Clock& clock_used, const Log& log_used, std::size_t most)
+      : store{store_used}, clock{clock_used}, log{log_used}, capacity{most} {}
+
+  std::array<Stripe, 16> stripes;
   Store& store;
   const Clock& clock;
   const Log& log;
   std::size_t capacity;
-  std::array<Stripe, 16> stripes = {};
-  std::atomic<std::int64_t> next = 0;     // in which order they were made: the store numbers them anew
-  std::atomic<std::size_t> entries = 0;   // waiting, or on their way to the store, from where they may come back
-  std::mutex mutex = {};                  // of what follows
-  std::vector<AuditEntry> returned = {};  // by the store: the older ones
+  std::atomic<std::int64_t> next = 0;    // in which order they were made: the store numbers them anew
+  std::atomic<std::size_t> entries = 0;  // waiting, or on their way to the store, from where they may come back
+  std::mutex mutex;                      // of what follows
+  std::vector<AuditEntry> returned;      // by the store: the older ones
   std::size_t being_written = 0;
   bool refused = false;  // the store refused the last batch: said once, not at every flush
   std::atomic<bool> stopped = false;

@@ -85,12 +85,13 @@ class Handlers {
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
-  Task<Result<TokenLease>> lease_for(std::shared_ptr<const Caller> caller, ConnectionId id, ReadRequest request) const;
+  [[nodiscard]] Task<Result<TokenLease>> lease_for(std::shared_ptr<const Caller> caller, ConnectionId id,
+                                                   ReadRequest request) const;
   [[nodiscard]] std::string batch_item(const Caller& caller, std::string_view remote, const ConnectionId& asked,
                                        Result<TokenLease> lease) const;
   [[nodiscard]] Result<Reply> gateway_reply(Call& call, Result<TokenLease> lease) const;
   // Whether the caller may see it is still to be asked. Errors: not_found.
-  Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
+  [[nodiscard]] Task<Result<Connection>> connection_asked_by_gateway(GatewayQuestion question) const;
   struct ProxiedToken {
     TokenLease lease;
     ConnectionId row;

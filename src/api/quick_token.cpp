@@ -54,6 +54,7 @@ bool is_plain(std::string_view text) {
 // A short text that is put together without an allocation; what it has no room for, or what does not stand in JSON as it is,
 // makes it unfit.
 template <std::size_t most>
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled before it is read
 class ShortText {
  public:
   void add(std::string_view text) {
@@ -77,7 +78,7 @@ class ShortText {
   [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), size_}; }
 
  private:
-  std::array<char, most> room_;  // NOLINT: filled before it is read
+  std::array<char, most> room_;
   std::size_t size_ = 0;
   bool fit_ = true;
 };

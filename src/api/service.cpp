@@ -228,7 +228,7 @@ struct ApiService::Impl {
     }
     call.audit.result = result;
     call.audit.remote = call.request.remote;
-    auto recorded = parts.audit.record(std::move(call.audit));
+    auto recorded = parts.audit.record(call.audit);
     if (!recorded) return problem(call, recorded.error());
     return response;
   }

@@ -27,7 +27,7 @@ struct TokenManager::Impl {
   [[nodiscard]] Result<> start();
   void stop();
 
-  [[nodiscard]] evergrant::Store& store() noexcept { return *seams.store->impl().store; }
+  [[nodiscard]] evergrant::Store& store() const noexcept { return *seams.store->impl().store; }
   template <class T>
   Pending<T> begin(Task<Result<T>> task, std::optional<Duration> deadline = std::nullopt) {
     return waiters.start(engine.loop(), std::move(task), deadline.value_or(options.wait) + grace_at_stop);

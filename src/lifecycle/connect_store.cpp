@@ -103,6 +103,8 @@ void apply(const TokenUpdate& update, Connection& connection) {
   connection.signed_in_at = update.signed_in_at;
 }
 
+namespace {
+
 // A grant that says no account replaces one of which none is known either, and of the same user where that is known.
 Result<> check_same_account(const Connection& existing, const NewGrant& grant) {
   const bool same_user = existing.subject.empty() || (grant.issuer == existing.issuer && grant.subject == existing.subject);
@@ -110,6 +112,8 @@ Result<> check_same_account(const Connection& existing, const NewGrant& grant) {
   return fail(Errc::conflict, "nothing shows that the account chosen at the provider is the one to reconnect",
               "ask for the scopes of the first time and choose the same account, or connect it as a new one");
 }
+
+}  // namespace
 
 Task<Result<Connection>> Connector::Impl::store(const Registration& registration, const ConnectSession& session,
                                                 NewGrant grant) {

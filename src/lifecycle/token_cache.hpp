@@ -109,7 +109,7 @@ class TokenCache {
   };
   struct Hash {
     using is_transparent = void;
-    using is_avalanching = void;
+    using is_avalanching = void;  // NOLINT(readability-identifier-naming): as Boost calls it
     std::size_t operator()(const Item& item) const noexcept { return item.hash; }
     std::size_t operator()(const Wanted& wanted) const noexcept { return wanted.hash; }
   };

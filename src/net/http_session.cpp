@@ -123,9 +123,7 @@ Task<HttpSession::Arrival> HttpSession::receive() {
   while (parser_.state() == State::header || parser_.state() == State::body) {
     idle_ = !request_begun();
     if (idle_ && context_.draining) co_return Arrival::gone;
-    const auto kind = idle_                              ? Deadlines::Kind::idle
-                      : parser_.state() == State::header ? Deadlines::Kind::header
-                                                         : Deadlines::Kind::body;
+    const auto kind = kind_of_wait();
     if (armed != kind) arm(kind);
     armed = kind;
     if (parser_.state() == State::body && parser_.wants_continue() && !continue_sent_) {
@@ -137,16 +135,9 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     const auto outcome = co_await stream_->read({in_.data() + end_, in_.size() - end_});
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
-    const bool fresh = begin_ == end_ && parser_.state() == State::header;  // the parser has seen none of it
-    end_ += outcome.bytes;
-    dirty_ = std::max(dirty_, end_);
-    if (fresh && answer_at_once()) {
-      armed.reset();
-      if (!out_.empty()) {
-        const bool served = co_await answer_plain();
-        if (!served) co_return Arrival::gone;
-      }
-    }
+    if (take_in(outcome.bytes)) armed.reset();
+    const bool sent = out_.empty() || co_await answer_plain();
+    if (!sent) co_return Arrival::gone;
     feed();
   }
   slot_.disarm();
@@ -154,6 +145,19 @@ Task<HttpSession::Arrival> HttpSession::receive() {
   if (parser_.state() == State::refused) co_return refuse(parser_.refusal());
   explicit_bzero(in_.data(), begin_);  // what was understood now lives in the request
   co_return parser_.state() == State::streaming ? Arrival::streaming : Arrival::complete;
+}
+
+Deadlines::Kind HttpSession::kind_of_wait() const {
+  if (idle_) return Deadlines::Kind::idle;
+  return parser_.state() == RequestParser::State::header ? Deadlines::Kind::header : Deadlines::Kind::body;
+}
+
+// What has come is answered where it is plain, and otherwise the parser's. True if something was answered.
+bool HttpSession::take_in(std::size_t bytes) {
+  const bool fresh = begin_ == end_ && parser_.state() == RequestParser::State::header;  // the parser has seen none of it
+  end_ += bytes;
+  dirty_ = std::max(dirty_, end_);
+  return fresh && answer_at_once();
 }
 
 // The plain requests at the front of what has come, as many as one write should hold, into out_. True if there was one.

@@ -49,6 +49,8 @@ class HttpSession final : private Deadlines::Owner {
   enum class Arrival : std::uint8_t { complete, streaming, refused, gone };
 
   Task<Arrival> receive();
+  [[nodiscard]] Deadlines::Kind kind_of_wait() const;
+  bool take_in(std::size_t bytes);
   bool answer_one_write();
   bool answer_at_once();
   Task<bool> answer_plain();

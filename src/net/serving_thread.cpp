@@ -91,7 +91,8 @@ void ServingThread::accept_unix() {
   unix_->async_accept(target->loop_.io(), [this, target](const boost::system::error_code& ec, UnixSocket socket) {
     if (context_.draining) return;
     if (ec) return accept_later(ec, [this] { accept_unix(); });
-    target->loop_.post([target, peer = unix_peer_of(socket), stream = make_stream(std::move(socket))]() mutable {
+    Peer other = unix_peer_of(socket);
+    target->loop_.post([target, peer = std::move(other), stream = make_stream(std::move(socket))]() mutable {
       target->begin(std::move(stream), std::move(peer));
     });
     accept_unix();

@@ -55,7 +55,7 @@ tcp::endpoint endpoint_at(const IpAddress& address, std::uint16_t port) {
 
 // Awaits a connection; cancelled by closing the socket.
 struct Connecting : ByteStream::Operation {
-  Connecting(TcpSocket& s, const tcp::endpoint& target) : socket{s}, to{target} {}
+  Connecting(TcpSocket& s, tcp::endpoint target) : socket{s}, to{std::move(target)} {}
   TcpSocket& socket;
   tcp::endpoint to;
   void await_suspend(std::coroutine_handle<> self) {

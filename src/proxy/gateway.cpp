@@ -35,7 +35,7 @@ Result<std::string> one_of(const Headers& headers, std::string_view name) {
 Result<std::string> agreed(const Headers& headers, const std::array<std::string_view, 2>& names) {
   std::optional<std::string> agreed_on;
   for (const auto& [name, value] : headers.all()) {
-    const bool named = std::ranges::any_of(names, [&](std::string_view one) { return equal_ignoring_case(one, name); });
+    const bool named = equal_ignoring_case(names[0], name) || equal_ignoring_case(names[1], name);
     if (!named) continue;
     if (agreed_on && *agreed_on != value) {
       return bad_question("the original call is told twice, and differently: pass on none of the client's own headers");

@@ -42,10 +42,10 @@ struct RotationReport {
 
 struct OpenKey;
 
-// A sealed value in its place, made ready for being opened at every read. Views into `sealed`, which outlives it unchanged.
+// A sealed value in its place, made ready for being opened at every read. Views into `value`, which outlives it unchanged.
 class Opening {
  public:
-  Opening(const Place& place, const Sealed& sealed);
+  Opening(const Place& place, const Sealed& value);
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
   ~Opening() = default;

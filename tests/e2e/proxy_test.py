@@ -275,7 +275,7 @@ class BrokenTest(ProxyTest):
 
 
 class DeadlineTest(ProxyTest):
-    extra = '[proxy]\nanswer_timeout = "500ms"\nidle_timeout = "500ms"\n'
+    extra = '[proxy]\nanswer_timeout = "2s"\nidle_timeout = "2s"\n'
 
     def test_a_provider_that_does_not_answer_is_waited_for_so_long(self):
         answer = self.server.api("GET", "/x/waits")
