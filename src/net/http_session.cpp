@@ -187,8 +187,9 @@ bool HttpSession::answer_at_once() {
     any = true;
     const std::size_t written = stream_->write_now(out_);
     if (written < out_.size()) {
-      explicit_bzero(out_.data(), written);
-      out_.erase(0, written);
+      std::string rest{std::string_view{out_}.substr(written)};
+      wipe(out_);
+      out_ = std::move(rest);
       break;
     }
     empty_out();

@@ -76,6 +76,7 @@ bool read_field(std::string_view line, Seen& seen, QuickRequest& out) {
   } else if (equal_ignoring_case(name, "authorization")) {
     ++seen.authorizations;
     out.authorization = value;
+    if (value.empty()) return false;  // there, and yet nothing: no plain case of either
   } else if (equal_ignoring_case(name, "connection")) {
     return equal_ignoring_case(value, "keep-alive");  // which it is anyway
   } else if (is_judged(name)) {

@@ -48,6 +48,7 @@ TEST(QuickRequest, whatever_needs_judgement_is_left_to_the_parser) {
                                  line + host + "Connection: keep-alive, te\r\n",
                                  line + host + "X-Forwarded-For: 1.2.3.4\r\n",
                                  line + host + "forwarded: for=1.2.3.4\r\n",
+                                 line + host + "Authorization:\r\n",
                                  line + host + "Authorization: a\r\nAuthorization: b\r\n",
                                  line + host + " folded: 1\r\n",
                                  line + host + "A : 1\r\n",
