@@ -92,6 +92,7 @@ struct Audit::Impl {
     bool is_first = true;  // no other batch is on its way to the store
   };
   Batch take() {
+    const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
     std::vector<AuditEntry> fresh;
     for (Stripe& stripe : stripes) {
       decltype(stripe.entries) taken;
@@ -102,7 +103,6 @@ struct Audit::Impl {
       for (auto& [hash, entry] : taken) fresh.push_back(std::move(entry));
     }
     std::ranges::sort(fresh, {}, &AuditEntry::sequence);
-    const std::lock_guard lock{mutex};
     Batch batch{std::exchange(returned, {}), being_written == 0};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
     being_written += batch.entries.size();

@@ -22,7 +22,7 @@ bool decodes_again(std::string_view text) {
 // Some servers drop ";parameters" before they look for dot segments.
 bool is_dots(std::string_view segment) {
   const auto name = segment.substr(0, segment.find(';'));
-  return name == "." || name == "..";
+  return name.empty() || name == "." || name == "..";
 }
 
 // Marks that look like a dot, a slash or a percent sign: some servers fold them into the plain ones.

@@ -43,13 +43,17 @@ std::string Handlers::batch_item(const Caller& caller, std::string_view remote, 
                                  Result<TokenLease> lease) const {
   const std::string fingerprint = lease ? parts_.vault.fingerprint(lease->access_token) : std::string{};
   std::string detail = lease ? "generation " + std::to_string(lease->generation) : std::string{};
+  if (lease && !lease->pair.empty()) detail += ", pair " + lease->pair;
+  std::string_view connection;
+  if (may_be_id(asked)) connection = asked.str();
+  if (lease) connection = lease->connection.str();
   if (!caller.ancestors.empty()) detail += (detail.empty() ? "" : ", ") + derived_from(caller);
   const auto recorded = parts_.audit.record({.caller = caller.id.str(),
                                              .action = "token.read",
                                              .result = lease ? "ok" : to_string(lease.error().code),
                                              .registration = lease ? lease->registration.str() : std::string_view{},
                                              .tenant = lease ? lease->tenant.str() : std::string_view{},
-                                             .connection = may_be_id(asked) ? asked.str() : std::string_view{},
+                                             .connection = connection,
                                              .fingerprint = fingerprint,
                                              .detail = detail,
                                              .remote = remote});
@@ -89,8 +93,12 @@ Task<Result<Reply>> Handlers::read_token_batch(Call& call) const {
     spawn(here,
           [](const Handlers& self, std::shared_ptr<const Caller> caller, std::string remote, ConnectionId id,
              ReadRequest request, Completion<std::string> item) -> Task<void> {
-            auto lease = co_await self.lease_for(caller, id, request);
-            item.set(self.batch_item(*caller, remote, id, std::move(lease)));
+            try {
+              auto lease = co_await self.lease_for(caller, id, request);
+              item.set(self.batch_item(*caller, remote, id, std::move(lease)));
+            } catch (const std::exception&) {  // as for a request of its own
+              item.set(problem_item(id, {Errc::internal, "the server failed to read this token", {}}));
+            }
           }(*this, call.caller, call.request.remote, batch->connections[i], batch->request, items[i]));
   }
   std::string body = R"({"items":[)";

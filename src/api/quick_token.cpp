@@ -132,7 +132,7 @@ class Answer final : public TokenTaker {
       : caller_{caller}, now_{now}, more_headers_{more_headers}, room_{room} {}
 
   std::span<char> room(const Connection& row, std::size_t size) override {
-    if (!may_read(caller_, row)) return {};
+    if (!row.main.empty() || !may_read(caller_, row)) return {};  // of a further pair the trail says more
     Rest rest;
     write_rest(row, now_, rest);
     if (!rest.fits()) return {};

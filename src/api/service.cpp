@@ -41,6 +41,8 @@ bool is_for_browsers(std::string_view path) {
   return std::ranges::any_of(folders, [&](std::string_view folder) { return path.starts_with(folder); });
 }
 
+constexpr std::size_t longest_method = 20;
+
 std::string retry_seconds(Duration wait) {
   return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
 }
@@ -198,16 +200,40 @@ struct ApiService::Impl {
     if (!admitted && !call.caller) co_return marked(problem(call, admitted.error()), admitted.error());
     if (!admitted) co_return refused(call, admitted.error(), {});
     if (const auto room = parts.audit.check_room(); !room) co_return marked(problem(call, room.error()), room.error());
+    UnlessAudited unless_audited{*this, call};
     auto report = co_await handlers.proxy(call, exchange);
+    unless_audited.done = true;
     if (!report) co_return refused(call, report.error(), {});
-    call.audit.detail = report->text(call.request.method);
+    call.audit.detail = report->text(printable(call.request.method, longest_method));
     if (auto refusal = std::move(report->refusal)) {
       for (auto& member : refusal->members) call.problem_members.push_back(std::move(member));
       co_return refused(call, refusal->error, refusal->retry_after);
     }
-    static_cast<void>(audited(call, {}, report->broke.empty() ? "ok" : "broken"));  // there was room when it began
+    note_made_call(call, report->broke.empty() ? "ok" : "broken");
     co_return std::nullopt;
   }
+  // It has happened: there was room when it began, and if there is none left it is at least cried out.
+  void note_made_call(Call& call, std::string_view result) const {
+    if (audited(call, {}, result).status == HttpResponse{}.status) return;
+    parts.log.error("audit_entry_lost", {{"caller", call.audit.caller.str()},
+                                         {"connection", call.audit.connection.str()},
+                                         {"action", call.audit.action},
+                                         {"detail", call.audit.detail}});
+    parts.metrics.counter("evergrant_audit_lost_total", "Calls that were made and for which the audit trail had no room")
+        .increment();
+  }
+  // A call whose token was taken is in the trail however it ends: by an exception, or with the server.
+  struct UnlessAudited {
+    const Impl& service;
+    Call& call;
+    bool done = false;
+    UnlessAudited(const Impl& of, Call& about) : service{of}, call{about} {}
+    UnlessAudited(const UnlessAudited&) = delete;
+    UnlessAudited& operator=(const UnlessAudited&) = delete;
+    ~UnlessAudited() {
+      if (!done && !call.audit.fingerprint.empty()) service.note_made_call(call, "broken");
+    }
+  };
   [[nodiscard]] static HttpResponse marked(HttpResponse response, const Error& error) {
     response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
     return response;

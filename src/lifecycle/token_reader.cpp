@@ -130,6 +130,7 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   const ReadAction action = decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
   if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
   const std::size_t size = entry.opening.sealed.plain_size();
+  if (size == 0) return {};
   const std::span<char> room = taker.room(row, size);
   if (room.size() < size) return {.taken = TakenNow::refused};
   const auto opened = vault_.open_into_now(entry.opening, room);

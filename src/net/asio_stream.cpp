@@ -117,7 +117,11 @@ class TlsStream final : public ByteStream {
   }
   void close() noexcept override { close_socket(stream_.lowest_layer()); }
   void reset() noexcept override { reset_socket(stream_.lowest_layer()); }
-  bool is_quiet() noexcept override { return is_quiet_socket(stream_.lowest_layer()); }
+  // A record that came with the one before it waits in OpenSSL, where the socket does not show it.
+  bool is_quiet() noexcept override {
+    SSL* tls = stream_.native_handle();
+    return SSL_has_pending(tls) == 0 && BIO_pending(SSL_get_rbio(tls)) == 0 && is_quiet_socket(stream_.lowest_layer());
+  }
 
  private:
   asio::ssl::stream<TcpSocket> stream_;

@@ -136,6 +136,7 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
     if (take_in(outcome.bytes)) armed.reset();
+    if (!out_.empty()) idle_ = false;  // it is being answered: a drain waits for that
     const bool sent = out_.empty() || co_await answer_plain();
     if (!sent) co_return Arrival::gone;
     feed();

@@ -28,6 +28,7 @@ UpstreamConnection::~UpstreamConnection() {
 }
 
 void UpstreamConnection::begin(bool to_head) {
+  to_head_ = to_head;
   parser_.expect(to_head);
   ++exchanges_;
   sent_ = 0;
@@ -102,7 +103,7 @@ Task<bool> UpstreamConnection::read_more(Deadlines::Kind kind) {
 }
 
 Task<std::optional<UpstreamHead>> UpstreamConnection::read_head() {
-  if (parser_.state() != ResponseParser::State::header) parser_.expect(false);  // after an interim answer
+  if (parser_.state() != ResponseParser::State::header) parser_.expect(to_head_);  // after an interim answer
   while (true) {
     begin_ += parser_.feed_header({in_.data() + begin_, end_ - begin_});
     if (parser_.state() == ResponseParser::State::refused) break;

@@ -80,6 +80,7 @@ class UpstreamConnection final : private Deadlines::Owner {
   bool request_sent_ = false;
   bool request_whole_ = false;
   bool answer_begun_ = false;
+  bool to_head_ = false;
   bool keeps_ = false;  // the other end keeps the connection, as its head said
   bool closed_ = false;
   Loss loss_;

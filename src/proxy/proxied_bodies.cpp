@@ -84,6 +84,11 @@ Task<void> ProxiedCall::deliver(UpstreamHead head) {
   auto answer = caller_head(head, target_, call_.base, !call_.head.headers.find("Evergrant-Host"), call_.lease.access_token);
   if (refreshed_) answer.headers.add("Evergrant-Refreshed", "true");
   exchange_.begin(answer);
+  if (!connection_->has_more()) {  // an event stream may be silent for long behind its head
+    const bool told = co_await exchange_.flush();
+    if (!told) report_.broke = "the caller went away";
+    if (!told) co_return;
+  }
   while (true) {
     const auto piece = co_await connection_->read();
     if (piece.broken) {

@@ -261,8 +261,9 @@ Task<ProxiedCall::Next> ProxiedCall::after_head(UpstreamHead head) {
     co_return Next::finished;
   }
   if (verdict.action != AnswerAction::pass) {
-    const bool refreshed = co_await refresh_token();
-    if (refreshed && verdict.action == AnswerAction::refresh_and_replay) {
+    const bool replays = verdict.action == AnswerAction::refresh_and_replay;
+    const bool refreshed = co_await refresh_token(replays);
+    if (refreshed && replays) {
       co_await end_upload();
       co_await discard_answer();
       if (!gathered_ && upload_->complete) gathered_ = true;  // what was streamed was kept
@@ -284,12 +285,15 @@ void ProxiedCall::step_up(const AnswerVerdict& verdict) {
 }
 
 // REF-16, REF-18: whoever was first has a newer one already, and it is simply taken. False: there is none to be had now.
-Task<bool> ProxiedCall::refresh_token() {
+// Where the answer is passed on after all, the call stays that of the token that was sent: it is what the answer may repeat.
+Task<bool> ProxiedCall::refresh_token(bool replays) {
   auto lease = co_await proxy_.parts_.tokens.refresh(call_.row, call_.lease.generation, std::nullopt);
   if (!lease) co_return false;
   const bool newer = lease->generation != call_.lease.generation;
-  call_.lease = std::move(*lease);
-  report_.generation = call_.lease.generation;
+  if (newer && replays) {
+    call_.lease = std::move(*lease);
+    report_.generation = call_.lease.generation;
+  }
   co_return newer;
 }
 

@@ -48,7 +48,7 @@ class ProxiedCall {
   Task<std::optional<UpstreamHead>> final_head();
   Task<Next> after_loss();
   Task<Next> after_head(UpstreamHead head);
-  Task<bool> refresh_token();
+  Task<bool> refresh_token(bool replays);
   Task<void> discard_answer();
   Task<void> deliver(UpstreamHead head);
   Task<void> end_upload();

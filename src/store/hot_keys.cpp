@@ -12,6 +12,11 @@ struct HotKeys::Slot {
   std::size_t hash = 0;
   std::shared_ptr<OpenKey> key;
   PreparedKey prepared;
+
+  void clear() noexcept {
+    prepared.clear();
+    key = nullptr;
+  }
 };
 
 namespace {
@@ -32,7 +37,7 @@ HotKeys::~HotKeys() = default;
 
 std::shared_ptr<OpenKey> HotKeys::look_up(const Opening& opening) const {
   auto key = opening.known_key();
-  if (key) return key;
+  if (key && !key->forgotten) return key;
   key = find_(opening.key);
   if (key) opening.note_key(key);
   return key;
@@ -40,7 +45,9 @@ std::shared_ptr<OpenKey> HotKeys::look_up(const Opening& opening) const {
 
 HotKeys::Slot* HotKeys::ready(Stripe& stripe, const Opening& opening) {
   for (const auto& slot : stripe.slots) {
-    if (slot && slot->hash == opening.key_hash && slot->key && slot->key->id == opening.key) return slot.get();
+    if (!slot || slot->hash != opening.key_hash || !slot->key || slot->key->id != opening.key) continue;
+    if (!slot->key->forgotten) return slot.get();
+    slot->clear();
   }
   auto key = look_up(opening);
   if (!key) return nullptr;
@@ -72,8 +79,8 @@ void HotKeys::forget_where(Predicate predicate) {
     const std::lock_guard lock{stripe.mutex};
     for (const auto& slot : stripe.slots) {
       if (!slot || !slot->key || !predicate(*slot->key)) continue;
-      slot->prepared.clear();
-      slot->key = nullptr;
+      slot->key->forgotten = true;  // another stripe may be given it from here meanwhile
+      slot->clear();
     }
   }
 }

@@ -80,6 +80,7 @@ void KeyRing::forget(const KeyId& id) {
   {
     Shard& shard = shard_of(id.str());
     const std::unique_lock lock{shard.mutex};
+    if (const KeyHandle* key = shard.keys.find(id)) (*key)->forgotten = true;
     shard.keys.erase(id);
   }
   hot_keys_.forget(id);
@@ -96,7 +97,11 @@ void KeyRing::forget_tenant(const TenantId& tenant) {
   }
   for (Shard& shard : shards_) {
     const std::unique_lock lock{shard.mutex};
-    shard.keys.erase_if([&](const KeyHandle& key) { return key->tenant == tenant; });
+    shard.keys.erase_if([&](const KeyHandle& key) {
+      if (key->tenant != tenant) return false;
+      key->forgotten = true;
+      return true;
+    });
   }
   hot_keys_.forget_tenant(tenant);
 }
@@ -124,43 +129,56 @@ Task<Result<KeyHandle>> KeyRing::unwrap_tenant_key(StoredKey row) {
 }
 
 // One broken key is reported and leaves the others alone (VLT-12).
-Task<Result<KeyRing::TenantKeys>> KeyRing::load_tenant(TenantId tenant) {
+Task<Result<KeyRing::Loaded>> KeyRing::load_tenant(TenantId tenant) {
   const auto epoch = forgotten_.load();
   auto rows = co_await store_.tenant_keys(tenant);
   if (!rows) co_return std::unexpected(rows.error());
-  TenantKeys keys{nullptr, nullptr, clock_.now()};
+  Loaded loaded{.active = {nullptr, nullptr, clock_.now()}, .all = {}};
+  TenantKeys& keys = loaded.active;
   std::optional<Error> broken;
   for (StoredKey& row : *rows) {
     if (row.state == KeyState::retired) continue;
     const bool active = row.state == KeyState::active;
     const KeyPurpose purpose = row.purpose;
-    KeyHandle key = cached(row.id);
+    const KeyId id = row.id;
+    KeyHandle key = cached(id);
     if (!key) {
       auto opened = co_await unwrap_tenant_key(std::move(row));
       if (!opened) {
         if (active) broken = opened.error();
+        loaded.all.emplace(id, std::unexpected(opened.error()));
         continue;
       }
       key = std::move(*opened);
       remember(key, epoch);
     }
+    loaded.all.emplace(id, key);
     if (active) (purpose == KeyPurpose::sealing ? keys.sealing : keys.indexing) = key;
   }
   if (broken && (!keys.sealing || !keys.indexing)) log_.warning("tenant_key_broken", {{"tenant", tenant.str()}});
   if (!broken) remember(tenant, keys, epoch);
-  co_return keys;
+  co_return loaded;
 }
 
 Task<Result<KeyHandle>> KeyRing::opening_key(TenantId tenant, KeyId id) {
-  KeyHandle key = cached(id);
-  if (!key) {
-    const auto loaded = co_await load_tenant(tenant);
-    if (!loaded) co_return std::unexpected(loaded.error());
-    key = cached(id);
+  const Error none{Errc::sealed_broken, "A sealed value does not open: its tenant has no such key.",
+                   "It was moved or altered, or its tenant was off-boarded."};
+  if (KeyHandle key = cached(id)) {
+    if (key->tenant == tenant) co_return key;
+    co_return std::unexpected(none);
   }
-  if (key && key->tenant == tenant) co_return key;
-  co_return fail(Errc::sealed_broken, "A sealed value does not open: its tenant has no such key.",
-                 "It was moved or altered, its tenant was off-boarded, or its key does not open.");
+  // That it is not among the cached ones afterwards says nothing: any key that was forgotten meanwhile keeps it out of
+  // there.
+  for (int tries = 0; tries < 3; ++tries) {
+    const auto epoch = forgotten_.load();
+    auto loaded = co_await load_tenant(tenant);
+    if (!loaded) co_return std::unexpected(loaded.error());
+    const auto found = loaded->all.find(id);
+    if (found == loaded->all.end()) co_return std::unexpected(none);
+    if (!found->second) co_return std::unexpected(found->second.error());
+    if (forgotten_.load() == epoch) co_return found->second;
+  }
+  co_return fail(Errc::key_unavailable, "The keys of tenant " + tenant.str() + " keep changing.", "Try again.");
 }
 
 Task<Result<KeyHandle>> KeyRing::make_key(TenantId tenant, KeyPurpose purpose, bool replace) {
@@ -193,7 +211,7 @@ Task<Result<KeyHandle>> KeyRing::active_key(TenantId tenant, KeyPurpose purpose)
   for (int tries = 0; tries < 3; ++tries) {
     const auto loaded = co_await load_tenant(tenant);
     if (!loaded) co_return std::unexpected(loaded.error());
-    if (of(*loaded)) co_return of(*loaded);
+    if (of(loaded->active)) co_return of(loaded->active);
     const auto made = co_await make_key(tenant, purpose, false);
     if (made || (made.error().code != Errc::conflict && made.error().code != Errc::key_unavailable)) co_return made;
     if (made.error().code == Errc::key_unavailable) {  // the root key was rotated and retired by another process

@@ -34,6 +34,7 @@ struct OpenKey {
   const KeyPurpose purpose;
   const LockedKey material;
   std::atomic<std::int64_t> seals_left{0};
+  std::atomic<bool> forgotten{false};  // whoever still holds it opens nothing more for readers
 };
 using KeyHandle = std::shared_ptr<OpenKey>;
 
@@ -56,7 +57,8 @@ class KeyRing {
   [[nodiscard]] KeyHandle cached(const KeyId& id) const;
   // The same keys, ready to open with.
   [[nodiscard]] HotKeys& hot_keys() noexcept { return hot_keys_; }
-  // The key `id` of `tenant`, loaded if need be. Errors: sealed_broken (the tenant has no such key), key_unavailable.
+  // The key `id` of `tenant`, loaded if need be. Errors: sealed_broken (the tenant has no such key, for good),
+  // key_unavailable (it has, and it cannot be had now), those of the store.
   Task<Result<KeyHandle>> opening_key(TenantId tenant, KeyId id);
   // The tenant's active key with one seal taken from its count; made at first use, replaced before its count ends.
   Task<Result<KeyHandle>> sealing_key(TenantId tenant);
@@ -79,6 +81,10 @@ class KeyRing {
     KeyHandle sealing, indexing;
     Time checked_at;
   };
+  struct Loaded {
+    TenantKeys active;
+    std::unordered_map<KeyId, Result<KeyHandle>> all;  // but for retired ones
+  };
   struct Shard {
     mutable std::shared_mutex mutex;
     Kept<KeyId, KeyHandle> keys;
@@ -94,7 +100,7 @@ class KeyRing {
   // The active root key with one seal taken from its count.
   Task<Result<KeyHandle>> wrapping_root();
   Task<Result<KeyHandle>> unwrap_tenant_key(StoredKey row);
-  Task<Result<TenantKeys>> load_tenant(TenantId tenant);
+  Task<Result<Loaded>> load_tenant(TenantId tenant);
   Task<Result<KeyHandle>> make_key(TenantId tenant, KeyPurpose purpose, bool replace);
   Task<Result<KeyHandle>> active_key(TenantId tenant, KeyPurpose purpose);
   // False: the key has sealed as often as it may.

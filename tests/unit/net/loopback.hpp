@@ -70,6 +70,12 @@ class Wire {
     }
   }
 
+  // What is written while it holds leaves in one segment.
+  void hold(bool on) {
+    const int flag = on ? 1 : 0;
+    setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &flag, sizeof flag);
+  }
+
   // False at the end of the stream, a reset, or when nothing comes in time.
   bool read_more() {
     std::array<char, 16384> piece{};

@@ -179,6 +179,40 @@ TEST_F(UpstreamTest, an_answer_to_head_ends_with_its_header) {
   EXPECT_EQ(exchange_once(local(api), true), "200 ");
 }
 
+TEST_F(UpstreamTest, an_answer_to_head_ends_with_its_header_behind_an_interim_one_too) {
+  start();
+  const ScriptedServer api{[&](Wire& wire) {
+    static_cast<void>(wire.read_message());
+    wire.write("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+    static_cast<void>(wire.read_all());
+  }};
+  EXPECT_EQ(exchange_once(local(api), true), "103 200 ");
+  server.reset();
+}
+
+// OpenSSL has the second record while the socket shows nothing of it.
+TEST_F(UpstreamTest, over_tls_a_second_answer_is_not_the_answer_to_the_next_call) {
+  const Authority authority{"Test CA"};
+  UpstreamOptions options;
+  options.ca_file = authority.file();
+  start(std::move(options));
+  const ServerIdentity identity{authority, {.names = "DNS:localhost"}};
+  const ScriptedServer api{[](Wire& wire) {
+                             if (wire.read_message().empty()) return;
+                             wire.hold(true);
+                             wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                             wire.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+                             wire.hold(false);
+                             static_cast<void>(wire.read_all());
+                           },
+                           identity.context()};
+  const UpstreamEndpoint endpoint{
+      .tls = true, .host = "localhost", .port = api.port(), .loopback = true, .any_address = false};
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(exchange_once(endpoint), StartsWith("200 hi"));
+  EXPECT_EQ(api.connections(), 2);
+  server.reset();
+}
+
 TEST_F(UpstreamTest, a_connection_serves_one_exchange_after_the_other) {
   start();
   const ScriptedServer api{[&](Wire& wire) {
