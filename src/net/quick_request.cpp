@@ -69,8 +69,9 @@ bool read_field(std::string_view line, Seen& seen, QuickRequest& out) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0) return false;
   const auto name = line.substr(0, colon);
-  const auto value = trim(line.substr(colon + 1));
-  if (!std::ranges::all_of(name, is_plain_in_name) || !std::ranges::all_of(value, is_plain_in_value)) return false;
+  const auto written = line.substr(colon + 1);  // before anything is cut off: a bare line feed is no blank
+  if (!std::ranges::all_of(name, is_plain_in_name) || !std::ranges::all_of(written, is_plain_in_value)) return false;
+  const auto value = trim(written);
   if (equal_ignoring_case(name, "host")) {
     ++seen.hosts;
   } else if (equal_ignoring_case(name, "authorization")) {

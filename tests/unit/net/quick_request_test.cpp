@@ -58,6 +58,9 @@ TEST(QuickRequest, whatever_needs_judgement_is_left_to_the_parser) {
                                  line + host + "A: \x7f\r\n",
                                  line + host + "A: \xff\r\n",
                                  line + host + "A: 1\n",
+                                 line + "Host:\nX: y\r\n",
+                                 line + host + "A:\n\r\n",
+                                 line + host + "A: 1\v\r\n",
                                  line + host + "A: 1\r2\r\n",
                                  line + host + "Ü: 1\r\n",
                                  line + host + "A: " + std::string(5000, 'a') + "\r\n"}) {
