@@ -30,6 +30,38 @@ TEST_F(VaultOpeningTest, more_tenants_than_are_kept_ready_open_in_turn) {
   }
 }
 
+// What was forgotten meanwhile keeps a key out of memory; that makes nothing sealed with it unreadable.
+TEST_F(VaultOpeningTest, a_key_opens_whatever_else_is_forgotten_while_it_is_fetched) {
+  const auto value = sealed(some_place());
+  const auto cold = another_vault(*kek);
+  start(*cold);
+  std::optional<Result<Secret>> opened_cold;
+  const auto gate = store.hold_next("tenant_keys");
+  spawn(executor, [](Vault& with, Place place, Sealed what, std::optional<Result<Secret>>& out) -> Task<void> {
+    auto plain = co_await with.open(std::move(place), std::move(what));  // ends when the gate opens
+    out.emplace(std::move(plain));
+  }(*cold, some_place(), value, opened_cold));
+  executor.run_until_idle();
+  ASSERT_FALSE(opened_cold);
+  ASSERT_TRUE(get(cold->shred_tenant(TenantId{"somebody else"})));
+  gate.set(true);
+  executor.run_until_idle();
+  ASSERT_TRUE(opened_cold);
+  ASSERT_TRUE(*opened_cold) << opened_cold->error().message;
+  EXPECT_EQ((*opened_cold)->reveal(), "canary-token");
+}
+
+TEST_F(VaultOpeningTest, a_store_that_will_not_give_a_key_makes_nothing_unreadable) {
+  const auto other = another_vault(*kek);
+  start(*other);
+  ASSERT_TRUE(get(other->rotate_root_key()));  // the first vault has not seen that key yet
+  const Secret secret{"canary-token"};
+  const auto value = get(other->seal(some_place(), secret)).value();
+  store.fail_next("root_keys");
+  EXPECT_EQ(opened(some_place(), value), "store_unavailable");
+  EXPECT_EQ(opened(some_place(), value), "canary-token");
+}
+
 TEST_F(VaultOpeningTest, a_value_does_not_open_in_another_place_or_for_another_tenant) {
   const auto value = sealed(some_place());
   EXPECT_EQ(now(some_place(), value), "canary-token");
