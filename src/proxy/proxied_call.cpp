@@ -159,6 +159,11 @@ UpstreamEndpoint ProxiedCall::endpoint() const {
 
 Task<bool> ProxiedCall::open(bool fresh) {
   auto opened = co_await proxy_.parts_.upstream.open(endpoint(), fresh);
+  if (!opened && acted_perhaps_ && opened.error().code == Errc::provider_unavailable) {
+    refuse({Errc::ambiguous, "the provider's connection ended without an answer, and it cannot be reached again",
+            "it may have acted; look before you ask again"});
+    co_return false;
+  }
   if (!opened) refuse(opened.error());
   if (!opened) co_return false;
   connection_ = std::move(*opened);
@@ -232,6 +237,7 @@ Task<ProxiedCall::Next> ProxiedCall::after_loss() {
                             .timed_out = connection_->loss().timed_out};
   if (may_send_again(call_.head.method, lost)) {
     fresh_ = true;
+    acted_perhaps_ = acted_perhaps_ || !lost.nothing_sent;
     co_return Next::again;
   }
   const auto loss = connection_->loss();

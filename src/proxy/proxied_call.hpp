@@ -64,9 +64,10 @@ class ProxiedCall {
   ProxyTarget target_;
   RealmGates::Ticket ticket_;
   KeptBody kept_;
-  bool gathered_ = false;   // the whole body is in `kept_`
-  bool fresh_ = false;      // the next sending takes a new connection
-  bool refreshed_ = false;  // the token was, and this call could not be sent again with it
+  bool gathered_ = false;       // the whole body is in `kept_`
+  bool fresh_ = false;          // the next sending takes a new connection
+  bool acted_perhaps_ = false;  // a sending was lost on its way, and no answer came
+  bool refreshed_ = false;      // the token was, and this call could not be sent again with it
   std::unique_ptr<UpstreamConnection> connection_;
   std::unique_ptr<Upload> upload_;
   std::string out_;  // what goes to the provider next; wiped
