@@ -14,7 +14,7 @@ add_library(evergrant_cli11 INTERFACE)
 target_link_libraries(evergrant_cli11 INTERFACE CLI11::CLI11)
 add_library(evergrant_toml INTERFACE)
 target_compile_definitions(evergrant_toml INTERFACE TOML_EXCEPTIONS=0)
-# Asio, Beast and their SSL parts are compiled once, in net/asio_impl.cpp.
+# Beast, and what it needs of Asio, are compiled once, in net/beast_impl.cpp.
 add_library(evergrant_asio INTERFACE)
 target_compile_definitions(evergrant_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
                                                     BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_DATE_TIME)

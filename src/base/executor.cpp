@@ -1,5 +1,7 @@
 #include "base/executor.hpp"
 
+#include "base/timer_queue.hpp"
+
 namespace evergrant {
 
 void TaskRoot::join(Executor& executor, std::coroutine_handle<> frame) {
@@ -30,6 +32,9 @@ void Executor::drop_tasks() {
   }
 }
 
+RunLoop::RunLoop() : timers_{std::make_unique<TimerQueue>()} {}
+RunLoop::~RunLoop() = default;
+
 void RunLoop::post(Work work) {
   {
     const std::lock_guard lock{mutex_};
@@ -42,10 +47,7 @@ Executor::TimerId RunLoop::call_after(Duration delay, Work work) {
   TimerId id = 0;
   {
     const std::lock_guard lock{mutex_};
-    id = next_timer_++;
-    const Steady due = std::chrono::steady_clock::now() + delay;
-    timers_.emplace(std::pair{due, id}, std::move(work));
-    due_.emplace(id, due);
+    id = timers_->add(std::chrono::steady_clock::now() + delay, std::move(work));
   }
   wake_.notify_one();
   return id;
@@ -54,28 +56,19 @@ Executor::TimerId RunLoop::call_after(Duration delay, Work work) {
 void RunLoop::cancel(TimerId timer) {
   Work dropped;  // declared before the lock, so destroyed outside it: it may own what takes locks of its own
   const std::lock_guard lock{mutex_};
-  const auto found = due_.find(timer);
-  if (found == due_.end()) return;
-  auto node = timers_.extract({found->second, timer});
-  if (!node.empty()) dropped = std::move(node.mapped());
-  due_.erase(found);
+  dropped = timers_->remove(timer);
 }
 
 void RunLoop::run() {
   std::unique_lock lock{mutex_};
   while (!stopped_) {
     const auto now = std::chrono::steady_clock::now();
-    while (!timers_.empty() && timers_.begin()->first.first <= now) {
-      auto node = timers_.extract(timers_.begin());
-      due_.erase(node.key().second);
-      ready_.push_back(std::move(node.mapped()));
-    }
+    for (Work due = timers_->take_due(now); due; due = timers_->take_due(now)) ready_.push_back(std::move(due));
     if (ready_.empty()) {
-      if (timers_.empty()) {
-        wake_.wait(lock);
+      if (const auto next = timers_->next()) {
+        wake_.wait_until(lock, *next);
       } else {
-        const Steady next = timers_.begin()->first.first;  // a copy: the entry may go while this waits
-        wake_.wait_until(lock, next);
+        wake_.wait(lock);
       }
       continue;
     }

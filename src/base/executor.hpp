@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -59,12 +59,15 @@ class Executor {
   TaskRoot* first_root_ = nullptr;
 };
 
+class TimerQueue;
+
 // An executor for a thread of its own: `run()` on that thread until `stop()`.
 class RunLoop final : public Executor {
  public:
-  RunLoop() = default;
+  RunLoop();
   RunLoop(const RunLoop&) = delete;
   RunLoop& operator=(const RunLoop&) = delete;
+  ~RunLoop() override;
 
   void post(Work work) override;
   TimerId call_after(Duration delay, Work work) override;
@@ -75,13 +78,10 @@ class RunLoop final : public Executor {
   void stop();  // thread-safe
 
  private:
-  using Steady = std::chrono::steady_clock::time_point;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> ready_;
-  std::map<std::pair<Steady, TimerId>, Work> timers_;
-  std::map<TimerId, Steady> due_;
-  TimerId next_timer_ = 1;
+  std::unique_ptr<TimerQueue> timers_;
   bool stopped_ = false;
 };
 

@@ -1,40 +1,163 @@
 #include "net/event_loop.hpp"
 
-#include <boost/asio/post.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace evergrant {
+namespace {
 
-void EventLoop::post(Work work) { boost::asio::post(io_, std::move(work)); }
+thread_local const EventLoop* loop_of_thread = nullptr;
+
+int checked(int descriptor) {
+  if (descriptor >= 0) return descriptor;
+  throw std::system_error{errno, std::system_category(), "an event loop cannot be made"};
+}
+
+}  // namespace
+
+EventLoop::EventLoop() : epoll_{checked(::epoll_create1(EPOLL_CLOEXEC))} {
+  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  // Edge-triggered: each write is told once, and nothing need be read.
+  if (wake_ >= 0 && control(EPOLL_CTL_ADD, wake_, nullptr, EPOLLIN | EPOLLET)) return;
+  const int why = errno;
+  ::close(wake_);
+  ::close(epoll_);
+  throw std::system_error{why, std::system_category(), "an event loop cannot be made"};
+}
+
+EventLoop::~EventLoop() {
+  guest_.reset();
+  posted_.clear();
+  ::close(wake_);
+  ::close(epoll_);
+}
+
+bool EventLoop::control(int operation, int descriptor, Watcher* watcher, std::uint32_t events) const noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = watcher;
+  return ::epoll_ctl(epoll_, operation, descriptor, &event) == 0;
+}
+
+bool EventLoop::watch(int descriptor, Watcher& watcher, std::uint32_t events) noexcept {
+  return control(EPOLL_CTL_ADD, descriptor, &watcher, events);
+}
+
+bool EventLoop::change(int descriptor, Watcher& watcher, std::uint32_t events) noexcept {
+  return control(EPOLL_CTL_MOD, descriptor, &watcher, events);
+}
+
+// What was told of it in this round and not yet passed on is forgotten, too.
+void EventLoop::unwatch(int descriptor, Watcher& watcher) noexcept {
+  static_cast<void>(control(EPOLL_CTL_DEL, descriptor, nullptr, 0));
+  for (std::size_t i = batch_at_; i < batch_end_; ++i) {
+    if (batch_[i].data.ptr == &watcher) batch_[i].events = 0;
+  }
+  if (!std::exchange(watcher.soon_, false)) return;
+  std::ranges::replace(soon_, &watcher, nullptr);
+  std::ranges::replace(running_, &watcher, nullptr);
+}
+
+void EventLoop::call_soon(Watcher& watcher) {
+  if (!std::exchange(watcher.soon_, true)) soon_.push_back(&watcher);
+}
+
+bool EventLoop::on_this_thread() const noexcept { return loop_of_thread == this; }
+
+void EventLoop::wake() const noexcept {
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(wake_, &one, sizeof one));  // it fails only where the loop has been told often enough
+}
+
+void EventLoop::post(Work work) {
+  bool first = false;
+  {
+    const std::lock_guard lock{mutex_};
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (first && !on_this_thread()) wake();
+}
 
 Executor::TimerId EventLoop::call_after(Duration delay, Work work) {
-  const std::lock_guard lock{mutex_};
-  const TimerId id = next_timer_++;
-  const auto added = timers_.emplace(id, Scheduled{Timer{io_, delay}, std::move(work)}).first;
-  added->second.timer.async_wait([this, id](const boost::system::error_code& ec) {
-    if (!ec) fire(id);
-  });
+  TimerId id = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    id = timers_.add(std::chrono::steady_clock::now() + delay, std::move(work));
+  }
+  if (!on_this_thread()) wake();
   return id;
 }
 
 void EventLoop::cancel(TimerId timer) {
   Work dropped;  // declared before the lock, so destroyed outside it: it may own what takes locks of its own
   const std::lock_guard lock{mutex_};
-  const auto found = timers_.find(timer);
-  if (found == timers_.end()) return;
-  dropped = std::move(found->second.work);
-  timers_.erase(found);
+  dropped = timers_.remove(timer);
 }
 
-void EventLoop::fire(TimerId id) {
-  Work work;
+void EventLoop::stop() {
+  stopped_.store(true);
+  if (!on_this_thread()) wake();
+}
+
+void EventLoop::run() {
+  loop_of_thread = this;
+  while (!stopped_.load(std::memory_order_relaxed)) {
+    now_ = std::chrono::steady_clock::now();
+    run_posted();
+    run_soon();
+    if (stopped_.load(std::memory_order_relaxed)) break;
+    const int count = ::epoll_wait(epoll_, batch_.data(), static_cast<int>(batch_.size()), wait_ms());
+    now_ = std::chrono::steady_clock::now();
+    dispatch(count > 0 ? static_cast<std::size_t>(count) : 0);
+  }
+  loop_of_thread = nullptr;
+}
+
+// What there is now, and the timers that are due; what those post is the next round's, so that nobody waits for ever.
+void EventLoop::run_posted() {
+  std::deque<Work> all;
   {
     const std::lock_guard lock{mutex_};
-    const auto found = timers_.find(id);
-    if (found == timers_.end()) return;  // cancelled after it had run out
-    work = std::move(found->second.work);
-    timers_.erase(found);
+    all.swap(posted_);
+    for (Work due = timers_.take_due(now_); due; due = timers_.take_due(now_)) all.push_back(std::move(due));
   }
-  work();
+  for (; !all.empty() && !stopped_.load(std::memory_order_relaxed); all.pop_front()) all.front()();
+}
+
+void EventLoop::run_soon() {
+  running_.swap(soon_);
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    Watcher* watcher = running_[i];
+    if (watcher == nullptr) continue;
+    running_[i] = nullptr;
+    watcher->soon_ = false;
+    watcher->on_ready(0);
+  }
+  running_.clear();
+}
+
+int EventLoop::wait_ms() {
+  const std::lock_guard lock{mutex_};
+  if (!posted_.empty() || !soon_.empty()) return 0;
+  const auto next = timers_.next();
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void EventLoop::dispatch(std::size_t count) {
+  batch_end_ = count;
+  for (batch_at_ = 0; batch_at_ < batch_end_;) {
+    const epoll_event event = batch_[batch_at_++];
+    auto* watcher = static_cast<Watcher*>(event.data.ptr);
+    if (watcher != nullptr && event.events != 0) watcher->on_ready(event.events);
+  }
+  batch_at_ = batch_end_ = 0;
 }
 
 }  // namespace evergrant

@@ -1,46 +1,99 @@
-// The event loop of one serving thread: an Asio io_context that is also an Executor, so that handlers' tasks resume on
-// the thread that reads and writes their connection. Internal to net/: it shows Asio.
+// The event loop of one serving thread: it waits with epoll for descriptors, for timers and for what other threads post, and
+// is an Executor, so that handlers' tasks resume on the thread that reads and writes their connection. One thread runs it;
+// the Executor's part and `stop` are for any thread, the rest for that one, or for any before it runs.
 #pragma once
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <map>
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "base/executor.hpp"
+#include "base/timer_queue.hpp"
 
 namespace evergrant {
 
 class EventLoop final : public Executor {
  public:
-  using IoExecutor = boost::asio::io_context::executor_type;
-  EventLoop() = default;
+  using Instant = TimerQueue::Instant;
+
+  // Told what came of a descriptor: as epoll says it, or 0 after `call_soon`. It may end in the call.
+  class Watcher {
+   public:
+    Watcher() = default;
+    Watcher(const Watcher&) = delete;
+    Watcher& operator=(const Watcher&) = delete;
+    virtual void on_ready(std::uint32_t events) = 0;
+
+   protected:
+    ~Watcher() = default;
+
+   private:
+    friend class EventLoop;
+    bool soon_ = false;
+  };
+  // What somebody keeps with the loop; it ends with it.
+  class Guest {
+   public:
+    Guest() = default;
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+    virtual ~Guest() = default;
+  };
+
+  // Throws std::system_error where the process has no descriptors left.
+  EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop() override;
 
   void post(Work work) override;
   TimerId call_after(Duration delay, Work work) override;
   void cancel(TimerId timer) override;
 
-  void run() { io_.run(); }
-  void stop() { io_.stop(); }  // thread-safe; work that is queued then stays undone
-  [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+  void run();
+  void stop();  // work that is queued then stays undone
+
+  // False: the kernel refuses. A watcher that ends is unwatched before.
+  [[nodiscard]] bool watch(int descriptor, Watcher& watcher, std::uint32_t events) noexcept;
+  [[nodiscard]] bool change(int descriptor, Watcher& watcher, std::uint32_t events) noexcept;
+  void unwatch(int descriptor, Watcher& watcher) noexcept;
+  void call_soon(Watcher& watcher);
+
+  // When this round began: exact enough for deadlines, and costs nothing.
+  [[nodiscard]] Instant now() const noexcept { return now_; }
+  [[nodiscard]] std::unique_ptr<Guest>& guest() noexcept { return guest_; }
 
  private:
-  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                  boost::asio::wait_traits<std::chrono::steady_clock>, IoExecutor>;
-  struct Scheduled {
-    Timer timer;
-    Work work;
-  };
-  void fire(TimerId id);
+  static constexpr std::size_t batch_size = 256;
 
-  boost::asio::io_context io_{1};
-  boost::asio::executor_work_guard<IoExecutor> guard_{io_.get_executor()};
-  std::mutex mutex_;  // the timers may be set and cancelled from any thread
-  std::map<TimerId, Scheduled> timers_;
-  TimerId next_timer_ = 1;
+  [[nodiscard]] bool control(int operation, int descriptor, Watcher* watcher, std::uint32_t events) const noexcept;
+  [[nodiscard]] bool on_this_thread() const noexcept;
+  void wake() const noexcept;
+  void run_posted();
+  void run_soon();
+  [[nodiscard]] int wait_ms();
+  void dispatch(std::size_t count);
+
+  int epoll_ = -1;
+  int wake_ = -1;  // an eventfd
+  std::atomic<bool> stopped_ = false;
+  Instant now_ = std::chrono::steady_clock::now();
+
+  std::mutex mutex_;  // of what other threads may reach
+  std::deque<Work> posted_;
+  TimerQueue timers_;
+
+  std::array<epoll_event, batch_size> batch_{};
+  std::size_t batch_at_ = 0;
+  std::size_t batch_end_ = 0;
+  std::vector<Watcher*> soon_;     // null: it ended meanwhile
+  std::vector<Watcher*> running_;  // those of this round
+  std::unique_ptr<Guest> guest_;   // the last member: its sockets leave the loop while there is one
 };
 
 }  // namespace evergrant

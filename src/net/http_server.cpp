@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "base/encoding.hpp"
@@ -13,87 +13,70 @@
 namespace evergrant {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 using Threads = std::vector<std::shared_ptr<ServingThread>>;
 
-std::unexpected<Error> cannot_listen(const std::string& where, const error_code& why) {
+std::unexpected<Error> cannot_listen(const std::string& where, std::error_code why) {
   std::string hint = "choose another address or port";
-  if (why == asio::error::address_in_use) hint = "stop the other program that listens there, or choose another port";
-  if (why == asio::error::access_denied) hint = "ports below 1024 need the right to bind them; choose a higher one";
+  if (why == std::errc::address_in_use) hint = "stop the other program that listens there, or choose another port";
+  if (why == std::errc::permission_denied) hint = "ports below 1024 need the right to bind them; choose a higher one";
   return fail(Errc::invalid_argument, "cannot listen on " + printable(where) + ": " + printable(why.message()),
               std::move(hint));
 }
 
-Result<tcp::endpoint> endpoint_of(const ServerOptions& options) {
-  error_code ec;
-  const auto address = asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, ec);
-  if (ec) {
-    return fail(Errc::invalid_argument, "the listening address \"" + printable(options.address) + "\" is not an IP address",
-                "write it as 127.0.0.1, 0.0.0.0, ::1 or ::");
-  }
-  return tcp::endpoint{address, options.port};
+Result<IpAddress> address_of(const ServerOptions& options) {
+  if (const auto address = IpAddress::parse(options.address == "localhost" ? "127.0.0.1" : options.address)) return *address;
+  return fail(Errc::invalid_argument, "the listening address \"" + printable(options.address) + "\" is not an IP address",
+              "write it as 127.0.0.1, 0.0.0.0, ::1 or ::");
 }
 
-Result<TcpAcceptor> open_acceptor(asio::io_context& io, const tcp::endpoint& endpoint, bool share_port) {
-  const std::string where = IpAddress::from(*endpoint.data())->to_string() + " port " + std::to_string(endpoint.port());
-  TcpAcceptor acceptor{io};
-  error_code ec;
-  acceptor.open(endpoint.protocol(), ec);
-  if (!ec) acceptor.set_option(asio::socket_base::reuse_address{true}, ec);
-  if (!ec && share_port) acceptor.set_option(ReusePort{true}, ec);
-  if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) return cannot_listen(where, ec);
-  return acceptor;
+Result<Socket> listen_at(const IpAddress& address, std::uint16_t port, bool share_port) {
+  auto socket = bind_at(SocketAddress{address, port}, share_port);
+  if (socket && ::listen(socket->descriptor(), SOMAXCONN) != 0) socket = std::unexpected(last_socket_error());
+  if (!socket) return cannot_listen(address.to_string() + " port " + std::to_string(port), socket.error());
+  return std::move(*socket);
 }
 
 Result<std::uint16_t> listen_tcp(const ServerOptions& options, const Threads& threads) {
-  auto endpoint = endpoint_of(options);
-  if (!endpoint) return std::unexpected(endpoint.error());
+  const auto address = address_of(options);
+  if (!address) return std::unexpected(address.error());
   const bool share_port = threads.size() > 1;
-  if (share_port && endpoint->port() != 0) {
+  std::uint16_t port = options.port;
+  if (share_port && port != 0) {
     // With SO_REUSEPORT a second server of the same user would take half of the connections and nobody would be told.
-    const auto probe = open_acceptor(threads.front()->loop().io(), *endpoint, false);
+    const auto probe = listen_at(*address, port, false);
     if (!probe) return std::unexpected(probe.error());
   }
   for (const auto& thread : threads) {
-    auto acceptor = open_acceptor(thread->loop().io(), *endpoint, share_port);
-    if (!acceptor) return std::unexpected(acceptor.error());
-    error_code ec;
-    *endpoint = acceptor->local_endpoint(ec);  // the others take the port that the first was given
-    thread->listen_on(std::move(*acceptor));
+    auto socket = listen_at(*address, port, share_port);
+    if (!socket) return std::unexpected(socket.error());
+    port = local_address(*socket).port();  // the others take the port that the first was given
+    thread->listen_on_tcp(std::move(*socket));
   }
-  return endpoint->port();
+  return port;
 }
 
 // A socket file that a killed server left behind is removed; one that somebody answers on is not.
-Result<> clear_stale_socket(asio::io_context& io, const std::string& path) {
+Result<> clear_stale_socket(const SocketAddress& address, const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_socket(path, ignored)) return {};
-  UnixSocket probe{io};
-  error_code ec;
-  probe.connect(path, ec);
-  if (!ec) return cannot_listen(path, asio::error::address_in_use);
+  const auto probe = open_socket(AF_UNIX);
+  const bool answered = probe && ::connect(probe->descriptor(), &address.get(), address.size()) == 0;
+  const bool too_many_wait = probe && !answered && errno == EAGAIN;
+  if (answered || too_many_wait) return cannot_listen(path, std::make_error_code(std::errc::address_in_use));
   std::filesystem::remove(path, ignored);
   return {};
 }
 
 Result<> listen_unix(const std::string& path, unsigned mode, const Threads& threads) {
-  auto& io = threads.front()->loop().io();
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) return cannot_listen(path, asio::error::name_too_long);
-  if (auto clear = clear_stale_socket(io, path); !clear) return clear;
-  UnixAcceptor acceptor{io};
-  error_code ec;
-  acceptor.open(asio::local::stream_protocol{}, ec);
-  if (!ec) acceptor.bind(path, ec);
+  const SocketAddress address = SocketAddress::of_path(path);
+  if (address.empty()) return cannot_listen(path, std::make_error_code(std::errc::filename_too_long));
+  if (auto clear = clear_stale_socket(address, path); !clear) return clear;
+  auto socket = bind_at(address, false);
+  if (!socket) return cannot_listen(path, socket.error());
   // Nobody can connect before listen(), so there is no moment with wider rights.
-  if (!ec && ::chmod(path.c_str(), mode) != 0) ec = error_code{errno, boost::system::system_category()};
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) return cannot_listen(path, ec);
-  threads.front()->listen_on(std::move(acceptor), threads);
+  if (::chmod(path.c_str(), mode) != 0) return cannot_listen(path, last_socket_error());
+  if (::listen(socket->descriptor(), SOMAXCONN) != 0) return cannot_listen(path, last_socket_error());
+  threads.front()->listen_on_unix(std::move(*socket), threads);
   return {};
 }
 
@@ -113,8 +96,10 @@ struct HttpServer::Impl {
                   "add the one that is missing");
     }
     if (options.tls_certificate.empty()) return {};
-    shared->tls.emplace(asio::ssl::context::tls_server);
-    return load_server_certificate(*shared->tls, options.tls_certificate, options.tls_key);
+    auto context = make_server_context(options.tls_certificate, options.tls_key);
+    if (!context) return std::unexpected(context.error());
+    shared->tls = std::move(*context);
+    return {};
   }
 
   Result<> listen() {

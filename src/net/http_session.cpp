@@ -41,9 +41,10 @@ void wipe_response(HttpResponse& response) {
 
 }  // namespace
 
-SessionContext::SessionContext(const ServerLimits& server_limits, HttpHandler& server_handler, const Log& server_log,
-                               const TrustedProxies& trusted)
-    : limits{server_limits},
+SessionContext::SessionContext(EventLoop& its_loop, const ServerLimits& server_limits, HttpHandler& server_handler,
+                               const Log& server_log, const TrustedProxies& trusted)
+    : loop{its_loop},
+      limits{server_limits},
       handler{server_handler},
       log{server_log},
       proxies{trusted},

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "net/byte_stream.hpp"
 #include "net/deadlines.hpp"
+#include "net/event_loop.hpp"
 #include "net/forwarded.hpp"
 #include "net/http_server.hpp"
 #include "net/request_parser.hpp"
@@ -18,9 +19,10 @@ namespace evergrant {
 
 // What all sessions of one serving thread share.
 struct SessionContext {
-  SessionContext(const ServerLimits& server_limits, HttpHandler& server_handler, const Log& server_log,
+  SessionContext(EventLoop& its_loop, const ServerLimits& server_limits, HttpHandler& server_handler, const Log& server_log,
                  const TrustedProxies& trusted);
 
+  EventLoop& loop;
   const ServerLimits& limits;
   HttpHandler& handler;
   const Log& log;
@@ -66,7 +68,7 @@ class HttpSession final : private Deadlines::Owner {
   void on_deadline() override;
   void feed();
   void make_room();
-  void arm(Deadlines::Kind kind) { context_.deadlines.arm(slot_, kind, std::chrono::steady_clock::now()); }
+  void arm(Deadlines::Kind kind) { context_.deadlines.arm(slot_, kind, context_.loop.now()); }
   [[nodiscard]] Arrival refuse(const Refusal& refusal);
   [[nodiscard]] bool request_begun() const noexcept {
     return begin_ < end_ || parser_.state() != RequestParser::State::header;

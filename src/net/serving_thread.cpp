@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "base/encoding.hpp"
+#include "net/socket_stream.hpp"
 
 namespace evergrant {
 namespace {
 
 constexpr Duration shortest_tick{5};
 constexpr Duration longest_tick{250};
-constexpr Duration accept_pause{100};
 
 // Deadlines are met to within a quarter of the shortest of them.
 Duration tick_for(const ServerLimits& limits) {
@@ -19,20 +19,10 @@ Duration tick_for(const ServerLimits& limits) {
   return std::clamp(shortest / 4, shortest_tick, longest_tick);
 }
 
-std::optional<Peer> peer_of(const TcpSocket& socket, bool tls) {
-  boost::system::error_code ec;
-  const auto endpoint = socket.remote_endpoint(ec);
-  if (ec) return std::nullopt;
-  auto address = IpAddress::from(*endpoint.data());
-  if (!address) return std::nullopt;
-  std::string text = address->to_string();
-  return Peer{address, std::move(text), tls};
-}
-
-Peer unix_peer_of(UnixSocket& socket) {
+Peer unix_peer_of(const Socket& socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+  if (::getsockopt(socket.descriptor(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return Peer{std::nullopt, "unix", false};
   }
   return Peer{std::nullopt, "unix uid " + std::to_string(credentials.uid) + " pid " + std::to_string(credentials.pid), false,
@@ -43,21 +33,28 @@ Peer unix_peer_of(UnixSocket& socket) {
 
 ServingThread::ServingThread(std::shared_ptr<ServerShared> shared)
     : shared_{std::move(shared)},
-      context_{shared_->options.limits, shared_->handler, shared_->log, shared_->proxies},
+      context_{loop_, shared_->options.limits, shared_->handler, shared_->log, shared_->proxies},
       tick_{tick_for(shared_->options.limits)} {}
 
-void ServingThread::listen_on(TcpAcceptor acceptor) { tcp_.emplace(std::move(acceptor)); }
+void ServingThread::listen_on_tcp(Socket socket) {
+  tcp_.emplace(
+      loop_, std::move(socket),
+      [this](Socket accepted, const SocketAddress& address) { accepted_tcp(std::move(accepted), address); },
+      [this](std::error_code why) { accept_failed(why); });
+}
 
-void ServingThread::listen_on(UnixAcceptor acceptor, std::vector<std::shared_ptr<ServingThread>> targets) {
-  unix_.emplace(std::move(acceptor));
+void ServingThread::listen_on_unix(Socket socket, std::vector<std::shared_ptr<ServingThread>> targets) {
   targets_ = std::move(targets);
+  unix_.emplace(
+      loop_, std::move(socket), [this](Socket accepted, const SocketAddress&) { accepted_unix(std::move(accepted)); },
+      [this](std::error_code why) { accept_failed(why); });
 }
 
 void ServingThread::start() {
   loop_.post([this] {
     sweep();
-    if (tcp_) accept_tcp();
-    if (unix_) accept_unix();
+    if (tcp_) tcp_->start();
+    if (unix_) unix_->start();
   });
   thread_ = std::thread{[self = shared_from_this()] { self->loop_.run(); }};
 }
@@ -72,41 +69,26 @@ void ServingThread::join() {
   loop_.drop_tasks();  // sessions whose handler did not return in time
 }
 
-void ServingThread::accept_tcp() {
-  tcp_->async_accept([this](const boost::system::error_code& ec, TcpSocket socket) {
-    if (context_.draining) return;
-    if (ec) return accept_later(ec, [this] { accept_tcp(); });
-    boost::system::error_code ignored;
-    socket.set_option(boost::asio::ip::tcp::no_delay{true}, ignored);
-    const bool tls = shared_->tls.has_value();
-    if (auto peer = peer_of(socket, tls)) {
-      begin(tls ? make_tls_stream(std::move(socket), *shared_->tls) : make_stream(std::move(socket)), std::move(*peer));
-    }
-    accept_tcp();
-  });
+void ServingThread::accepted_tcp(Socket socket, const SocketAddress& from) {
+  auto address = IpAddress::from(from.get());
+  if (!address) return;
+  socket.set_no_delay();
+  SSL_CTX* tls = shared_->tls.get();
+  Peer peer{address, address->to_string(), tls != nullptr};
+  begin(tls != nullptr ? make_tls_stream(loop_, std::move(socket), *tls) : make_stream(loop_, std::move(socket)),
+        std::move(peer));
 }
 
-void ServingThread::accept_unix() {
+void ServingThread::accepted_unix(Socket socket) {
   ServingThread* target = targets_[next_target_++ % targets_.size()].get();  // outlives this loop: the server joins all
-  unix_->async_accept(target->loop_.io(), [this, target](const boost::system::error_code& ec, UnixSocket socket) {
-    if (context_.draining) return;
-    if (ec) return accept_later(ec, [this] { accept_unix(); });
-    Peer other = unix_peer_of(socket);
-    target->loop_.post([target, peer = std::move(other), stream = make_stream(std::move(socket))]() mutable {
-      target->begin(std::move(stream), std::move(peer));
-    });
-    accept_unix();
+  target->loop_.post([target, peer = unix_peer_of(socket), accepted = std::move(socket)]() mutable {
+    target->begin(make_stream(target->loop_, std::move(accepted)), std::move(peer));
   });
 }
 
-// Out of descriptors, or the other end was gone already: neither ends the listener.
-template <class Again>
-void ServingThread::accept_later(const boost::system::error_code& why, Again again) {
-  if (why == boost::asio::error::connection_aborted) return again();
+// Out of descriptors, mostly: that does not end the listener.
+void ServingThread::accept_failed(std::error_code why) {
   context_.log.warning("accept_failed", {{"reason", printable(why.message())}});
-  loop_.call_after(accept_pause, [this, again] {
-    if (!context_.draining) again();
-  });
 }
 
 void ServingThread::begin(std::unique_ptr<ByteStream> stream, Peer peer) {
@@ -139,9 +121,8 @@ void ServingThread::ended(HttpSession& session) {
 void ServingThread::begin_drain(Duration grace) {
   if (context_.draining) return;
   context_.draining = true;
-  boost::system::error_code ignored;
-  if (tcp_) tcp_->close(ignored);
-  if (unix_) unix_->close(ignored);
+  if (tcp_) tcp_->close();
+  if (unix_) unix_->close();
   targets_.clear();
   for (HttpSession* session : sessions_) session->drain();
   loop_.call_after(grace, [this] { abort_sessions(); });
@@ -163,7 +144,7 @@ void ServingThread::stop_if_done() {
 
 void ServingThread::sweep() {
   context_.date = http_date(SystemClock{}.now());
-  context_.deadlines.expire(std::chrono::steady_clock::now());
+  context_.deadlines.expire(loop_.now());
   loop_.call_after(tick_, [this] { sweep(); });
 }
 

@@ -1,26 +1,22 @@
-// One serving thread: its event loop, its acceptor and its sessions. Internal to net/: it shows Asio.
-// Constructed and stopped by HttpServer; everything else happens on its own loop. A session whose handler has
-// not returned by then is dropped; a completion that comes later finds nobody waiting.
+// One serving thread: its event loop, its listeners and its sessions. Constructed and stopped by HttpServer; everything else
+// happens on its own loop. A session whose handler has not returned by then is dropped; a completion that comes later finds
+// nobody waiting.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <unordered_set>
 #include <vector>
 
-#include "net/asio_stream.hpp"
 #include "net/event_loop.hpp"
 #include "net/http_server.hpp"
 #include "net/http_session.hpp"
+#include "net/listener.hpp"
+#include "net/tls_context.hpp"
 
 namespace evergrant {
-
-using TcpAcceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, EventLoop::IoExecutor>;
-using UnixAcceptor = boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, EventLoop::IoExecutor>;
 
 // What all serving threads share. The counter is the only thing in it that changes.
 struct ServerShared {
@@ -28,7 +24,7 @@ struct ServerShared {
   HttpHandler& handler;
   const Log& log;
   TrustedProxies proxies;
-  std::optional<boost::asio::ssl::context> tls;
+  TlsContext tls;  // none: plain
   std::atomic<std::size_t> connections = 0;
 };
 
@@ -40,18 +36,17 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
 
   [[nodiscard]] EventLoop& loop() noexcept { return loop_; }
   // Before `start()`.
-  void listen_on(TcpAcceptor acceptor);
-  void listen_on(UnixAcceptor acceptor, std::vector<std::shared_ptr<ServingThread>> targets);
+  void listen_on_tcp(Socket socket);
+  void listen_on_unix(Socket socket, std::vector<std::shared_ptr<ServingThread>> targets);
 
   void start();
   void drain(Duration grace);  // thread-safe
   void join();
 
  private:
-  void accept_tcp();
-  void accept_unix();
-  template <class Again>
-  void accept_later(const boost::system::error_code& why, Again again);
+  void accept_failed(std::error_code why);
+  void accepted_tcp(Socket socket, const SocketAddress& address);
+  void accepted_unix(Socket socket);
   void begin(std::unique_ptr<ByteStream> stream, Peer peer);
   static Task<void> serve(std::shared_ptr<ServingThread> self, std::shared_ptr<HttpSession> session);
   void ended(HttpSession& session);
@@ -64,8 +59,8 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   EventLoop loop_;
   SessionContext context_;
   Duration tick_;
-  std::optional<TcpAcceptor> tcp_;
-  std::optional<UnixAcceptor> unix_;
+  std::optional<Listener> tcp_;
+  std::optional<Listener> unix_;
   std::vector<std::shared_ptr<ServingThread>> targets_;  // of the unix socket, in turn; emptied when it closes
   std::size_t next_target_ = 0;
   std::unordered_set<HttpSession*> sessions_;

@@ -1,7 +1,5 @@
 #include "net/tunnel.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -12,29 +10,6 @@ namespace evergrant {
 namespace {
 
 constexpr std::size_t longest_tunnel_header = 16U << 10U;
-
-struct SocketWrite : ByteStream::Operation {
-  SocketWrite(TcpSocket& s, std::string_view bytes) : socket{s}, all{bytes} {}
-  TcpSocket& socket;
-  std::string_view all;
-  void await_suspend(std::coroutine_handle<> self) {
-    pending.waiter = self;
-    boost::asio::async_write(socket, boost::asio::buffer(all.data(), all.size()),
-                             [this](const boost::system::error_code& ec, std::size_t n) { pending.done({n, !ec, false}); });
-  }
-};
-
-// One byte at a time: what follows the header belongs to the provider.
-struct SocketRead : ByteStream::Operation {
-  SocketRead(TcpSocket& s, char& byte) : socket{s}, into{byte} {}
-  TcpSocket& socket;
-  char& into;
-  void await_suspend(std::coroutine_handle<> self) {
-    pending.waiter = self;
-    socket.async_read_some(boost::asio::buffer(&into, 1),
-                           [this](const boost::system::error_code& ec, std::size_t n) { pending.done({n, !ec, false}); });
-  }
-};
 
 }  // namespace
 
@@ -51,16 +26,16 @@ Result<ForwardProxy> parse_forward_proxy(std::string_view url) {
   return ForwardProxy{.host = std::move(host), .port = parsed->port_number()};
 }
 
-Task<bool> open_tunnel(TcpSocket& socket, std::string authority) {
+Task<bool> open_tunnel(ByteStream& stream, std::string authority) {
   const std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n";
-  const auto sent = co_await SocketWrite{socket, request};
+  const auto sent = co_await stream.write(request);
   if (!sent.ok) co_return false;
   ResponseParser parser{longest_tunnel_header};
   parser.expect(true);
   std::string header;
   while (header.size() < longest_tunnel_header) {
-    char byte = 0;
-    const auto got = co_await SocketRead{socket, byte};
+    char byte = 0;  // one at a time: what follows the header belongs to the provider
+    const auto got = co_await stream.read({&byte, 1});
     if (!got.ok) co_return false;
     header += byte;
     if (!header.ends_with("\r\n\r\n")) continue;

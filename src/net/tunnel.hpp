@@ -1,12 +1,12 @@
-// A way through the operator's forward proxy (http_client.proxy): HTTP CONNECT on a socket that stands, after which it leads
-// to the provider. The forward proxy resolves the name and guards its own network. Internal to net/: it shows Asio.
+// A way through the operator's forward proxy (http_client.proxy): HTTP CONNECT on a connection that stands, after which it
+// leads to the provider. The forward proxy resolves the name and guards its own network.
 #pragma once
 
 #include <string>
 
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "net/asio_stream.hpp"
+#include "net/byte_stream.hpp"
 
 namespace evergrant {
 
@@ -18,8 +18,8 @@ struct ForwardProxy {
 // "http://host:port", nothing else. Errors: unsupported.
 [[nodiscard]] Result<ForwardProxy> parse_forward_proxy(std::string_view url);
 
-// `authority`: "host:port" of the provider. False: refused, or the socket was closed meanwhile. The socket outlives the
+// `authority`: "host:port" of the provider. False: refused, or the stream was closed meanwhile. The stream outlives the
 // task.
-Task<bool> open_tunnel(TcpSocket& socket, std::string authority);
+Task<bool> open_tunnel(ByteStream& stream, std::string authority);
 
 }  // namespace evergrant

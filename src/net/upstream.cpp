@@ -1,14 +1,12 @@
 #include "net/upstream.hpp"
 
-#include <openssl/ssl.h>
-
 #include <algorithm>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 
 #include "base/encoding.hpp"
 #include "net/address_guard.hpp"
-#include "net/asio_stream.hpp"
+#include "net/connecting.hpp"
+#include "net/host_resolver.hpp"
+#include "net/socket_stream.hpp"
 #include "net/tls_context.hpp"
 #include "net/tunnel.hpp"
 #include "net/upstream_pool.hpp"
@@ -16,53 +14,12 @@
 namespace evergrant {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-using TcpResolver = asio::ip::basic_resolver<tcp, EventLoop::IoExecutor>;
 using Addresses = Result<std::vector<IpAddress>>;
 
 Error unavailable(const UpstreamEndpoint& endpoint, std::string what) {
   return {Errc::provider_unavailable, "the provider's API at " + printable(endpoint.host) + " " + std::move(what),
           "nothing was sent; try again"};
 }
-
-// The resolver's own thread asks; the loop goes on meanwhile.
-class SystemResolver final : public HostResolver {
- public:
-  Task<Addresses> resolve(std::string host) override {
-    Executor& here = co_await current_executor();
-    auto& loop = dynamic_cast<EventLoop&>(here);
-    const auto resolver = std::make_shared<TcpResolver>(loop.io());
-    Completion<Addresses> done;
-    resolver->async_resolve(host, "", [resolver, done](const error_code& ec, const tcp::resolver::results_type& found) {
-      if (ec) return done.set(fail(Errc::provider_unavailable, "its name cannot be resolved: " + printable(ec.message())));
-      std::vector<IpAddress> addresses;
-      for (const auto& entry : found) {
-        if (const auto address = IpAddress::from(*entry.endpoint().data())) addresses.push_back(*address);
-      }
-      done.set(std::move(addresses));
-    });
-    auto addresses = co_await done;
-    co_return addresses;
-  }
-};
-
-tcp::endpoint endpoint_at(const IpAddress& address, std::uint16_t port) {
-  if (address.is_v4()) return {asio::ip::address_v4{address.as_v4()}, port};
-  return {asio::ip::address_v6{address.bytes()}, port};
-}
-
-// Awaits a connection; cancelled by closing the socket.
-struct Connecting : ByteStream::Operation {
-  Connecting(TcpSocket& s, tcp::endpoint target) : socket{s}, to{std::move(target)} {}
-  TcpSocket& socket;
-  tcp::endpoint to;
-  void await_suspend(std::coroutine_handle<> self) {
-    pending.waiter = self;
-    socket.async_connect(to, [this](const error_code& ec) { pending.done({0, !ec, false}); });
-  }
-};
 
 // Ends what is in progress when the time to connect is over.
 class ConnectDeadline final : private Deadlines::Owner {
@@ -73,19 +30,15 @@ class ConnectDeadline final : private Deadlines::Owner {
   ConnectDeadline(const ConnectDeadline&) = delete;
   ConnectDeadline& operator=(const ConnectDeadline&) = delete;
   ~ConnectDeadline() override = default;
-  TcpSocket* socket = nullptr;
+  Connecting* connecting = nullptr;
   ByteStream* stream = nullptr;
   bool passed = false;
 
  private:
   void on_deadline() override {
     passed = true;
-    error_code ignored;
-    if (stream != nullptr) {
-      stream->close();
-    } else if (socket != nullptr) {
-      socket->close(ignored);
-    }
+    if (stream != nullptr) stream->close();
+    if (connecting != nullptr) connecting->cancel();
   }
   Deadlines::Slot slot_{*this};
 };
@@ -113,7 +66,7 @@ bool may_reach(const IpAddress& address, const UpstreamEndpoint& endpoint) {
 
 struct UpstreamClient::Impl {
   explicit Impl(UpstreamOptions upstream_options) : options{std::move(upstream_options)}, resolver{options.resolver} {
-    if (!resolver) resolver = std::make_shared<SystemResolver>();
+    if (!resolver) resolver = make_system_resolver();
   }
 
   // Pinned by the options, literal, or asked for. Every address must be one that may be reached: a name that also leads
@@ -178,23 +131,26 @@ struct UpstreamClient::Impl {
   Task<Result<std::unique_ptr<ByteStream>>> connect(EventLoop& loop, Deadlines& deadlines, UpstreamEndpoint endpoint,
                                                     std::vector<IpAddress> addresses) {
     ConnectDeadline deadline{deadlines};
+    const auto* way = forward_proxy_for(endpoint);
     for (const IpAddress& address : addresses) {
-      TcpSocket socket{loop.io()};
-      const auto* way = forward_proxy_for(endpoint);
-      const auto target = endpoint_at(address, way != nullptr ? way->port : endpoint.port);
-      error_code ec;
-      socket.open(target.protocol(), ec);
-      if (ec) continue;
-      socket.set_option(tcp::no_delay{true}, ec);
-      deadline.socket = &socket;
-      const auto connected = co_await Connecting{socket, target};
-      bool there = connected.ok;
-      if (there && way != nullptr) there = co_await open_tunnel(socket, authority_of(endpoint));
-      deadline.socket = nullptr;
+      Connecting connecting{loop, SocketAddress{address, way != nullptr ? way->port : endpoint.port}};
+      deadline.connecting = &connecting;
+      const auto connected = co_await connecting;
+      deadline.connecting = nullptr;
       if (deadline.passed) break;
-      if (!there) continue;
-      if (!endpoint.tls) co_return make_stream(std::move(socket));
-      auto stream = make_tls_client_stream(std::move(socket), *tls, endpoint.host);
+      if (!connected.ok) continue;
+      Socket socket = connecting.take();
+      if (way != nullptr) {
+        SocketStream plain{loop, std::move(socket)};
+        deadline.stream = &plain;
+        const bool there = co_await open_tunnel(plain, authority_of(endpoint));
+        deadline.stream = nullptr;
+        if (deadline.passed) break;
+        if (!there) continue;
+        socket = plain.release();
+      }
+      if (!endpoint.tls) co_return make_stream(loop, std::move(socket));
+      auto stream = make_tls_client_stream(loop, std::move(socket), *tls, endpoint.host);
       deadline.stream = stream.get();
       const auto shaken = co_await stream->handshake();
       deadline.stream = nullptr;
@@ -209,7 +165,7 @@ struct UpstreamClient::Impl {
 
   UpstreamOptions options;
   std::shared_ptr<HostResolver> resolver;
-  std::optional<asio::ssl::context> tls;
+  TlsContext tls;
   std::optional<ForwardProxy> forward_proxy;
 };
 
@@ -222,8 +178,10 @@ Result<> UpstreamClient::start() {
     // Others may be for the HTTP client; then there is no way for these calls, and none is made past it.
     impl_->forward_proxy = way ? std::move(*way) : ForwardProxy{};
   }
-  impl_->tls.emplace(asio::ssl::context::tls_client);
-  return load_client_trust(*impl_->tls, impl_->options.ca_file);
+  auto context = make_client_context(impl_->options.ca_file);
+  if (!context) return std::unexpected(context.error());
+  impl_->tls = std::move(*context);
+  return {};
 }
 
 Task<Result<std::unique_ptr<UpstreamConnection>>> UpstreamClient::open(UpstreamEndpoint endpoint, bool fresh) {

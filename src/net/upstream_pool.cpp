@@ -8,24 +8,20 @@ using PoolInstant = std::chrono::steady_clock;
 
 }  // namespace
 
-boost::asio::execution_context::id UpstreamPool::id;
-
-UpstreamPool::UpstreamPool(boost::asio::execution_context& context) : service{context} {}
-
-UpstreamPool& UpstreamPool::of(EventLoop& loop, const UpstreamOptions& options) {
-  auto& pool = boost::asio::use_service<UpstreamPool>(loop.io());
-  if (!pool.deadlines_) pool.configure(loop, options);
-  return pool;
+// Deadlines in the order of Deadlines::Kind; what the server calls lingering is connecting here.
+UpstreamPool::UpstreamPool(EventLoop& loop, const UpstreamOptions& options)
+    : loop_{loop},
+      deadlines_{
+          {options.keep_idle, options.answer_timeout, options.idle_timeout, options.idle_timeout, options.connect_timeout}},
+      keep_idle_{options.keep_idle},
+      idle_per_host_{options.idle_per_host} {
+  sweep();
 }
 
-void UpstreamPool::configure(EventLoop& loop, const UpstreamOptions& options) {
-  // In the order of Deadlines::Kind; what the server calls lingering is connecting here.
-  deadlines_.emplace(std::array<Duration, Deadlines::kinds>{options.keep_idle, options.answer_timeout, options.idle_timeout,
-                                                            options.idle_timeout, options.connect_timeout});
-  keep_idle_ = options.keep_idle;
-  idle_per_host_ = options.idle_per_host;
-  timer_.emplace(loop.io());
-  sweep();
+UpstreamPool& UpstreamPool::of(EventLoop& loop, const UpstreamOptions& options) {
+  auto& guest = loop.guest();
+  if (!guest) guest = std::make_unique<UpstreamPool>(loop, options);
+  return dynamic_cast<UpstreamPool&>(*guest);
 }
 
 std::unique_ptr<UpstreamConnection> UpstreamPool::take(const std::string& key) {
@@ -49,21 +45,13 @@ void UpstreamPool::keep(std::unique_ptr<UpstreamConnection> connection) {
 
 void UpstreamPool::sweep() {
   const auto now = PoolInstant::now();
-  deadlines_->expire(now);
+  deadlines_.expire(now);
   for (auto host = idle_.begin(); host != idle_.end();) {
     auto& idle = host->second;
     while (!idle.empty() && now - idle.front()->parked_since() >= keep_idle_) idle.pop_front();
     host = idle.empty() ? idle_.erase(host) : std::next(host);
   }
-  timer_->expires_after(pool_tick);
-  timer_->async_wait([this](const boost::system::error_code& ec) {
-    if (!ec) sweep();
-  });
-}
-
-void UpstreamPool::shutdown() {
-  idle_.clear();
-  timer_.reset();
+  timer_ = loop_.call_after(pool_tick, [this] { sweep(); });
 }
 
 }  // namespace evergrant

@@ -1,0 +1,89 @@
+#include "net/host_resolver.hpp"
+
+#include <netdb.h>
+
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include "base/encoding.hpp"
+
+namespace evergrant {
+namespace {
+
+using Found = Result<std::vector<IpAddress>>;
+
+constexpr std::size_t most_questions = 64;  // under way at a time
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+Found ask_system(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  const std::unique_ptr<addrinfo, FreeAddresses> owned{list};
+  if (failed != 0) {
+    return fail(Errc::provider_unavailable, "its name cannot be resolved: " + printable(::gai_strerror(failed)));
+  }
+  std::vector<IpAddress> addresses;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    if (const auto address = IpAddress::from(*entry->ai_addr)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+class SystemResolver final : public HostResolver {
+ public:
+  SystemResolver() = default;
+  SystemResolver(const SystemResolver&) = delete;
+  SystemResolver& operator=(const SystemResolver&) = delete;
+  ~SystemResolver() override {
+    for (Question& question : questions_) question.thread.join();
+  }
+
+  Task<Found> resolve(std::string host) override {
+    const Completion<Found> done;
+    if (!ask(std::move(host), done)) {
+      co_return fail(Errc::provider_unavailable, "its name cannot be resolved: too many are being asked for");
+    }
+    auto addresses = co_await done;
+    co_return addresses;
+  }
+
+ private:
+  struct Question {
+    std::thread thread;
+    bool over = false;
+  };
+
+  // False: too many are under way.
+  bool ask(std::string host, const Completion<Found>& done) {
+    const std::lock_guard lock{mutex_};
+    std::erase_if(questions_, [](Question& question) {
+      if (question.over) question.thread.join();
+      return question.over;
+    });
+    if (questions_.size() >= most_questions) return false;
+    Question& question = questions_.emplace_back();
+    question.thread = std::thread{[this, &question, name = std::move(host), done] {
+      done.set(ask_system(name));
+      const std::lock_guard ending{mutex_};
+      question.over = true;
+    }};
+    return true;
+  }
+
+  std::mutex mutex_;
+  std::list<Question> questions_;
+};
+
+}  // namespace
+
+std::shared_ptr<HostResolver> make_system_resolver() { return std::make_shared<SystemResolver>(); }
+
+}  // namespace evergrant
