@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <iterator>
 #include <mutex>
@@ -12,6 +13,8 @@
 
 namespace evergrant {
 namespace {
+
+constexpr std::size_t stripe_count = 16;
 
 AuditNote note_of(const AuditEntry& entry) {
   return {.caller = entry.caller.str(),
@@ -41,26 +44,60 @@ AuditEntry entry_of(const AuditNote& note, std::int64_t sequence, Time at) {
   return entry;
 }
 
-bool is_same(const AuditNote& a, const AuditNote& b) {
-  return a.connection == b.connection && a.caller == b.caller && a.fingerprint == b.fingerprint && a.remote == b.remote &&
-         a.action == b.action && a.result == b.result && a.detail == b.detail && a.tenant == b.tenant &&
-         a.registration == b.registration;
-}
+// A note as one text, by which it is found: the fields behind their lengths.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
+class NoteText {
+ public:
+  explicit NoteText(const AuditNote& note) {
+    const std::array fields{note.connection, note.caller,       note.fingerprint, note.remote, note.action,
+                            note.result,     note.registration, note.tenant,      note.detail};
+    std::size_t size = 0;
+    for (const std::string_view field : fields) size += sizeof(std::uint32_t) + field.size();
+    if (size > near_.size()) far_.resize(size);
+    char* out = far_.empty() ? near_.data() : far_.data();
+    text_ = {out, size};
+    for (const std::string_view field : fields) {
+      const auto length = static_cast<std::uint32_t>(field.size());
+      std::memcpy(out, &length, sizeof length);
+      if (!field.empty()) std::memcpy(out + sizeof length, field.data(), field.size());
+      out += sizeof length + field.size();
+    }
+  }
+  NoteText(const NoteText&) = delete;
+  NoteText& operator=(const NoteText&) = delete;
+  ~NoteText() = default;
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
 
-// Of what differs most; the rest is compared.
-std::size_t hash_of(const AuditNote& note) {
-  constexpr std::size_t prime = 1099511628211U;
-  const std::hash<std::string_view> hash;
-  return (((hash(note.connection) * prime ^ hash(note.caller)) * prime ^ hash(note.action)) * prime ^ hash(note.remote)) *
-             prime ^
-         hash(note.detail);
-}
+ private:
+  std::array<char, 512> near_;
+  std::string far_;  // where that is too small
+  std::string_view text_;
+};
+
+struct HashOfText {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+using Entries = std::unordered_map<std::string, AuditEntry, HashOfText, std::equal_to<>>;
 
 // What was recorded on one processor since the last flush.
 struct alignas(64) Stripe {
   std::mutex mutex;
-  std::unordered_map<std::size_t, AuditEntry> entries;  // by hash, or the next free number behind it
+  Entries entries;
 };
+
+// In the order in which they were made.
+std::vector<AuditEntry> in_order(std::array<Entries, stripe_count>& taken) {
+  std::vector<AuditEntry*> order;
+  for (Entries& entries : taken) {
+    for (auto& [text, entry] : entries) order.push_back(&entry);
+  }
+  std::ranges::sort(order, {}, &AuditEntry::sequence);
+  std::vector<AuditEntry> made;
+  made.reserve(order.size());
+  for (AuditEntry* entry : order) made.push_back(std::move(*entry));
+  return made;
+}
 
 }  // namespace
 
@@ -68,7 +105,7 @@ struct Audit::Impl {
   Impl(Store& store_used, const Clock& clock_used, const Log& log_used, std::size_t most)
       : store{store_used}, clock{clock_used}, log{log_used}, capacity{most} {}
 
-  std::array<Stripe, 16> stripes;
+  std::array<Stripe, stripe_count> stripes;
   Store& store;
   const Clock& clock;
   const Log& log;
@@ -93,16 +130,12 @@ struct Audit::Impl {
   };
   Batch take() {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
-    std::vector<AuditEntry> fresh;
-    for (Stripe& stripe : stripes) {
-      decltype(stripe.entries) taken;
-      {
-        const std::lock_guard lock{stripe.mutex};
-        taken.swap(stripe.entries);
-      }
-      for (auto& [hash, entry] : taken) fresh.push_back(std::move(entry));
+    std::array<Entries, stripe_count> taken;
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      const std::lock_guard lock{stripes[i].mutex};
+      taken[i].swap(stripes[i].entries);
     }
-    std::ranges::sort(fresh, {}, &AuditEntry::sequence);
+    std::vector<AuditEntry> fresh = in_order(taken);
     Batch batch{std::exchange(returned, {}), being_written == 0};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
     being_written += batch.entries.size();
@@ -134,19 +167,17 @@ Result<> Audit::check_room() const { return impl_->room(); }
 
 Result<> Audit::record(const AuditNote& note) {
   const Time now = impl_->clock.now();
+  const NoteText text{note};
   Stripe& stripe = impl_->stripes.at(ReadMostlyMutex::nearest_stripe(impl_->stripes.size()));
   const std::lock_guard lock{stripe.mutex};
-  std::size_t hash = hash_of(note);
-  for (auto found = stripe.entries.find(hash); found != stripe.entries.end(); found = stripe.entries.find(++hash)) {
-    AuditEntry& entry = found->second;
-    if (!is_same(note_of(entry), note)) continue;
-    ++entry.count;
-    entry.last_at = now;
+  if (const auto found = stripe.entries.find(text.text()); found != stripe.entries.end()) {
+    ++found->second.count;
+    found->second.last_at = now;
     return {};
   }
   if (auto room = impl_->room(); !room) return room;
   impl_->entries.fetch_add(1, std::memory_order_relaxed);
-  stripe.entries.emplace(hash, entry_of(note, impl_->next.fetch_add(1, std::memory_order_relaxed), now));
+  stripe.entries.emplace(text.text(), entry_of(note, impl_->next.fetch_add(1, std::memory_order_relaxed), now));
   return {};
 }
 

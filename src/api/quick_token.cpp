@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "access/rate_limits.hpp"
+#include "base/byte_blocks.hpp"
 #include "net/answer_room.hpp"
 #include "net/quick_request.hpp"
 
@@ -40,15 +41,10 @@ std::optional<ReadRequest> read_request(std::string_view query) {
   return ReadRequest{.min_ttl = std::chrono::seconds{seconds}, .deadline = std::nullopt};
 }
 
-// Stands in a JSON string as it is. Looks at every letter without a branch, so that many are looked at at once.
+// Stands in a JSON string as it is.
 bool is_plain(std::string_view text) {
-  unsigned odd = 0;
-  for (const char c : text) {
-    const auto letter = static_cast<unsigned char>(c);
-    odd |= static_cast<unsigned>(letter < 0x20) | static_cast<unsigned>(letter >= 0x7F) |
-           static_cast<unsigned>(letter == '"') | static_cast<unsigned>(letter == '\\');
-  }
-  return odd == 0;
+  return none_is(
+      text, [](ByteBlock letters) { return (letters < 0x20) | (letters >= 0x7F) | (letters == '"') | (letters == '\\'); });
 }
 
 // A short text that is put together without an allocation; what it has no room for, or what does not stand in JSON as it is,

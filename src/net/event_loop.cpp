@@ -53,7 +53,7 @@ bool EventLoop::change(int descriptor, Watcher& watcher, std::uint32_t events) n
 
 // What was told of it in this round and not yet passed on is forgotten, too.
 void EventLoop::unwatch(int descriptor, Watcher& watcher) noexcept {
-  static_cast<void>(control(EPOLL_CTL_DEL, descriptor, nullptr, 0));
+  if (descriptor >= 0) static_cast<void>(control(EPOLL_CTL_DEL, descriptor, nullptr, 0));
   for (std::size_t i = batch_at_; i < batch_end_; ++i) {
     if (batch_[i].data.ptr == &watcher) batch_[i].events = 0;
   }

@@ -58,7 +58,7 @@ class EventLoop final : public Executor {
   void run();
   void stop();  // work that is queued then stays undone
 
-  // False: the kernel refuses. A watcher that ends is unwatched before.
+  // False: the kernel refuses. A watcher that ends is unwatched before; a descriptor that is closed is -1.
   [[nodiscard]] bool watch(int descriptor, Watcher& watcher, std::uint32_t events) noexcept;
   [[nodiscard]] bool change(int descriptor, Watcher& watcher, std::uint32_t events) noexcept;
   void unwatch(int descriptor, Watcher& watcher) noexcept;

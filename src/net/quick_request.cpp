@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_blocks.hpp"
 #include "base/encoding.hpp"
 
 namespace evergrant {
@@ -10,8 +11,14 @@ namespace {
 
 constexpr std::size_t longest = 4096;  // a longer header is worth a parser's while
 
-bool is_plain_in_target(char c) { return c > 0x20 && c < 0x7F && c != '#' && c != '\\'; }
-bool is_plain_in_value(char c) { return c >= 0x20 && c < 0x7F; }
+bool is_plain_target(std::string_view target) {
+  return none_is(target, [](ByteBlock letters) {
+    return (letters <= 0x20) | (letters >= 0x7F) | (letters == '#') | (letters == '\\');
+  });
+}
+bool is_plain_value(std::string_view value) {
+  return none_is(value, [](ByteBlock letters) { return (letters < 0x20) | (letters >= 0x7F); });
+}
 bool is_plain_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
@@ -53,7 +60,7 @@ bool read_request_line(std::string_view line, QuickRequest& out) {
   constexpr std::string_view version = " HTTP/1.1";
   if (!line.starts_with(method) || !line.ends_with(version) || line.size() <= method.size() + version.size()) return false;
   const auto target = line.substr(method.size(), line.size() - method.size() - version.size());
-  if (!target.starts_with('/') || !std::ranges::all_of(target, is_plain_in_target)) return false;
+  if (!target.starts_with('/') || !is_plain_target(target)) return false;
   const auto mark = target.find('?');
   out.path = target.substr(0, mark);
   if (mark != std::string_view::npos) out.query = target.substr(mark + 1);
@@ -70,7 +77,7 @@ bool read_field(std::string_view line, Seen& seen, QuickRequest& out) {
   if (colon == std::string_view::npos || colon == 0) return false;
   const auto name = line.substr(0, colon);
   const auto written = line.substr(colon + 1);  // before anything is cut off: a bare line feed is no blank
-  if (!std::ranges::all_of(name, is_plain_in_name) || !std::ranges::all_of(written, is_plain_in_value)) return false;
+  if (!is_plain_value(written)) return false;
   const auto value = trim(written);
   if (equal_ignoring_case(name, "host")) {
     ++seen.hosts;
@@ -80,8 +87,8 @@ bool read_field(std::string_view line, Seen& seen, QuickRequest& out) {
     if (value.empty()) return false;  // there, and yet nothing: no plain case of either
   } else if (equal_ignoring_case(name, "connection")) {
     return equal_ignoring_case(value, "keep-alive");  // which it is anyway
-  } else if (is_judged(name)) {
-    return false;
+  } else {
+    return std::ranges::all_of(name, is_plain_in_name) && !is_judged(name);
   }
   return true;
 }

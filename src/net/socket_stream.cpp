@@ -25,10 +25,8 @@ SocketStream::~SocketStream() {
   leave();
 }
 
-void SocketStream::leave() noexcept {
-  // Also without a socket: `call_soon` may have been called.
-  loop_.unwatch(socket_.descriptor(), *this);
-}
+// Also without a socket: it may be about to be called.
+void SocketStream::leave() noexcept { loop_.unwatch(socket_.descriptor(), *this); }
 
 Socket SocketStream::release() noexcept {
   leave();

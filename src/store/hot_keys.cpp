@@ -44,14 +44,15 @@ std::shared_ptr<OpenKey> HotKeys::look_up(const Opening& opening) const {
 }
 
 HotKeys::Slot* HotKeys::ready(Stripe& stripe, const Opening& opening) {
-  for (const auto& slot : stripe.slots) {
+  const auto set = std::span{stripe.slots}.subspan(opening.key_hash % sets * kept_per_set, kept_per_set);
+  for (const auto& slot : set) {
     if (!slot || slot->hash != opening.key_hash || !slot->key || slot->key->id != opening.key) continue;
     if (!slot->key->forgotten) return slot.get();
     slot->clear();
   }
   auto key = look_up(opening);
   if (!key) return nullptr;
-  auto& slot = stripe.slots.at(stripe.next++ % kept_per_stripe);
+  auto& slot = set[stripe.next++ % kept_per_set];
   if (!slot) slot = std::make_unique<Slot>();
   slot->prepared.set(key->material);
   slot->key = std::move(key);

@@ -29,11 +29,12 @@ class HotKeys {
   void forget_tenant(const TenantId& tenant);
 
  private:
-  static constexpr std::size_t kept_per_stripe = 4;
+  static constexpr std::size_t sets = 16;
+  static constexpr std::size_t kept_per_set = 4;
   struct Slot;
   struct alignas(64) Stripe {
     std::mutex mutex;
-    std::array<std::unique_ptr<Slot>, kept_per_stripe> slots;
+    std::array<std::unique_ptr<Slot>, sets * kept_per_set> slots;  // a key is in the set of its hash
     std::size_t next = 0;
   };
   // Under the stripe's lock. Null: the key is not in memory.

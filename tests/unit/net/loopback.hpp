@@ -109,7 +109,10 @@ class Wire {
     return std::exchange(buffer_, {});
   }
 
-  [[nodiscard]] bool is_closed_by_peer() { return read_all().empty() && errno != EAGAIN; }
+  [[nodiscard]] bool is_closed_by_peer() {
+    errno = 0;  // an orderly end leaves what another call said
+    return read_all().empty() && errno != EAGAIN;
+  }
 
   void shutdown_write() { ::shutdown(fd_, SHUT_WR); }
   // Closes with a reset instead of an orderly end.
