@@ -113,7 +113,7 @@ class Audit {
   [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();
   // Flushes again and again until `stop`.
-  Task<void> run(Duration flush_every = std::chrono::milliseconds{500});
+  Task<void> run(Duration flush_every = std::chrono::seconds{1});
   void stop();
 
  private:

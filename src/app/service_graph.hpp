@@ -27,7 +27,7 @@ namespace evergrant {
 
 // How often it is looked after what nobody wakes. Virtual time has reasons to look less often: each look costs the same.
 struct Cadence {
-  Duration audit_flush{std::chrono::milliseconds{500}};
+  Duration audit_flush{std::chrono::seconds{1}};
   Duration outbox_look{std::chrono::seconds{5}};
 };
 

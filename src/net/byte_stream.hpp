@@ -32,7 +32,7 @@ class ByteStream {
   virtual void start_handshake(Pending& pending) = 0;
   virtual void start_read(std::span<char> into, Pending& pending) = 0;
   virtual void start_write(std::string_view all, Pending& pending) = 0;  // until all is written
-  // Writes what goes out without waiting and returns how much that was; 0 also where a stream has no such way.
+  // Writes what goes out without waiting and returns how much that was. What follows is the rest.
   virtual std::size_t write_now(std::string_view bytes) noexcept = 0;
   virtual void shutdown_write() noexcept = 0;  // the other end sees the end of the stream
   virtual void cancel() noexcept = 0;          // what is in progress ends as not ok
