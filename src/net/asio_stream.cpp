@@ -100,15 +100,21 @@ class TlsStream final : public ByteStream {
     stream_.async_handshake(side_, [&pending](const error_code& ec) { pending.done({0, !ec, false}); });
   }
   void start_read(std::span<char> into, Pending& pending) override {
+    // Behind our own end nothing is understood any more; it is only let in.
+    if (ended_) return stream_.next_layer().async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
     stream_.async_read_some(asio::buffer(into.data(), into.size()), resume(pending));
   }
   void start_write(std::string_view all, Pending& pending) override {
     asio::async_write(stream_, asio::buffer(all.data(), all.size()), resume(pending));
   }
   std::size_t write_now(std::string_view) noexcept override { return 0; }
-  // Every answer tells its length, so its end needs no close_notify to be believed.
+  // With close_notify, which shows an answer that only the end delimits to be whole; what the other end says to it is not
+  // waited for.
   void shutdown_write() noexcept override {
     error_code ignored;
+    ended_ = true;
+    stream_.next_layer().non_blocking(true, ignored);
+    stream_.shutdown(ignored);
     stream_.lowest_layer().shutdown(TcpSocket::shutdown_send, ignored);
   }
   void cancel() noexcept override {
@@ -125,6 +131,7 @@ class TlsStream final : public ByteStream {
 
  private:
   asio::ssl::stream<TcpSocket> stream_;
+  bool ended_ = false;  // our side of it
   asio::ssl::stream_base::handshake_type side_;
 };
 
