@@ -13,7 +13,8 @@ EVERGRANT_INLINE namespace library {
   struct TokenRequest {
     std::string_view connection;
     std::string_view registration, realm;
-    Duration min_ttl{0};               // the token shall be good for so long; a provider's tokens may live shorter
+    std::string_view pair = {};  // of several that the provider gives at once (a bot's and a user's); empty: the main one
+    Duration min_ttl{0};         // the token shall be good for so long; a provider's tokens may live shorter
     std::optional<Duration> deadline;  // from now, for a refresh that must be waited for; nothing: as the options say
   };
 

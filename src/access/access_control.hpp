@@ -52,6 +52,8 @@ inline constexpr std::array all_rules{Rule::verb,       Rule::installation, Rule
 // provider, percent-encoded, without query; one that can be read in two ways is refused where the policy has paths. Errors:
 // forbidden.
 [[nodiscard]] Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path);
+// The rule `method` alone, before anything else of a call is looked at. Errors: forbidden.
+[[nodiscard]] Result<> authorise_method(const Caller& caller, std::string_view method);
 // The caller's view as a filter on lists.
 void restrict_to(const Caller& caller, ConnectionFilter& filter);
 

@@ -105,8 +105,13 @@ Result<> authorise_account(const Caller& caller, const AccessRequest& request) {
   return {};
 }
 
-Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path) {
+Result<> authorise_method(const Caller& caller, std::string_view method) {
   if (!allows_method(caller.policy, method)) return std::unexpected(refusal(Rule::method, {}));
+  return {};
+}
+
+Result<> authorise_call(const Caller& caller, std::string_view method, std::string_view path) {
+  if (auto allowed = authorise_method(caller, method); !allowed) return allowed;
   if (!allows_path(caller.policy, path)) return std::unexpected(refusal(Rule::path, {}));
   return {};
 }

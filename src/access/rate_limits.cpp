@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "net/ip_address.hpp"
+
 namespace evergrant {
 namespace {
 
@@ -39,11 +41,15 @@ std::int64_t seen_now(std::int64_t full_at, std::int64_t now) {
   return full_at < now || full_at > now + minute ? now : full_at;
 }
 
-// IPv6 hands out networks, not addresses: the first half counts.
+// IPv6 hands out networks, not addresses: the first half of its bytes counts, however they are written. What is no address
+// is a bucket as it stands.
 std::string bucket_of(std::string_view address) {
-  std::size_t at = 0;
-  for (int groups = 0; groups < 4 && at != std::string_view::npos; ++groups) at = address.find(':', at == 0 ? 0 : at + 1);
-  return std::string{address.substr(0, at)};
+  constexpr std::size_t network_bytes = 8;
+  const auto parsed = IpAddress::parse(address.substr(0, address.find('%')));
+  if (!parsed || parsed->is_v4()) return parsed ? parsed->to_string() : std::string{address};
+  std::string network{"/64 "};
+  for (std::size_t i = 0; i < network_bytes; ++i) network += static_cast<char>(parsed->bytes()[i]);
+  return network;
 }
 
 }  // namespace

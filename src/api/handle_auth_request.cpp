@@ -1,5 +1,6 @@
 #include "api/handlers.hpp"
 #include "proxy/gateway.hpp"
+#include "proxy/method_rule.hpp"
 #include "proxy/path_class.hpp"
 
 namespace evergrant {
@@ -38,6 +39,7 @@ Result<> permit_call(Call& call, const GatewayQuestion& question, const GatewayA
     return std::unexpected(no_such_account());
   }
   if (auto allowed = authorise(*call.caller, access); !allowed) return allowed;
+  if (question.names_method && !call.caller->policy.methods.empty()) return std::unexpected(names_another_method());
   const auto* registration = registrations.find(about.registration);
   if (registration == nullptr) return std::unexpected(no_such_account());
   if (!question.call) return {};
@@ -70,7 +72,7 @@ Task<Result<Reply>> Handlers::auth_request(Call& call) const {
   const auto question = read_gateway_question(call.request.headers);
   if (!question) co_return std::unexpected(question.error());
   const ReadRequest request{.min_ttl = {}, .deadline = std::nullopt};
-  const auto& [connection, registration, realm, pair, provider_call] = *question;
+  const auto& [connection, registration, realm, pair, provider_call, names_method] = *question;
   auto ready = !connection.empty() && pair.empty() ? parts_.tokens.read_now(connection, request)
                : !connection.empty()               ? parts_.tokens.read_now_pair(connection, pair, request)
                : pair.empty()                      ? parts_.tokens.read_now_of(registration, realm, request)

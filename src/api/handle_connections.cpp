@@ -1,4 +1,5 @@
 #include "api/handlers.hpp"
+#include "oauth/configured_extras.hpp"
 
 namespace evergrant {
 namespace {
@@ -60,13 +61,25 @@ Task<Result<Reply>> Handlers::list_connections(Call& call) const {
   if (!limit) co_return std::unexpected(limit.error());
   auto page = co_await parts_.store.connections(*filter, query_text(call, "cursor"), static_cast<int>(*limit));
   if (!page) co_return std::unexpected(page.error());
+  for (auto& row : page->items) keep_configured(row);
   co_return Reply{.status = 200, .body = page_body(*page), .content_type = "application/json", .headers = {}};
+}
+
+void Handlers::keep_configured(Connection& row) const {
+  const Registration* registration = parts_.registrations.find(row.registration);
+  if (registration == nullptr) return row.extras.clear();
+  keep_configured_extras(*registration, row.pair, row.extras);
+}
+
+boost::json::object Handlers::connection_body(Connection row) const {
+  keep_configured(row);
+  return to_json(row);
 }
 
 Task<Result<Reply>> Handlers::show_connection(Call& call) const {
   auto connection = co_await visible_connection(call, 0);
   if (!connection) co_return std::unexpected(connection.error());
-  auto body = to_json(*connection);
+  auto body = connection_body(*connection);
   if (connection->status == Status::revoking) {
     auto waiting = co_await parts_.store.outbox_of(connection->id);
     if (!waiting) co_return std::unexpected(waiting.error());
@@ -81,7 +94,7 @@ Task<Result<Reply>> Handlers::show_connection(Call& call) const {
     auto pairs = co_await parts_.store.pairs_of(connection->id);
     if (!pairs) co_return std::unexpected(pairs.error());
     boost::json::array further;
-    for (const auto& pair : *pairs) further.push_back(to_json(pair));
+    for (const auto& pair : *pairs) further.push_back(connection_body(pair));
     body["pairs"] = std::move(further);
   }
   if (const auto* registration = parts_.registrations.find(connection->registration)) {
@@ -108,7 +121,7 @@ Task<Result<Reply>> Handlers::import_connection(Call& call) const {
   auto connection = co_await parts_.connector.import(std::move(request));
   if (!connection) co_return std::unexpected(connection.error());
   call.audit.connection = connection->id;
-  auto reply = json_reply(201, to_json(*connection));
+  auto reply = json_reply(201, connection_body(*connection));
   reply.headers.emplace_back("Location", "/v1/connections/" + connection->id.str());
   co_return reply;
 }
@@ -134,7 +147,7 @@ Task<Result<Reply>> Handlers::revoke_connection(Call& call) const {
   auto revoked = co_await parts_.revoker.revoke(
       {.connection = connection->id, .reason = "Revoked by " + call.caller->name + ".", .force = *force});
   if (!revoked) co_return std::unexpected(revoked.error());
-  co_return json_reply(202, to_json(*revoked));
+  co_return json_reply(202, connection_body(*revoked));
 }
 
 Task<Result<Reply>> Handlers::release_connection(Call& call) const {
@@ -169,7 +182,7 @@ Task<Result<Reply>> Handlers::release_connection(Call& call) const {
   }
   auto now = co_await parts_.store.connection(connection->id);
   if (!now) co_return std::unexpected(now.error());
-  co_return json_reply(200, to_json(*now));
+  co_return json_reply(200, connection_body(*now));
 }
 
 Task<Result<Reply>> Handlers::offboard_tenant(Call& call) const {

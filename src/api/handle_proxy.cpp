@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "api/handlers.hpp"
+#include "proxy/method_rule.hpp"
 
 namespace evergrant {
 namespace {
@@ -11,6 +12,15 @@ constexpr std::string_view proxy_segment = "proxy";
 Error no_such_proxied(std::string_view id) {
   return {Errc::not_found, "there is no connection '" + printable(id, 80) + "' that this caller may see",
           "list them with: evergrant connections list"};
+}
+
+// The method, before a token is read, a body taken or a gate passed. A caller that may use some methods only must not name
+// another one in the query.
+Result<> check_proxied_method(const Call& call) {
+  if (auto proper = check_method(call.request.method); !proper) return proper;
+  if (auto allowed = authorise_method(*call.caller, call.request.method); !allowed) return allowed;
+  if (call.caller->policy.methods.empty() || !overrides_method(call.request.query)) return {};
+  return std::unexpected(names_another_method());
 }
 
 }  // namespace
@@ -59,6 +69,7 @@ Task<Result<Handlers::ProxiedToken>> Handlers::token_to_proxy(Call& call) const 
 Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) const {
   const auto where = proxy_path(call.request.path);
   if (!where) co_return fail(Errc::internal, "a path that is not proxied came to the proxy");
+  if (auto fits = check_proxied_method(call); !fits) co_return std::unexpected(fits.error());
   call.path = {std::string{where->id}};
   auto token = co_await token_to_proxy(call);
   if (!token) co_return std::unexpected(token.error());
@@ -72,6 +83,7 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
   call.problem_members = {{"connection", token->lease.connection.str()},
                           {"registration", token->lease.registration.str()},
                           {"tenant", token->lease.tenant.str()}};
+  const Generation generation = token->lease.generation;
   auto report = co_await parts_.proxy->serve(
       {.head = call.request,
        .path = std::string{where->tail},
@@ -81,7 +93,11 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
        .row = token->row,
        .lease = std::move(token->lease),
        .rules = [caller = call.caller](std::string_view method,
-                                       std::string_view path) { return authorise_call(*caller, method, path); }},
+                                       std::string_view path) { return authorise_call(*caller, method, path); },
+       .sending =
+           [&, first = generation](const TokenLease& lease) {
+             if (lease.generation != first) call.audit.fingerprint = parts_.vault.fingerprint(lease.access_token);
+           }},
       exchange);
   if (!report.sent) call.audit.fingerprint.clear();  // no token was used
   co_return report;

@@ -84,6 +84,9 @@ class Handlers {
   // The registration that the path names, or the given one, where this caller may see it. Errors: not_found.
   [[nodiscard]] Result<RegistrationId> registration_in(Call& call) const;
   [[nodiscard]] Result<RegistrationId> visible_registration(Call& call, RegistrationId id) const;
+  // What is shown is what is configured: of a row that was stored under an earlier configuration, too.
+  void keep_configured(Connection& row) const;
+  [[nodiscard]] boost::json::object connection_body(Connection row) const;
   [[nodiscard]] Result<Reply> token_reply(Call& call, Result<TokenLease> lease) const;
   [[nodiscard]] Task<Result<TokenLease>> lease_for(std::shared_ptr<const Caller> caller, ConnectionId id,
                                                    ReadRequest request) const;

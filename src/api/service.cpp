@@ -173,6 +173,8 @@ struct ApiService::Impl {
     if (call.route->gateway) problem.status = gateway_status(error.code);
     if (error.code == Errc::reauth_required) problem.members.emplace_back("reconnect", "/v1/connect-sessions");
     HttpResponse response = to_response(problem);
+    // What evergrant says itself is told from what the provider says by a field that no provider's answer keeps.
+    if (call.route == &proxy_route()) response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
     if (call.route->gateway) response.headers.add("X-Evergrant-Code", std::string{to_string(error.code)});
     return response;
   }
@@ -193,13 +195,12 @@ struct ApiService::Impl {
     co_return audited(call, to_http(std::move(*reply)), "ok");
   }
 
-  // A proxied call: nothing, or the problem that the caller gets. What evergrant says itself is told from what the provider
-  // says by Evergrant-Error, which no provider's answer keeps.
+  // A proxied call: nothing, or the problem that the caller gets.
   Task<std::optional<HttpResponse>> proxy(Call& call, HttpExchange& exchange) {
     auto admitted = co_await admit(call);
-    if (!admitted && !call.caller) co_return marked(problem(call, admitted.error()), admitted.error());
+    if (!admitted && !call.caller) co_return problem(call, admitted.error());
     if (!admitted) co_return refused(call, admitted.error(), {});
-    if (const auto room = parts.audit.check_room(); !room) co_return marked(problem(call, room.error()), room.error());
+    if (const auto room = parts.audit.check_room(); !room) co_return problem(call, room.error());
     UnlessAudited unless_audited{*this, call};
     auto report = co_await handlers.proxy(call, exchange);
     unless_audited.done = true;
@@ -234,14 +235,10 @@ struct ApiService::Impl {
       if (!done && !call.audit.fingerprint.empty()) service.note_made_call(call, "broken");
     }
   };
-  [[nodiscard]] static HttpResponse marked(HttpResponse response, const Error& error) {
-    response.headers.add("Evergrant-Error", std::string{to_string(error.code)});
-    return response;
-  }
   [[nodiscard]] HttpResponse refused(Call& call, const Error& error, std::optional<Duration> retry_after) const {
     HttpResponse response = problem(call, error);
     if (retry_after) response.headers.set("Retry-After", retry_seconds(*retry_after));
-    return audited(call, marked(std::move(response), error), to_string(error.code));
+    return audited(call, std::move(response), to_string(error.code));
   }
 
   // Every use by a caller is in the audit trail, or it does not happen: `answer` asks for room first, and a token is not

@@ -26,10 +26,45 @@ class IntoLease final : public TokenTaker {
   std::optional<TokenLease> lease_;
 };
 
+std::unexpected<Error> names_none() {
+  return fail(Errc::invalid_argument, "a token is asked for by connection, or by registration and realm",
+              "TokenRequest: give one of these");
+}
+
 Task<Result<TokenLease>> shown(Task<Result<evergrant::TokenLease>> task) {
   auto lease = co_await std::move(task);
   if (!lease) co_return std::unexpected(std::move(lease).error());
   co_return lease_from(*lease);
+}
+
+// A token request of which nothing is a view.
+struct Asked {
+  ConnectionId connection;  // or
+  RegistrationId registration;
+  RealmId realm;
+  std::string pair;
+  ReadRequest reading;
+};
+
+Task<Result<evergrant::TokenLease>> token_of_pair(TokenService& tokens, evergrant::Store& store, Asked asked) {
+  if (asked.connection.empty()) {
+    const auto main = co_await store.connection_of(std::move(asked.registration), std::move(asked.realm));
+    if (!main) co_return std::unexpected(main.error());
+    asked.connection = main->id;
+  }
+  auto row = co_await tokens.row_of(std::move(asked.connection), std::move(asked.pair));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await tokens.token(std::move(*row), asked.reading);
+  co_return lease;
+}
+
+// A lease names its connection; the row of its pair is another one.
+Task<Result<evergrant::TokenLease>> refreshed(TokenService& tokens, ConnectionId connection, std::string pair,
+                                              Generation seen, std::optional<Duration> deadline) {
+  auto row = co_await tokens.row_of(std::move(connection), std::move(pair));
+  if (!row) co_return std::unexpected(row.error());
+  auto lease = co_await tokens.refresh(std::move(*row), seen, deadline);
+  co_return lease;
 }
 
 Task<Result<ConnectionInfo>> shown_connection(Task<Result<Connection>> task) {
@@ -153,25 +188,40 @@ void TokenManager::run_http() {
 
 void TokenManager::stop() { impl_->stop(); }
 
+Pending<TokenLease> TokenManager::Impl::get_pair(const TokenRequest& request, const ReadRequest& reading) {
+  auto& tokens = graph.tokens();
+  if (!request.connection.empty()) {
+    auto ready = tokens.read_now_pair(ConnectionId{request.connection}, std::string{request.pair}, reading);
+    if (ready) return Result<TokenLease>{lease_from(*ready)};
+  } else if (request.registration.empty() || request.realm.empty()) {
+    return Result<TokenLease>{names_none()};
+  }
+  return begin(shown(token_of_pair(tokens, store(),
+                                   {.connection = ConnectionId{request.connection},
+                                    .registration = RegistrationId{request.registration},
+                                    .realm = RealmId{request.realm},
+                                    .pair = std::string{request.pair},
+                                    .reading = reading})),
+               request.deadline);
+}
+
 Pending<TokenLease> TokenManager::get(const TokenRequest& request) {
   const ReadRequest reading{.min_ttl = request.min_ttl, .deadline = request.deadline};
   auto& tokens = impl_->graph.tokens();
+  if (!request.pair.empty()) return impl_->get_pair(request, reading);
   if (!request.connection.empty()) {
     IntoLease taker;
     if (tokens.read_now(request.connection, reading, taker) == TakenNow::taken) return Result<TokenLease>{taker.lease()};
     return impl_->begin(shown(tokens.token(ConnectionId{request.connection}, reading)), request.deadline);
   }
-  if (request.registration.empty() || request.realm.empty()) {
-    return Result<TokenLease>{fail(Errc::invalid_argument,
-                                   "a token is asked for by connection, or by registration and realm",
-                                   "TokenRequest: give one of these")};
-  }
+  if (request.registration.empty() || request.realm.empty()) return Result<TokenLease>{names_none()};
   return impl_->begin(shown(tokens.token_of(RegistrationId{request.registration}, RealmId{request.realm}, reading)),
                       request.deadline);
 }
 
 Pending<TokenLease> TokenManager::invalidate(const TokenLease& lease, std::optional<Duration> deadline) {
-  return impl_->begin(shown(impl_->graph.tokens().refresh(ConnectionId{lease.connection()}, lease.generation(), deadline)),
+  return impl_->begin(shown(refreshed(impl_->graph.tokens(), ConnectionId{lease.connection()}, std::string{lease.pair()},
+                                      lease.generation(), deadline)),
                       deadline);
 }
 

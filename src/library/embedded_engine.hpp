@@ -28,6 +28,7 @@ struct TokenManager::Impl {
   void stop();
 
   [[nodiscard]] evergrant::Store& store() const noexcept { return *seams.store->impl().store; }
+  Pending<TokenLease> get_pair(const TokenRequest& request, const ReadRequest& reading);
   template <class T>
   Pending<T> begin(Task<Result<T>> task, std::optional<Duration> deadline = std::nullopt) {
     return waiters.start(engine.loop(), std::move(task), deadline.value_or(options.wait) + grace_at_stop);

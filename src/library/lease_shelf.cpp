@@ -30,11 +30,12 @@ void LeaseShelf::forget(const std::string& key) {
   kept_.erase(key);
 }
 
-void LeaseShelf::forget_refused(std::string_view connection, std::int64_t generation) {
+void LeaseShelf::forget_refused(const TokenLease& refused) {
   const std::lock_guard lock{mutex_};
   std::erase_if(kept_, [&](const auto& one) {
     const TokenLease& lease = one.second.lease;
-    return lease.connection() == connection && lease.generation() <= generation;
+    return lease.connection() == refused.connection() && lease.pair() == refused.pair() &&
+           lease.generation() <= refused.generation();
   });
 }
 

@@ -24,8 +24,8 @@ class LeaseShelf {
   // Not where a newer generation is there.
   void put(const std::string& key, const TokenLease& lease, Time now);
   void forget(const std::string& key);
-  // Whatever it was asked for by: this token set and older ones of the connection.
-  void forget_refused(std::string_view connection, std::int64_t generation);
+  // Whatever it was asked for by: this token set and older ones of the connection's same pair.
+  void forget_refused(const TokenLease& refused);
 
  private:
   struct Kept {

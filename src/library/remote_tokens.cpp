@@ -24,19 +24,25 @@ struct Question {
   std::string key;   // what the lease is kept under
   std::string path;  // of the API
   std::string registration;
+  std::string pair;
   std::string body;  // of a POST; empty: a GET
   Duration min_ttl{0}, wait{0};
 
   [[nodiscard]] std::string flight() const { return key + '\n' + std::to_string(min_ttl.count()) + body; }
   [[nodiscard]] std::string target() const {
     const auto seconds = [](Duration time) { return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()); };
-    return path + "?wait=" + seconds(wait) + (body.empty() ? "&min_ttl=" + seconds(min_ttl) : std::string{});
+    return path + "?wait=" + seconds(wait) + (body.empty() ? "&min_ttl=" + seconds(min_ttl) : std::string{}) +
+           (pair.empty() ? std::string{} : "&pair=" + percent_encode(pair));
   }
 };
 
+std::string kept_under(std::string_view account, std::string_view pair) {
+  return pair.empty() ? std::string{account} : std::string{account} + '\r' + std::string{pair};
+}
+
 std::string kept_under(const TokenRequest& request) {
-  if (!request.connection.empty()) return std::string{request.connection};
-  return std::string{request.registration} + '\n' + std::string{request.realm};
+  if (!request.connection.empty()) return kept_under(request.connection, request.pair);
+  return kept_under(std::string{request.registration} + '\n' + std::string{request.realm}, request.pair);
 }
 
 std::string path_of(const TokenRequest& request) {
@@ -155,6 +161,7 @@ Pending<TokenLease> RemoteTokens::get(const TokenRequest& request) {
   Question question{.key = kept_under(request),
                     .path = path_of(request),
                     .registration = std::string{request.registration},
+                    .pair = std::string{request.pair},
                     .body = {},
                     .min_ttl = request.min_ttl,
                     .wait = request.deadline.value_or(impl_->options.wait)};
@@ -169,10 +176,11 @@ Pending<TokenLease> RemoteTokens::get(const TokenRequest& request) {
 }
 
 Pending<TokenLease> RemoteTokens::invalidate(const TokenLease& lease, std::optional<Duration> deadline) {
-  impl_->shelf.forget_refused(lease.connection(), lease.generation());
-  Question question{.key = std::string{lease.connection()},
+  impl_->shelf.forget_refused(lease);
+  Question question{.key = kept_under(lease.connection(), lease.pair()),
                     .path = "/v1/connections/" + percent_encode(lease.connection()) + "/refresh",
                     .registration = std::string{lease.registration()},
+                    .pair = std::string{lease.pair()},
                     .body = R"({"generation":)" + std::to_string(lease.generation()) + '}',
                     .wait = deadline.value_or(impl_->options.wait)};
   const Duration limit = question.wait + on_the_way * 2;

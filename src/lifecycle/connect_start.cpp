@@ -166,7 +166,8 @@ Task<Result<BrowserStep>> Connector::Impl::open(Secret link_token, Secret cookie
   const SessionId id = session->id;
   auto step = co_await arm(std::move(*session), *registration, std::move(cookie));
   if (!step) {
-    parts.log.warning("connect_not_begun", {{"registration", registration->id.str()}, {"reason", step.error().message}});
+    parts.log.warning("connect_not_begun",
+                      {{"registration", registration->id.str()}, {"session", id.str()}, {"reason", step.error().message}});
     auto ended = co_await parts.store.finish_session(id, std::string{to_string(step.error().code)}, std::nullopt);
     if (!ended) parts.log.warning("session_not_ended", {{"reason", ended.error().message}});
   }

@@ -47,8 +47,8 @@ struct CachedToken {
   const Time loaded_at;
   // Epoch ms before which readers ask the engine for nothing more about this entry.
   mutable std::atomic<std::int64_t> quiet_until{0};
-  mutable std::atomic<std::int64_t> used_at{0};  // epoch ms, as last noted in the cache
-  mutable std::atomic<bool> rechecking = false;  // the row is being read again
+  mutable std::atomic<std::int64_t> recheck_quiet_until{0};  // the same for reading the row again
+  mutable std::atomic<std::int64_t> used_at{0};              // epoch ms, as last noted in the cache
   mutable std::atomic<bool> recently_read = false;
   mutable std::atomic<std::uint64_t> mark{0};  // of the token, once it has been hashed
 };

@@ -139,7 +139,8 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   const bool quiet = to_epoch_ms(now) < entry.quiet_until.load(std::memory_order_relaxed);
   return {.taken = TakenNow::taken,
           .refresh = action == ReadAction::serve_and_refresh && !quiet,
-          .recheck = options_.recheck > 0ms && age > options_.recheck && !entry.rechecking.load(std::memory_order_relaxed),
+          .recheck = options_.recheck > 0ms && age > options_.recheck &&
+                     to_epoch_ms(now) >= entry.recheck_quiet_until.load(std::memory_order_relaxed),
           .used = !used_lately(entry, now)};
 }
 
@@ -163,8 +164,12 @@ void TokenReader::refresh_behind(const CachedToken& entry, Time now) {
   });
 }
 
-void TokenReader::recheck_behind(const CachedToken& entry, Time) {
-  if (entry.rechecking.exchange(true, std::memory_order_relaxed)) return;
+// The same for a row that is to be read again. A new entry takes this one's place; where none comes, for whatever reason,
+// the readers ask again in a moment.
+void TokenReader::recheck_behind(const CachedToken& entry, Time now) {
+  std::int64_t quiet = entry.recheck_quiet_until.load(std::memory_order_relaxed);
+  if (to_epoch_ms(now) < quiet) return;
+  if (!entry.recheck_quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
   post([id = entry.connection.id](TokenReader& self) {
     spawn(self.engine_, self.reload(id));  // ends with one read of the row
   });
@@ -174,7 +179,6 @@ Task<void> TokenReader::reload(ConnectionId id) {
   const auto entry = co_await current(id, true);
   if (entry) co_return;
   log_.debug("row_not_read_again", {{"connection", id.str()}, {"code", to_string(entry.error().code)}});
-  if (const CachedTokenPtr old = cache_.find(id)) old->rechecking.store(false, std::memory_order_relaxed);
 }
 
 void TokenReader::note_use(const CachedToken& entry, Time now) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "oauth/configured_extras.hpp"
 #include "oauth/host_variables.hpp"
 
 namespace evergrant {
@@ -89,6 +90,7 @@ Task<Result<TokenUpdate>> TokenSealing::seal_refresh(const Connection& connectio
   update.missing_scope = missing_after_refresh(connection, tokens);
   keep_known_hosts(registration->provider, update.extras);
   update.extras.insert(connection.extras.begin(), connection.extras.end());  // the answer's own win
+  keep_configured_extras(*registration, connection.pair, update.extras);
   update.refresh_idle_expires_at = idle_end(tokens, registration->provider.refresh, at);
   if (!update.refresh_idle_expires_at && tokens.refresh_token)
     update.refresh_idle_expires_at = connection.refresh_idle_expires_at;

@@ -1,7 +1,9 @@
 #include "lifecycle/token_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/encoding.hpp"
 #include "lifecycle/registration_watch.hpp"
 #include "lifecycle/token_reader.hpp"
 
@@ -97,6 +99,16 @@ std::optional<TokenLease> TokenService::read_now_pair(const ConnectionId& main, 
   auto lease = impl_->reader.read_now(*id, request);
   if (lease && (lease->connection != main || lease->pair != pair)) return std::nullopt;
   return lease;
+}
+
+Task<Result<ConnectionId>> TokenService::row_of(ConnectionId main, std::string pair) {
+  if (pair.empty()) co_return main;
+  auto pairs = co_await impl_->parts.store.pairs_of(main);
+  if (!pairs) co_return std::unexpected(pairs.error());
+  const auto chosen = std::ranges::find(*pairs, pair, &Connection::pair);
+  if (chosen != pairs->end()) co_return chosen->id;
+  co_return fail(Errc::not_found, "connection " + main.str() + " has no token pair '" + printable(pair, 40) + "'",
+                 "leave the pair out, or name one that the provider's profile has (token.pair)");
 }
 
 Task<Result<TokenLease>> TokenService::token(ConnectionId id, ReadRequest request) {

@@ -111,6 +111,9 @@ class TokenService {
   // As read_now, of a further token pair of the connection (REF-23).
   std::optional<TokenLease> read_now_pair(const ConnectionId& main, const std::string& pair, const ReadRequest& request);
 
+  // The row of a further token pair of the connection; its own for an empty name. Errors: not_found; those of the store.
+  Task<Result<ConnectionId>> row_of(ConnectionId main, std::string pair);
+
   // Errors: not_found, revoked, reauth_required, quarantined, registration_paused, provider_unavailable, deadline_exceeded …
   Task<Result<TokenLease>> token(ConnectionId id, ReadRequest request);
   Task<Result<TokenLease>> token_of(RegistrationId registration, RealmId realm, ReadRequest request);

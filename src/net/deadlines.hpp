@@ -1,11 +1,12 @@
 // The deadlines of one serving thread's sessions. Every kind of deadline has one fixed duration, so a queue per kind is
-// always in order: arming and disarming are O(1) without a timer or an allocation, and the sweep looks at the heads only.
-// One thread.
+// in order: arming and disarming are O(1) without a timer or an allocation, and the sweep looks at the heads only. A
+// deadline that began before it is armed is put in its place among the others. One thread.
 #pragma once
 
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <list>
 
 #include "base/clock.hpp"
@@ -41,6 +42,7 @@ class Deadlines {
       home_.splice(home_.end(), *node_->queue, node_);
       node_->queue = nullptr;
     }
+    [[nodiscard]] bool armed() const { return node_->queue != nullptr; }
 
    private:
     friend class Deadlines;
@@ -51,12 +53,17 @@ class Deadlines {
 
   explicit Deadlines(const std::array<Duration, kinds>& durations) : durations_{durations} {}
 
-  void arm(Slot& slot, Kind kind, Instant now) {
+  // `since`: when the time that is allowed has begun.
+  void arm(Slot& slot, Kind kind, Instant since) {
     slot.disarm();
     const auto index = static_cast<std::size_t>(kind);
-    queues_[index].splice(queues_[index].end(), slot.home_, slot.node_);
-    slot.node_->queue = &queues_[index];
-    slot.node_->due = now + durations_[index];
+    auto& queue = queues_[index];
+    const Instant due = since + durations_[index];
+    auto place = queue.end();
+    while (place != queue.begin() && std::prev(place)->due > due) --place;
+    queue.splice(place, slot.home_, slot.node_);
+    slot.node_->queue = &queue;
+    slot.node_->due = due;
   }
 
   // Disarms and tells every owner whose deadline has passed.

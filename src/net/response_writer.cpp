@@ -83,6 +83,8 @@ HttpResponse problem_response(const Refusal& refusal) {
   response.status = refusal.status;
   response.headers.add("Content-Type", "application/problem+json");
   response.headers.add("Cache-Control", "no-store");
+  // A caller of the proxy tells by it that no provider said so, whether or not the request came so far as to be one.
+  response.headers.add("Evergrant-Error", std::string{refusal.code});
   if (refusal.status == 405) response.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
   // The texts are constants of the server: nothing in them needs escaping.
   response.body.append(R"({"type":"about:blank","title":")").append(reason_phrase(refusal.status)).append(R"(","status":)");

@@ -41,6 +41,7 @@ class TlsStream final : public SocketStream {
 
   std::unique_ptr<SSL, FreeTls> tls_;
   bool broken_ = false;  // nothing may be said any more
+  bool ended_ = false;   // our side of it
 };
 
 TlsStream::TlsStream(EventLoop& loop, Socket socket, SSL_CTX& context, Side side)
@@ -103,6 +104,8 @@ SocketStream::Moved TlsStream::judge(int result) noexcept {
 
 SocketStream::Moved TlsStream::receive(std::span<char> into) noexcept {
   if (!socket().is_open()) return {};
+  // Behind our own end nothing is understood any more; it is only let in.
+  if (ended_) return receive_bytes(into.data(), into.size());
   ERR_clear_error();
   std::size_t got = 0;
   const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &got);
@@ -128,9 +131,10 @@ SocketStream::Moved TlsStream::shake_hands() noexcept {
   return {Went::some, 0};
 }
 
-// The other end then knows that nothing was cut off (RFC 8446 6.1).
+// The other end then knows that nothing was cut off (RFC 8446 6.1): an answer that only the end delimits is whole. What it
+// says to that is not waited for.
 void TlsStream::say_goodbye() noexcept {
-  if (broken_ || !socket().is_open() || SSL_is_init_finished(tls_.get()) == 0) return;
+  if (std::exchange(ended_, true) || broken_ || !socket().is_open() || SSL_is_init_finished(tls_.get()) == 0) return;
   ERR_clear_error();
   static_cast<void>(SSL_shutdown(tls_.get()));  // what the socket does not take at once is not waited for
   ERR_clear_error();

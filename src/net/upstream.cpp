@@ -24,9 +24,7 @@ Error unavailable(const UpstreamEndpoint& endpoint, std::string what) {
 // Ends what is in progress when the time to connect is over.
 class ConnectDeadline final : private Deadlines::Owner {
  public:
-  explicit ConnectDeadline(Deadlines& deadlines) {
-    deadlines.arm(slot_, Deadlines::Kind::linger, std::chrono::steady_clock::now());
-  }
+  ConnectDeadline(Deadlines& deadlines, Deadlines::Instant since) { deadlines.arm(slot_, Deadlines::Kind::linger, since); }
   ConnectDeadline(const ConnectDeadline&) = delete;
   ConnectDeadline& operator=(const ConnectDeadline&) = delete;
   ~ConnectDeadline() override = default;
@@ -128,9 +126,9 @@ struct UpstreamClient::Impl {
     return found;
   }
 
-  Task<Result<std::unique_ptr<ByteStream>>> connect(EventLoop& loop, Deadlines& deadlines, UpstreamEndpoint endpoint,
-                                                    std::vector<IpAddress> addresses) {
-    ConnectDeadline deadline{deadlines};
+  Task<Result<std::unique_ptr<ByteStream>>> connect(EventLoop& loop, Deadlines& deadlines, Deadlines::Instant since,
+                                                    UpstreamEndpoint endpoint, std::vector<IpAddress> addresses) {
+    ConnectDeadline deadline{deadlines, since};
     const auto* way = forward_proxy_for(endpoint);
     for (const IpAddress& address : addresses) {
       Connecting connecting{loop, SocketAddress{address, way != nullptr ? way->port : endpoint.port}};
@@ -184,7 +182,8 @@ Result<> UpstreamClient::start() {
   return {};
 }
 
-Task<Result<std::unique_ptr<UpstreamConnection>>> UpstreamClient::open(UpstreamEndpoint endpoint, bool fresh) {
+Task<Result<std::unique_ptr<UpstreamConnection>>> UpstreamClient::open(UpstreamEndpoint endpoint, bool fresh,
+                                                                       Duration spent) {
   Executor& here = co_await current_executor();
   auto* loop = dynamic_cast<EventLoop*>(&here);
   if (loop == nullptr || !impl_->tls)
@@ -197,12 +196,12 @@ Task<Result<std::unique_ptr<UpstreamConnection>>> UpstreamClient::open(UpstreamE
   if (!fresh) {
     if (auto kept = pool.take(key)) co_return std::move(kept);
   }
-  const auto begun = std::chrono::steady_clock::now();
-  auto addresses = co_await impl_->addresses_of(endpoint, impl_->options.connect_timeout);
+  // The name, the connection and TLS have one limit together.
+  const auto since = std::chrono::steady_clock::now() - spent;
+  if (spent >= impl_->options.connect_timeout) co_return std::unexpected(unavailable(endpoint, "was not reached in time"));
+  auto addresses = co_await impl_->addresses_of(endpoint, impl_->options.connect_timeout - spent);
   if (!addresses) co_return std::unexpected(addresses.error());
-  const auto spent = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
-  if (spent >= impl_->options.connect_timeout) co_return std::unexpected(unavailable(endpoint, "is not resolved in time"));
-  auto stream = co_await impl_->connect(*loop, pool.deadlines(), endpoint, std::move(*addresses));
+  auto stream = co_await impl_->connect(*loop, pool.deadlines(), since, endpoint, std::move(*addresses));
   if (!stream) co_return std::unexpected(stream.error());
   co_return std::make_unique<UpstreamConnection>(std::move(*stream), pool.deadlines(), std::move(key));
 }

@@ -56,9 +56,11 @@ class UpstreamClient {
 
   // Errors: invalid_argument (the file of authorities).
   [[nodiscard]] Result<> start();
-  // An idle connection, or a new one (`fresh`: always). Errors: provider_unavailable (nothing was sent), forbidden (an
+  // An idle connection, or a new one (`fresh`: always). `spent`: of `connect_timeout`, by earlier connections for the same
+  // call. Errors: provider_unavailable (nothing was sent), forbidden (an
   // address that may not be reached), unsupported (not on an event loop of the server).
-  Task<Result<std::unique_ptr<UpstreamConnection>>> open(UpstreamEndpoint endpoint, bool fresh);
+  Task<Result<std::unique_ptr<UpstreamConnection>>> open(UpstreamEndpoint endpoint, bool fresh,
+                                                         Duration spent = Duration{0});
   // After the exchange: kept if it can serve another one. On the loop that it lives on.
   Task<void> give_back(std::unique_ptr<UpstreamConnection> connection);
 

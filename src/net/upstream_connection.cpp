@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t longest_upstream_header = 64U << 10U;
 constexpr std::size_t first_upstream_buffer = 16U << 10U;
 constexpr std::size_t largest_upstream_buffer = 64U << 10U;
+constexpr int switching_protocols = 101;
+constexpr int most_interim = 20;  // answers before the answer; RFC 9110 15.2 names no number
 
 }  // namespace
 
@@ -32,6 +34,7 @@ void UpstreamConnection::begin(bool to_head) {
   parser_.expect(to_head);
   ++exchanges_;
   sent_ = 0;
+  interim_ = 0;
   request_sent_ = request_whole_ = answer_begun_ = keeps_ = false;
   waits_for_ = Deadlines::Kind::header;
   loss_ = {};
@@ -64,8 +67,12 @@ void UpstreamConnection::request_sent(bool whole) {
   if (waiting_) arm_reading();
 }
 
-// While the request is still on its way the answer may take as long as that takes.
-void UpstreamConnection::arm_reading() { deadlines_.arm(reading_, waits_for_, std::chrono::steady_clock::now()); }
+// While the request is still on its way the answer may take as long as that takes. Its header has one deadline, however many
+// pieces and interim answers come before its end.
+void UpstreamConnection::arm_reading() {
+  if (waits_for_ == Deadlines::Kind::header && reading_.armed()) return;
+  deadlines_.arm(reading_, waits_for_, std::chrono::steady_clock::now());
+}
 
 // False: what came is longer than a buffer.
 bool UpstreamConnection::make_room() {
@@ -88,7 +95,7 @@ Task<bool> UpstreamConnection::read_more(Deadlines::Kind kind) {
   if (request_sent_) arm_reading();
   const auto outcome = co_await stream_->read({in_.data() + end_, in_.size() - end_});
   waiting_ = false;
-  reading_.disarm();
+  if (kind != Deadlines::Kind::header) reading_.disarm();
   end_ += outcome.bytes;
   dirty_ = std::max(dirty_, end_);
   if (outcome.bytes > 0) answer_begun_ = true;
@@ -109,12 +116,18 @@ Task<std::optional<UpstreamHead>> UpstreamConnection::read_head() {
     if (parser_.state() == ResponseParser::State::refused) break;
     if (parser_.state() != ResponseParser::State::header) {
       keeps_ = parser_.keep_alive();
-      co_return parser_.take_head();
+      auto head = parser_.take_head();
+      const bool interim = head.status < 200 && head.status != switching_protocols;
+      if (!interim) reading_.disarm();
+      if (interim && ++interim_ > most_interim) break;
+      co_return head;
     }
     const bool more = co_await read_more(Deadlines::Kind::header);
     if (!more) break;
   }
-  loss_.malformed = parser_.state() == ResponseParser::State::refused || (!closed_ && !loss_.timed_out);
+  reading_.disarm();
+  loss_.malformed =
+      interim_ > most_interim || parser_.state() == ResponseParser::State::refused || (!closed_ && !loss_.timed_out);
   keeps_ = false;
   co_return std::nullopt;
 }

@@ -37,7 +37,7 @@ class UpstreamConnection final : private Deadlines::Owner {
   // Nothing more of the request is sent: from here on the answer is waited for. `whole`: all of it was.
   void request_sent(bool whole);
 
-  // The next head; interim ones (1xx) too. Nothing: see `loss`.
+  // The next head; interim ones (1xx) too, twenty at most. Nothing: see `loss`.
   Task<std::optional<UpstreamHead>> read_head();
   Task<Piece> read();
   [[nodiscard]] bool has_more() const noexcept;  // that can be read without waiting
@@ -75,6 +75,7 @@ class UpstreamConnection final : private Deadlines::Owner {
   std::size_t dirty_ = 0;  // bytes of in_ that may hold something to wipe
   std::uint64_t sent_ = 0;
   int exchanges_ = 0;
+  int interim_ = 0;  // answers of this exchange
   Deadlines::Kind waits_for_ = Deadlines::Kind::header;
   bool waiting_ = false;  // a read is in progress
   bool request_sent_ = false;

@@ -1,15 +1,15 @@
 #include "oauth/metadata.hpp"
 
+#include <utility>
+
 #include "base/encoding.hpp"
 
 namespace evergrant {
 namespace {
 
-Result<JwkSet> parse_key_set(std::string_view body) {
-  auto set = parse_jwk_set(body);
-  if (!set || !set->keys.empty()) return set;
+std::unexpected<Error> no_usable_key(const JwkSet& set) {
   return fail(Errc::provider_rejected, "the key set has no key that can be used" +
-                                           (set->skipped.empty() ? std::string{} : " (" + join(set->skipped, "; ") + ")"));
+                                           (set.skipped.empty() ? std::string{} : " (" + join(set.skipped, "; ") + ")"));
 }
 
 // Its own endpoints are enough for a refresh.
@@ -28,6 +28,8 @@ Result<> ProviderDirectory::compare(const Provider& provider, const ServerMetada
   now.last_named = laid_over(now.endpoints, before->last_named);
   const auto all = moved_endpoints(*before, now);
   for (const auto& moved : all) {
+    // A document that is refused for it is fetched again and again: each new place is told once.
+    if (std::exchange(told_moves_[provider.id.str() + " " + std::string{moved.name}], moved.to) == moved.to) continue;
     log_.warning("provider_endpoint_moved", {{"provider", provider.id.str()},
                                              {"endpoint", moved.name},
                                              {"from", moved.from},
@@ -108,7 +110,13 @@ Task<Result<std::shared_ptr<const JwkSet>>> ProviderDirectory::keys(ResolvedProv
     tell_skipped_keys(url, now);
     return {};
   };
-  auto found = co_await key_sets_.get(std::move(key), std::move(source), parse_key_set, arrived, refetch);
+  // A set without a usable key is the provider's word as any other: the keys before it are not believed any longer. Whether
+  // it has been mended is asked as often as for a key that is not known.
+  auto found = co_await key_sets_.get(key, source, parse_jwk_set, arrived, refetch);
+  if (found && (*found)->keys.empty() && !refetch) {
+    found = co_await key_sets_.get(std::move(key), std::move(source), parse_jwk_set, arrived, true);
+  }
+  if (found && (*found)->keys.empty()) co_return no_usable_key(**found);
   co_return found;
 }
 

@@ -3,6 +3,7 @@
 // On the engine's executor only, which it must outlive.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,7 +30,8 @@ class ProviderDirectory {
   Task<Result<ResolvedProvider>> resolve(const Provider& provider);
 
   // The provider's key set. `refetch`: a token names a key that is not in it; at most once a minute.
-  // Errors: provider_unavailable, provider_rejected, unsupported (the provider has no key set).
+  // Errors: provider_unavailable, provider_rejected (also a set without a usable key, whatever was in the one before),
+  // unsupported (the provider has no key set).
   Task<Result<std::shared_ptr<const JwkSet>>> keys(ResolvedProvider resolved, bool refetch = false);
 
  private:
@@ -40,7 +42,8 @@ class ProviderDirectory {
 
   const Log& log_;
   Metrics& metrics_;
-  std::set<std::string> without_document_;  // of which a failure was logged: once, not at every call
+  std::map<std::string, std::string> told_moves_;  // of each provider's endpoints: where it was last said to have moved
+  std::set<std::string> without_document_;         // of which a failure was logged: once, not at every call
   DocumentCache<ServerMetadata> documents_;
   DocumentCache<JwkSet> key_sets_;
 };

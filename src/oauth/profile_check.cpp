@@ -355,6 +355,13 @@ void Checker::inject() {
   }
   url("inject.api_base", i.api_base, {"realm"});
   names_in("inject.realm_path", i.realm_path, {"realm"});
+  require(i.realm_path.empty() || i.realm_path.contains("{realm}"), "inject.realm_path",
+          in_quotes(i.realm_path) + " holds no {realm}, so it would keep no realm apart");
+  // USE-02: below the base a call stays in its realm; a caller that names the host has the whole path, other realms' too.
+  const auto path_at = i.api_base.find('/', i.api_base.find("://") + 3);
+  const bool realm_in_path = path_at != std::string::npos && i.api_base.find("{realm}", path_at) != std::string::npos;
+  require(!realm_in_path || !i.realm_path.empty(), "inject.realm_path",
+          "missing; inject.api_base holds {realm} in its path, and other paths of that host would name other realms");
   for (const auto& host : i.allowed_hosts) {
     const std::string_view name = std::string_view{host}.substr(host.starts_with("*.") ? 2 : 0);
     const bool plain =

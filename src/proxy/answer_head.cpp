@@ -5,17 +5,17 @@
 #include "base/encoding.hpp"
 #include "proxy/header_rules.hpp"
 #include "proxy/redirect_rule.hpp"
+#include "proxy/token_trace.hpp"
 
 namespace evergrant {
 namespace {
 
-constexpr std::size_t least_token = 8;  // a shorter one would be found everywhere
 constexpr std::size_t longest_correlation = 100;
 
 bool may_leave(std::string_view value, const Secret& token) {
   const bool clean =
       std::ranges::none_of(value, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; });
-  return clean && (token.size() < least_token || !value.contains(token.reveal()));
+  return clean && !holds_token(value, token);
 }
 
 }  // namespace
@@ -50,9 +50,12 @@ Headers caller_trailers(const Headers& trailers, const Secret& access_token) {
   return passed;
 }
 
-std::string correlation_of(const UpstreamHead& head, const std::vector<std::string>& names) {
+std::string correlation_of(const UpstreamHead& head, const std::vector<std::string>& names, const Secret& access_token) {
   for (const auto& name : names) {
-    if (const auto value = head.headers.find(name)) return printable(*value, longest_correlation);
+    const auto value = head.headers.find(name);
+    if (!value) continue;
+    auto shown = printable(*value, longest_correlation);
+    return holds_token(*value, access_token) || repeats_token(shown, access_token) ? std::string{} : shown;
   }
   return {};
 }

@@ -15,7 +15,8 @@ namespace evergrant {
 // Trailers that may pass.
 [[nodiscard]] Headers caller_trailers(const Headers& trailers, const Secret& access_token);
 
-// The first of the profile's correlation headers that is there; printable and bounded.
-[[nodiscard]] std::string correlation_of(const UpstreamHead& head, const std::vector<std::string>& names);
+// The first of the profile's correlation headers that is there; printable and bounded. Empty where it repeats the token.
+[[nodiscard]] std::string correlation_of(const UpstreamHead& head, const std::vector<std::string>& names,
+                                         const Secret& access_token);
 
 }  // namespace evergrant

@@ -5,6 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "oauth/request_body.hpp"
+#include "proxy/method_rule.hpp"
 #include "proxy/path_check.hpp"
 #include "proxy/realm_rule.hpp"
 
@@ -45,13 +46,20 @@ Result<std::string> agreed(const Headers& headers, const std::array<std::string_
   return std::move(agreed_on).value_or(std::string{});
 }
 
-Result<std::optional<ProviderCall>> original_call(const Headers& headers) {
+struct OriginalCall {
+  std::optional<ProviderCall> call;
+  bool names_method = false;
+};
+
+Result<OriginalCall> original_call(const Headers& headers) {
   auto method = agreed(headers, {"X-Original-Method", "X-Forwarded-Method"});
   if (!method) return std::unexpected(method.error());
   auto uri = agreed(headers, {"X-Original-URI", "X-Forwarded-Uri"});
   if (!uri) return std::unexpected(uri.error());
-  if (method->empty() && uri->empty()) return std::nullopt;
-  return ProviderCall{.method = std::move(*method), .path = uri->substr(0, uri->find('?'))};
+  if (method->empty() && uri->empty()) return OriginalCall{};
+  const auto query_at = std::min(uri->find('?'), uri->size());
+  return OriginalCall{.call = ProviderCall{.method = std::move(*method), .path = uri->substr(0, query_at)},
+                      .names_method = overrides_method(std::string_view{*uri}.substr(std::min(query_at + 1, uri->size())))};
 }
 
 }  // namespace
@@ -86,7 +94,8 @@ Result<GatewayQuestion> read_gateway_question(const Headers& headers) {
                          .registration = RegistrationId{std::move(*registration)},
                          .realm = RealmId{std::move(*realm)},
                          .pair = std::move(*pair),
-                         .call = std::move(*call)};
+                         .call = std::move(call->call),
+                         .names_method = call->names_method};
 }
 
 Result<> check_gateway_call(const InjectProfile& profile, std::string_view realm, const ProviderCall& call) {

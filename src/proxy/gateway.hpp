@@ -23,6 +23,7 @@ struct GatewayQuestion {
   RealmId realm;
   std::string pair;                  // X-Evergrant-Pair
   std::optional<ProviderCall> call;  // X-Original-Method and -URI, or X-Forwarded-Method and -Uri; nothing: not told
+  bool names_method = false;         // the call's query names a method besides (proxy/method_rule.hpp)
 };
 
 // Envoy asks with its client's own method and path behind a prefix of ours: made into the form that the others use.

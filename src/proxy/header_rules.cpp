@@ -15,26 +15,39 @@ constexpr std::array<std::string_view, 11> hop_by_hop{
     "proxy-connection", "http2-settings", "expect", "close"};
 
 // Who sent it and how; credentials; and what would make a server see another method or path than the one that was judged.
-constexpr std::array<std::string_view, 19> of_the_caller{"authorization",
+constexpr std::array<std::string_view, 31> of_the_caller{"authorization",
                                                          "cookie",
                                                          "cookie2",
                                                          "host",
+                                                         "x-host",
                                                          "forwarded",
+                                                         "x-forwarded",
                                                          "via",
                                                          "x-real-ip",
                                                          "true-client-ip",
                                                          "client-ip",
                                                          "x-client-ip",
                                                          "x-cluster-client-ip",
-                                                         "cf-connecting-ip",
+                                                         "fastly-client-ip",
+                                                         "x-remote-ip",
+                                                         "x-remote-addr",
+                                                         "x-originating-ip",
+                                                         "x-azure-clientip",
+                                                         "x-azure-socketip",
+                                                         "x-appengine-user-ip",
+                                                         "x-envoy-external-address",
+                                                         "x-envoy-original-path",
+                                                         "x-envoy-original-host",
                                                          "max-forwards",
                                                          "x-http-method",
                                                          "x-http-method-override",
+                                                         "x-http-host-override",
+                                                         "x-http-path-override",
                                                          "x-method-override",
-                                                         "x-original-url",
-                                                         "x-original-uri",
+                                                         "x-override-url",
                                                          "x-rewrite-url"};
-constexpr std::array<std::string_view, 3> prefixes_of_the_caller{"proxy-", "x-forwarded-", "evergrant-"};
+constexpr std::array<std::string_view, 7> prefixes_of_the_caller{
+    "proxy-", "x-proxy-", "x-forwarded-", "forwarded-", "x-original-", "cf-connecting-", "evergrant-"};
 
 // About the provider's site, its cookies and connections; from our host they would mean ours.
 constexpr std::array<std::string_view, 15> of_the_site{"set-cookie",

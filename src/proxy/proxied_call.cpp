@@ -10,6 +10,7 @@
 #include "proxy/header_rules.hpp"
 #include "proxy/path_class.hpp"
 #include "proxy/request_head.hpp"
+#include "proxy/token_trace.hpp"
 
 namespace evergrant {
 namespace {
@@ -39,10 +40,15 @@ void ProxiedCall::refuse(Error error, std::optional<Duration> retry_after) {
   report_.refusal = ProxyRefusal{.error = std::move(error), .retry_after = retry_after, .members = {}};
 }
 
-// The upload must have ended when this ends, whatever happens: it refers to what lives here.
+// The upload must have ended when this ends, whatever happens: it refers to what lives here. A short body is there before
+// the gate is passed: whoever sends it slowly takes no place from the realm's other calls.
 Task<ProxyReport> ProxiedCall::run() {
   if (auto ready = prepare(); !ready) {
     refuse(std::move(ready.error()));
+    co_return std::move(report_);
+  }
+  if (const bool whole = co_await gather_if_short(); !whole) {
+    report_.broke = "the caller's body broke off";
     co_return std::move(report_);
   }
   if (auto refused = enter_gate()) {
@@ -104,14 +110,6 @@ std::optional<ProxyRefusal> ProxiedCall::enter_gate() {
 }
 
 Task<void> ProxiedCall::call_until_answered() {
-  const auto length = exchange_.body_length();
-  if (length && *length <= proxy_.options_.replay_bytes) {
-    const bool whole = co_await gather_body();
-    if (!whole) {
-      report_.broke = "the caller's body broke off";
-      co_return;
-    }
-  }
   while (true) {
     const bool opened = co_await open(fresh_);
     if (!opened) co_return;
@@ -129,8 +127,10 @@ Task<void> ProxiedCall::call_until_answered() {
 }
 
 // A short body is read before the provider is called: what comes slowly keeps no connection waiting, and it can be sent
-// again.
-Task<bool> ProxiedCall::gather_body() {
+// again. False: it broke off.
+Task<bool> ProxiedCall::gather_if_short() {
+  const auto length = exchange_.body_length();
+  if (!length || *length > proxy_.options_.replay_bytes) co_return true;
   if (!exchange_.body_read()) {
     kept_.expect(exchange_.body_length().value_or(0));
     const bool told = co_await exchange_.send_continue();
@@ -158,7 +158,9 @@ UpstreamEndpoint ProxiedCall::endpoint() const {
 }
 
 Task<bool> ProxiedCall::open(bool fresh) {
-  auto opened = co_await proxy_.parts_.upstream.open(endpoint(), fresh);
+  const auto begun = std::chrono::steady_clock::now();
+  auto opened = co_await proxy_.parts_.upstream.open(endpoint(), fresh, connecting_);
+  connecting_ += std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
   if (!opened && acted_perhaps_ && opened.error().code == Errc::provider_unavailable) {
     refuse({Errc::ambiguous, "the provider's connection ended without an answer, and it cannot be reached again",
             "it may have acted; look before you ask again"});
@@ -194,6 +196,8 @@ Task<bool> ProxiedCall::send_request() {
   if (!streams) out_.append(kept_.bytes());
   connection_->begin(call_.head.method == "HEAD");
   report_.sent = true;
+  report_.generation = call_.lease.generation;
+  if (call_.sending) call_.sending(call_.lease);
   sent_at_ = std::chrono::steady_clock::now();
   co_await connection_->send(out_);  // what fails here is seen when the answer is read
   explicit_bzero(out_.data(), out_.size());
@@ -256,7 +260,8 @@ Task<ProxiedCall::Next> ProxiedCall::after_head(UpstreamHead head) {
     co_return Next::finished;
   }
   report_.status = head.status;
-  report_.correlation = correlation_of(head, call_.registration.provider.token.correlation_headers);
+  report_.correlation =
+      correlation_of(head, call_.registration.provider.token.correlation_headers, call_.lease.access_token);
   // Refused before the body was asked for: then it is still the caller's, and can go with the next token.
   if (head.status == 401 && upload_ && !upload_->started) upload_->withheld = upload_->go.try_set(false);
   const std::string challenge = head.status == 401 || head.status == 403 ? joined(head.headers, "WWW-Authenticate") : "";
@@ -284,9 +289,12 @@ Task<ProxiedCall::Next> ProxiedCall::after_head(UpstreamHead head) {
 
 void ProxiedCall::step_up(const AnswerVerdict& verdict) {
   std::string message = "the provider asks for more than the customer has granted";
-  if (!verdict.description.empty()) message += ": " + verdict.description;
+  const auto shown = [&](const std::string& words) {
+    return !words.empty() && !repeats_token(words, call_.lease.access_token);
+  };
+  if (shown(verdict.description)) message += ": " + verdict.description;
   refuse({Errc::insufficient_scope, std::move(message), "send the customer through a connect session with these scopes"});
-  if (!verdict.scope.empty()) report_.refusal->members.emplace_back("scope", verdict.scope);
+  if (shown(verdict.scope)) report_.refusal->members.emplace_back("scope", verdict.scope);
   report_.refusal->members.emplace_back("reconnect", "/v1/connect-sessions");
 }
 
@@ -296,10 +304,7 @@ Task<bool> ProxiedCall::refresh_token(bool replays) {
   auto lease = co_await proxy_.parts_.tokens.refresh(call_.row, call_.lease.generation, std::nullopt);
   if (!lease) co_return false;
   const bool newer = lease->generation != call_.lease.generation;
-  if (newer && replays) {
-    call_.lease = std::move(*lease);
-    report_.generation = call_.lease.generation;
-  }
+  if (newer && replays) call_.lease = std::move(*lease);
   co_return newer;
 }
 

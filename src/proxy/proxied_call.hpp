@@ -38,7 +38,7 @@ class ProxiedCall {
   [[nodiscard]] Result<> prepare();
   [[nodiscard]] std::optional<ProxyRefusal> enter_gate();
   Task<void> call_until_answered();
-  Task<bool> gather_body();
+  Task<bool> gather_if_short();
   Task<bool> open(bool fresh);
   Task<bool> send_request();
   void start_upload(Executor& here);
@@ -66,6 +66,7 @@ class ProxiedCall {
   KeptBody kept_;
   bool gathered_ = false;       // the whole body is in `kept_`
   bool fresh_ = false;          // the next sending takes a new connection
+  Duration connecting_{0};      // so long it has taken to get connections: all of them have one limit together
   bool acted_perhaps_ = false;  // a sending was lost on its way, and no answer came
   bool refreshed_ = false;      // the token was, and this call could not be sent again with it
   std::unique_ptr<UpstreamConnection> connection_;

@@ -44,6 +44,8 @@ struct ProxyCall {
   TokenLease lease;
   // The caller's own rules about method and path at the provider. Error: forbidden.
   std::function<Result<>(std::string_view method, std::string_view path)> rules;
+  // Told before each sending with which token it goes: the last one is that of the answer. May be empty.
+  std::function<void(const TokenLease& lease)> sending;
 };
 
 struct ProxyRefusal {

@@ -4,17 +4,12 @@
 
 #include "base/encoding.hpp"
 #include "proxy/header_rules.hpp"
+#include "proxy/method_rule.hpp"
 
 namespace evergrant {
 namespace {
 
 constexpr std::string_view token_place = "{token}";
-constexpr std::size_t longest_method = 20;
-
-bool is_method(std::string_view method) {
-  return !method.empty() && method.size() <= longest_method &&
-         std::ranges::all_of(method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
-}
 
 // RFC 9110 8.6: a length of nothing is told where a body would have been expected.
 bool tells_no_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
@@ -50,10 +45,7 @@ void append_framing(const RequestHeadFacts& facts, std::string& out) {
 
 Result<> append_request_head(const RequestHeadFacts& facts, std::string& out) {
   const auto& caller = facts.caller;
-  if (!is_method(caller.method)) {
-    return fail(Errc::invalid_argument, "'" + printable(caller.method, 40) + "' is no method that goes through the proxy",
-                "methods are written in capitals, such as GET");
-  }
+  if (auto proper = check_method(caller.method); !proper) return proper;
   const auto extra = extra_fields(facts.inject, facts.realm);
   if (!extra) return std::unexpected(extra.error());
   out.append(caller.method).append(" ").append(facts.target.target).append(" HTTP/1.1\r\n");

@@ -75,7 +75,11 @@ bool is_root(const StoredKey& key) { return key.tenant.empty() && key.purpose ==
 
 bool is_in_use(Database& database, const TenantId& tenant) {
   return exists(database.query("SELECT 1 FROM connections WHERE tenant = ? AND status <> 'revoked' LIMIT 1", tenant)) ||
-         exists(database.query("SELECT 1 FROM outbox WHERE tenant = ? LIMIT 1", tenant));
+         exists(database.query("SELECT 1 FROM outbox WHERE tenant = ? LIMIT 1", tenant)) ||
+         // A kept answer may hold tokens that nobody has been told to revoke yet.
+         exists(database.query("SELECT 1 FROM attempts WHERE answer_key IN (SELECT id FROM sealing_keys WHERE tenant = ?) "
+                               "LIMIT 1",
+                               tenant));
 }
 
 // A key under a root key that is gone could never be opened.

@@ -121,6 +121,19 @@ class Mistakes(Folder):
         behind = self.start().replace("[store]", f'address = "0.0.0.0"\n{url}trusted_proxies = ["10.0.0.0/8"]\n[store]')
         self.assertEqual(0, self.serve(behind).stop())
 
+    def test_metrics_need_a_key_where_others_can_ask(self):
+        self.write(self.start())
+        key = self.bootstrap()
+        around = 'address = "0.0.0.0"\npublic_url = "https://tokens.example.com"\ntrusted_proxies = ["10.0.0.0/8"]\n'
+        for text, without in ((self.start(), 200), (self.start().replace("[store]", around + "[store]"), 401)):
+            program = self.serve(text)
+            for headers, status in (({}, without), ({"Authorization": f"Bearer {key}"}, 200)):
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                connection.request("GET", "/metrics", headers=headers)
+                self.assertEqual(status, connection.getresponse().status, headers)
+                connection.close()
+            self.assertEqual(0, program.stop())
+
     def test_key_files_that_others_may_read_are_refused(self):
         for mode in (0o644, 0o640, 0o604):
             os.chmod(self.folder / "kek", mode)

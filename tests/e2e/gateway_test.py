@@ -60,6 +60,7 @@ class Gateway(unittest.TestCase):
             (self.by_realm(), calls, 403, "forbidden"),
             (self.by_realm(**{**told, "X-Original-Method": "POST"}), calls, 403, "forbidden"),
             (self.by_realm(**{**told, "X-Original-URI": "/v3/company/17/payment"}), calls, 403, "forbidden"),
+            (self.by_realm(**{**told, "X-Original-URI": "/v3/company/17/invoice/1?a=b&_HttpMethod=PATCH"}), calls, 403, "forbidden"),
             (self.by_realm(**{"X-Original-Method": "GET"}), calls, 403, "forbidden"),
             (self.by_realm(**{"X-Original-URI": "/v3/company/17/invoice"}), calls, 403, "forbidden"),
             (self.by_realm(**{"X-Forwarded-Uri": "/v3/company/18/invoice"}), None, 403, "forbidden"),

@@ -63,6 +63,25 @@ class UserInfoTest(WithSandbox):
         self.assertNotIn("canary", str(answer.body))
 
 
+class RemovedClaimTest(WithSandbox):
+    def test_a_claim_that_is_not_configured_any_more_is_not_shown(self):
+        def restart(config):
+            self.server.config.write_text(config)
+            self.server.program.stop()
+            self.server.start()
+        restart(self.with_field('claims = ["email", "givenName"]'))
+        connection = self.server.connect("sandbox", "acme", "1001")
+        path = f"/v1/connections/{connection}"
+        self.assertEqual(set(self.server.expect(200, "GET", path)["extras"]), {"email", "givenName"})
+        restart(self.with_field('claims = ["email"]'))
+        self.assertEqual(set(self.server.expect(200, "GET", path)["extras"]), {"email"})
+        listed = self.server.expect(200, "GET", "/v1/connections")["items"]
+        self.assertEqual([set(item["extras"]) for item in listed], [{"email"}])
+        self.server.expect(200, "POST", path + "/refresh", {})
+        restart(self.with_field('claims = ["email", "givenName"]'))
+        self.assertEqual(set(self.server.expect(200, "GET", path)["extras"]), {"email"}, "the refresh has dropped it")
+
+
 class SecurityTest(WithSandbox):
     def doctor(self, config):
         self.server.config.write_text(config)

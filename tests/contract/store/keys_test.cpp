@@ -168,6 +168,22 @@ TEST_P(Keys, shredding_what_must_be_unused_spares_the_keys_of_a_living_connectio
   EXPECT_EQ(get(store->shred_tenant_keys(TenantId{"acme"}, true)).value(), 1);
 }
 
+// Of a refresh that a revocation overtook: its tokens are at the provider, and only this key opens them.
+TEST_P(Keys, shredding_what_must_be_unused_spares_the_key_of_a_kept_answer) {
+  with_root_and_tenant_key();
+  auto c = some_connection("con_1", "realm-1");
+  c.tokens.refresh_token = sealed_by("tk_1");
+  ok(store->create(c, {}));
+  const auto fence = claimed("con_1", "node", some_attempt("att_1", c)).connection.lease.fence;
+  ok(store->keep_answer(AttemptId{"att_1"}, fence, sealed_by("tk_1")));
+  ASSERT_TRUE(get(store->begin_revocation(c.id, true, "", at(1), {})));
+  ok(store->outbox_done(get(store->outbox_of(c.id)).value().at(0).id, "revoked", {}));
+  EXPECT_EQ(code_of(store->shred_tenant_keys(TenantId{"acme"}, true)), Errc::conflict);
+  EXPECT_EQ(states(of("acme")), "tk_1+");
+  ok(store->end_attempt(AttemptId{"att_1"}));
+  EXPECT_EQ(get(store->shred_tenant_keys(TenantId{"acme"}, true)).value(), 1);
+}
+
 // A process that has not noticed a rotation must not store what could never be opened.
 TEST_P(Keys, nothing_sealed_by_a_lost_key_is_stored) {
   with_root_and_tenant_key();

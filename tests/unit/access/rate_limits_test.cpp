@@ -116,6 +116,31 @@ TEST(FailedKeysTest, an_ipv6_network_counts_as_one) {
   EXPECT_FALSE(failed.refuse("2001:db8:1:3::1"));
 }
 
+// As the bytes say, not the text: it leaves out zeros, and names the network link.
+TEST(FailedKeysTest, an_address_counts_however_it_is_written) {
+  struct Row {
+    std::string noted, asked;
+    bool refused;
+  };
+  for (const auto& [noted, asked, refused] : std::initializer_list<Row>{
+           {"2001:db8::1:2:3:4", "2001:db8::5:6:7:8", true},
+           {"2001:db8::1", "2001:db8:0:0:ffff::1", true},
+           {"2001:db8::1", "2001:0db8:0000:0000::2", true},
+           {"2001:db8::1", "2001:db8:0:1::1", false},
+           {"2001:db8:0:1::1", "2001:db8::1:0:0:1", false},
+           {"::1:0:0:0:1", "::2:0:0:0:1", false},
+           {"fe80::1%eth0", "fe80::2%eth1", true},
+           {"::ffff:192.0.2.1", "192.0.2.1", true},
+           {"192.0.2.1", "::ffff:c000:201", true},
+           {"::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+       }) {
+    VirtualClock clock;
+    FailedKeys failed{clock};
+    for (int i = 0; i < 100; ++i) failed.note(noted);
+    EXPECT_EQ(failed.refuse(asked).has_value(), refused) << noted << ' ' << asked;
+  }
+}
+
 TEST(FailedKeysTest, a_flood_from_everywhere_is_forgotten_rather_than_kept) {
   VirtualClock clock;
   FailedKeys failed{clock};

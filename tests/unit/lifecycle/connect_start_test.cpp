@@ -36,6 +36,16 @@ TEST_F(ConnectStart, a_link_leads_to_the_provider_once) {
   EXPECT_EQ(again.error().code, Errc::gone);
 }
 
+TEST_F(ConnectStart, a_flow_that_cannot_begin_is_told_with_its_session) {
+  const auto link = start(request());
+  executor.advance(1s);
+  ASSERT_TRUE(run(executor, world().revoker.offboard(TenantId{"acme"})));
+  ASSERT_FALSE(open(token_of(*link)));
+  const auto at = lines.find("connect_not_begun");
+  ASSERT_NE(at, std::string::npos) << lines;
+  EXPECT_TRUE(lines.substr(at, lines.find('\n', at) - at).contains(link->id.str())) << lines;
+}
+
 TEST_F(ConnectStart, a_link_ends_with_its_session) {
   const auto late = start(request());
   const auto early = start(request());

@@ -29,6 +29,29 @@ TEST_F(RefreshTest, what_was_read_once_is_served_from_memory_by_its_realm_too) {
   EXPECT_FALSE(node().service.read_now_of(RegistrationId{"sheets"}, RealmId{"realm-con_1"}, {}));
 }
 
+// A row that was not read again is asked for in a moment, not when the entry is too old to be served.
+TEST_F(RefreshTest, a_recheck_that_fails_puts_off_none) {
+  connect("con_1");
+  read("con_1");
+  const auto rows_read = [&] { return node().store.calls("connection"); };
+  const auto read_from_memory = [&] {
+    EXPECT_TRUE(node().service.read_now(ConnectionId{"con_1"}, {}));
+    let_pass(0ms);
+  };
+  let_pass(31s);
+  node().store.fail_always("connection", true);
+  const int before = rows_read();
+  for (int i = 0; i < 3; ++i) read_from_memory();
+  EXPECT_EQ(rows_read(), before + 1) << "the readers of one entry ask once";
+  node().store.fail_always("connection", false);
+  let_pass(5s);
+  for (int i = 0; i < 3; ++i) read_from_memory();
+  EXPECT_EQ(rows_read(), before + 2);
+  let_pass(29s);
+  read_from_memory();
+  EXPECT_EQ(rows_read(), before + 2) << "it was read again, and is as new as any";
+}
+
 TEST_F(RefreshTest, sixty_four_readers_at_the_moment_of_expiry_cause_one_request) {
   connect("con_1");
   provider->latency = 200ms;

@@ -65,6 +65,18 @@ TEST_F(HttpTlsTest, a_large_answer_arrives_whole) {
   EXPECT_EQ(body_of(wire->read_message()).size(), 8U << 20U);
 }
 
+// What only the end delimits, an HTTP/1.0 client's answer of unknown length, could be cut off by anybody on the way.
+TEST_F(HttpTlsTest, the_last_answer_on_a_connection_ends_with_close_notify) {
+  for (const std::string_view request : {"GET /big HTTP/1.0\r\nHost: x\r\n\r\n",
+                                         "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "nonsense\r\n\r\n"}) {
+    const auto wire = handshake([](SSL*) {});
+    ASSERT_NE(wire, nullptr);
+    wire->write(request);
+    EXPECT_THAT(wire->read_all(), StartsWith("HTTP/1.1 ")) << request;
+    EXPECT_NE(SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN, 0) << request;
+  }
+}
+
 TEST_F(HttpTlsTest, only_tls_1_2_and_newer_with_forward_secrecy_are_spoken) {
   EXPECT_NE(handshake([](SSL* ssl) { SSL_set_max_proto_version(ssl, TLS1_2_VERSION); }), nullptr);
   EXPECT_NE(handshake([](SSL* ssl) { SSL_set_min_proto_version(ssl, TLS1_3_VERSION); }), nullptr);

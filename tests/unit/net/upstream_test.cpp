@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <poll.h>
+
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -12,6 +15,7 @@
 namespace evergrant::test {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -170,6 +174,36 @@ TEST_F(UpstreamTest, a_header_without_end_is_refused) {
   EXPECT_EQ(exchange_once(local(api)), "malformed within");
 }
 
+// The twenty-first is one too many.
+TEST_F(UpstreamTest, interim_answers_without_end_are_refused) {
+  start();
+  const ScriptedServer api{[&](Wire& wire) {
+    static_cast<void>(wire.read_message());
+    for (int i = 0; i < 21; ++i) wire.write("HTTP/1.1 102 Processing\r\n\r\n");
+    wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    static_cast<void>(wire.read_all());
+  }};
+  const std::string said = exchange_once(local(api));
+  EXPECT_THAT(said, EndsWith(" malformed within"));
+  EXPECT_EQ(std::ranges::count(said, '2'), 20);
+}
+
+// However many pieces it comes in: each of them would have begun a deadline of its own.
+TEST_F(UpstreamTest, the_whole_header_has_one_deadline) {
+  UpstreamOptions options;
+  options.answer_timeout = Duration{100};
+  start(std::move(options));
+  for (const std::string_view piece : {"x", "\r\n\r\nHTTP/1.1 102 Processing\r\nX: "}) {
+    const ScriptedServer api{[&](Wire& wire) {
+      static_cast<void>(wire.read_message());
+      wire.write("HTTP/1.1 102 Processing\r\nX: ");
+      pollfd gone{.fd = wire.fd(), .events = POLLIN, .revents = 0};
+      for (int i = 0; i < 15 && ::poll(&gone, 1, 40) == 0; ++i) wire.write(piece);
+    }};
+    EXPECT_THAT(exchange_once(local(api)), EndsWith("timed out within")) << piece;
+  }
+}
+
 TEST_F(UpstreamTest, an_answer_to_head_ends_with_its_header) {
   start();
   const ScriptedServer api{[&](Wire& wire) {
@@ -284,6 +318,23 @@ TEST_F(UpstreamTest, every_wait_has_an_end) {
   }
   const ScriptedServer silent{[&](Wire& wire) { static_cast<void>(wire.read_all()); }};
   EXPECT_THAT(exchange_once(local(silent, true)), HasSubstr("provider_unavailable: "));
+}
+
+TEST_F(UpstreamTest, connections_of_one_call_have_one_limit_together) {
+  UpstreamOptions options;
+  options.connect_timeout = std::chrono::seconds{30};
+  start(std::move(options));
+  const ScriptedServer silent{[&](Wire& wire) { static_cast<void>(wire.read_all()); }};
+  const auto begun = std::chrono::steady_clock::now();
+  for (const Duration left : {Duration{50}, Duration{0}}) {
+    EXPECT_THAT(run([&]() -> Task<std::string> {
+                  auto opened = co_await client->open(local(silent, true), true, std::chrono::seconds{30} - left);
+                  co_return opened ? "opened" : opened.error().message;
+                }),
+                HasSubstr(left > Duration{0} ? "TLS handshake in time" : "not reached in time"));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds{20});
+  EXPECT_EQ(silent.connections(), 1);
 }
 
 TEST_F(UpstreamTest, nothing_listens) {

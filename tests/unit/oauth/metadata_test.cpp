@@ -246,6 +246,27 @@ TEST_F(ProviderDirectoryTest, a_document_that_moves_an_endpoint_is_not_believed_
   EXPECT_NE(lines.find("provider_endpoint_moved"), std::string::npos) << lines;
   EXPECT_NE(metrics.render().find("evergrant_provider_endpoints_moved_total{provider=\"example\"} 1"), std::string::npos)
       << metrics.render();
+  const auto told = [&] {
+    std::size_t times = 0;
+    for (auto at = lines.find("provider_endpoint_moved"); at != std::string::npos;
+         at = lines.find("provider_endpoint_moved", at + 1)) {
+      ++times;
+    }
+    return times;
+  };
+  EXPECT_EQ(told(), 1U);
+  for (int i = 0; i < 3; ++i) {
+    clock.advance(30s);
+    transport.answer(200, document("other.example"));
+    EXPECT_TRUE(resolve());
+    executor.run_until_idle();
+  }
+  EXPECT_EQ(told(), 1U) << "the same place is told once";
+  clock.advance(30s);
+  transport.answer(200, document("third.example"));
+  EXPECT_TRUE(resolve());
+  executor.run_until_idle();
+  EXPECT_EQ(told(), 2U);
   clock.advance(25h);
   transport.answer(200, document("other.example"));
   const auto resolved = resolve();
@@ -303,12 +324,30 @@ TEST_F(ProviderDirectoryTest, keys_are_fetched_once_and_again_out_of_turn_at_mos
 TEST_F(ProviderDirectoryTest, the_last_good_keys_stay_when_the_next_answer_is_bad) {
   transport.answer(200, key_set("one"));
   EXPECT_TRUE(keys());
-  transport.answer(200, R"({"keys":[]})");
-  EXPECT_EQ(keys(true)->get()->keys.at(0).kid(), "one");
-  clock.advance(60s);
   transport.answer(200, "<html>");
   EXPECT_EQ(keys(true)->get()->keys.at(0).kid(), "one");
+  clock.advance(60s);
+  transport.answer(500, key_set("two"));
+  EXPECT_EQ(keys(true)->get()->keys.at(0).kid(), "one");
   EXPECT_EQ(requests(), 3U);
+}
+
+// A provider withdraws a stolen key by a set without it: then nobody signs in until there is one that can be used.
+TEST_F(ProviderDirectoryTest, a_set_without_a_usable_key_takes_the_place_of_the_one_before) {
+  for (const std::string empty : {R"({"keys":[]})", R"({"keys":[{"kty":"oct","k":"AAAA"}]})"}) {
+    transport.answer(200, key_set("one"));
+    EXPECT_TRUE(keys(true));
+    clock.advance(60s);
+    transport.answer(200, empty);
+    EXPECT_EQ(keys(true).error().code, Errc::provider_rejected);
+    const auto asked = requests();
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(keys().error().code, Errc::provider_rejected);
+    EXPECT_EQ(requests(), asked) << "it is asked again once a minute";
+    clock.advance(60s);
+    transport.answer(200, key_set("two"));
+    EXPECT_EQ(keys()->get()->keys.at(0).kid(), "two");
+    clock.advance(60s);
+  }
 }
 
 TEST_F(ProviderDirectoryTest, a_fresh_set_is_given_without_waiting_for_a_refetch_in_flight) {

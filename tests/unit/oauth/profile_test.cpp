@@ -283,6 +283,8 @@ TEST(ProfileCheck, what_cannot_be_together_is_found) {
       {"realm.list_url", [](Provider& p) { p.realm.source = RealmSource::api; }},
       {"inject.format", [](Provider& p) { p.inject.format = "Bearer"; }},
       {"inject.allowed_hosts", [](Provider& p) { p.inject.allowed_hosts = {"*.com"}; }},
+      {"inject.realm_path", [](Provider& p) { p.inject.api_base = "https://api.example.com/v1/{realm}"; }},
+      {"inject.realm_path", [](Provider& p) { p.inject.realm_path = "/v1/accounts/"; }},
       {"inject.allowed_hosts", [](Provider& p) { p.inject.allowed_hosts = {"https://x.example"}; }},
       {"id_token.algorithms", [](Provider& p) { p.id_token.algorithms = {"none"}; }},
       {"id_token.issuer_alternatives", [](Provider& p) { p.id_token.issuer_alternatives = {"x"}; }},

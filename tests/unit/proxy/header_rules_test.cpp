@@ -62,7 +62,26 @@ TEST(HeaderRulesTest, what_says_who_sent_a_request_and_how_does_not_reach_the_pr
                                       "X-HTTP-Method",
                                       "X-Method-Override",
                                       "X-Original-URL",
-                                      "X-Rewrite-URL"}) {
+                                      "X-Rewrite-URL",
+                                      "True-Client-IP",
+                                      "Client-IP",
+                                      "X-Client-IP",
+                                      "CF-Connecting-IP",
+                                      "CF-Connecting-IPv6",
+                                      "Fastly-Client-IP",
+                                      "X-Remote-Addr",
+                                      "X-Azure-ClientIP",
+                                      "X-Envoy-External-Address",
+                                      "X-Envoy-Original-Path",
+                                      "X-Forwarded",
+                                      "Forwarded-For",
+                                      "X-Original-Forwarded-For",
+                                      "X-Original-Host",
+                                      "X-Original-Method",
+                                      "X-Host",
+                                      "X-HTTP-Host-Override",
+                                      "X-Override-URL",
+                                      "X-Proxy-User"}) {
     EXPECT_FALSE(fields.passes(name)) << name;
   }
   for (const std::string_view name : {"Accept", "Accept-Encoding", "Content-Type", "Content-Encoding", "If-Match", "Range",

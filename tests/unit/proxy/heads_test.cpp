@@ -97,8 +97,21 @@ TEST(AnswerHeadTest, no_field_that_holds_the_token_reaches_the_caller) {
 TEST(AnswerHeadTest, the_providers_own_name_for_a_call_is_the_first_that_is_there) {
   UpstreamHead head;
   head.headers.add("x-request-id", "r-1");
-  EXPECT_EQ(correlation_of(head, {"intuit_tid", "X-Request-Id"}), "r-1");
-  EXPECT_EQ(correlation_of(head, {"intuit_tid"}), "");
+  const Secret token{"a-token-of-some-length-0123456789"};
+  EXPECT_EQ(correlation_of(head, {"intuit_tid", "X-Request-Id"}, token), "r-1");
+  EXPECT_EQ(correlation_of(head, {"intuit_tid"}, token), "");
+}
+
+TEST(AnswerHeadTest, a_name_for_a_call_that_repeats_the_token_is_none) {
+  const Secret token{"a-token-of-some-length-0123456789"};
+  for (const std::string& name :
+       std::vector<std::string>{"a-token-of-some-length-0123456789", "r-1 a-token-of-some-length-0123456789",
+                                std::string(70, 'x') + "a-token-of-some-length-0123456789", "n-of-some-length-0123456789",
+                                "\na-token-of-some-length-0123456789"}) {
+    UpstreamHead head;
+    head.headers.add("X-Request-Id", name);
+    EXPECT_EQ(correlation_of(head, {"X-Request-Id"}, token), "") << name;
+  }
 }
 
 TEST(KeptBodyTest, it_keeps_all_or_nothing) {
