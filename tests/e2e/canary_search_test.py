@@ -9,6 +9,7 @@ import pathlib
 import tempfile
 import unittest
 import urllib.parse
+from unittest import mock
 
 import canary
 import evergrant_process as eg
@@ -60,6 +61,17 @@ class Forms(unittest.TestCase):
         self.search.learn_from_url("http://127.0.0.1/callback?code=a-code-of-somebody&iss=not-a-secret-either")
         self.check(b"invented-by-a-test", b"a-code-of-somebody")
         self.search.search("here", b"not-a-secret-at-all, not-a-secret-either")
+
+    def test_what_is_not_searched_of_a_large_file_is_counted(self):
+        self.search.know("a secret", SECRET)
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(canary, "LARGEST_FILE", 100):
+            path = pathlib.Path(folder) / "large"
+            path.write_bytes(b"x" * 100 + SECRET.encode())
+            self.search.search_folder(folder)
+            self.assertEqual((self.search.counts["bytes"], self.search.counts["bytes_not_searched"]), (100, len(SECRET)))
+            path.write_bytes(b"x" * 60 + SECRET.encode())
+            with self.assertRaises(canary.Leak):
+                self.search.search_folder(folder)
 
 
 class Places(unittest.TestCase):
