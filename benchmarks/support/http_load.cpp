@@ -5,12 +5,8 @@
 //
 // REQUESTS: a file of whole requests, each ended by an empty line, sent in turn. One line of JSON: answers, seconds, and
 // percentiles in microseconds. An answer other than 200 ends it.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,35 +22,14 @@
 #include <utility>
 #include <vector>
 
+#include "load.hpp"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void stop(const std::string& why) {
-  std::cerr << "http_load: " << why << '\n';
-  std::exit(1);
-}
-
-int connect_to(const std::string& where) {
-  if (where.starts_with('/')) {
-    const int line = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    where.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::connect(line, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      stop("cannot connect to " + where);
-    return line;
-  }
-  const int line = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(where.c_str())));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(line, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) stop("cannot connect to " + where);
-  const int on = 1;
-  ::setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return line;
-}
+using load::at_share;
+using load::connect_to;
+using load::stop;
 
 class Asker {
  public:
@@ -107,11 +82,6 @@ std::vector<std::string> read_requests(const char* name) {
   }
   if (requests.empty()) stop("no requests");
   return requests;
-}
-
-double at_share(const std::vector<double>& sorted, double share) {
-  const auto place = static_cast<std::size_t>(static_cast<double>(sorted.size()) * share);
-  return sorted[std::min(sorted.size() - 1, place)];
 }
 
 }  // namespace

@@ -219,9 +219,8 @@ def admin_key(program, folder, store, kek, provider_base):
                           text=True).stdout.strip()
 
 
-def registration(name, base):
-    """At a provider that rotates strictly."""
-    return REGISTRATION.format(name=name, base=base, host=urllib.parse.urlsplit(base).netloc)
+def registration(name, base, rotation="always_strict"):
+    return REGISTRATION.format(name=name, base=base, host=urllib.parse.urlsplit(base).netloc, rotation=rotation)
 
 
 CONFIGURATION = """
@@ -251,7 +250,7 @@ endpoints = {{ authorize = "{base}/authorize", token = "{base}/token", revoke = 
 profile.realm.verify_url = "{base}/v3/company/{{realm}}/companyinfo/{{realm}}"
 profile.inject.api_base = "{base}"
 profile.inject.allowed_hosts = ["{host}"]
-profile.refresh.rotation = "always_strict"
+profile.refresh.rotation = "{rotation}"
 """
 
 

@@ -1,12 +1,12 @@
 #include <algorithm>
 
 #include "api/handlers.hpp"
+#include "api/quick_token.hpp"
 
 namespace evergrant {
 namespace {
 
 constexpr std::int64_t longest_ttl = 366LL * 24 * 3600;
-constexpr std::int64_t longest_wait = 120;
 
 }  // namespace
 

@@ -16,7 +16,8 @@ json::object content(std::string_view media, std::string_view schema) {
 
 std::string_view describe(std::string_view parameter) {
   if (parameter == "min_ttl") return "Least remaining life of the token, in seconds; clamped to what the provider gives";
-  if (parameter == "wait") return "How long to wait for a refresh, in seconds (0 to 120)";
+  if (parameter == "wait")
+    return "How long to wait for a refresh, in seconds (0 to 120); absent: as configured, or 2 while the token is valid";
   if (parameter == "limit") return "Items on a page, 1 to 200";
   if (parameter == "cursor") return "`next` of the page before";
   if (parameter == "force") return "true: revoke at the provider even if another connection shares the grant";

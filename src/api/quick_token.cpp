@@ -14,7 +14,7 @@ namespace evergrant {
 namespace {
 
 constexpr std::size_t id_length = 30;
-constexpr std::size_t most_ttl_digits = 7;
+constexpr std::size_t most_digits = 7;
 
 bool is_in_id(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
 
@@ -28,17 +28,34 @@ std::string_view connection_in(std::string_view path) {
   return id.starts_with("con_") && std::ranges::all_of(id, is_in_id) ? id : std::string_view{};
 }
 
-// Nothing: the query asks for more than this.
-std::optional<ReadRequest> read_request(std::string_view query) {
-  constexpr std::string_view name = "min_ttl=";
-  if (query.empty()) return ReadRequest{};
-  if (!query.starts_with(name)) return std::nullopt;
-  const auto digits = query.substr(name.size());
-  if (digits.empty() || digits.size() > most_ttl_digits) return std::nullopt;
+// Of `name=digits`; less than nothing: it is not that.
+std::int64_t seconds_in(std::string_view field, std::string_view name) {
+  if (!field.starts_with(name)) return -1;
+  const auto digits = field.substr(name.size());
+  if (digits.empty() || digits.size() > most_digits) return -1;
   std::int64_t seconds = 0;
   const auto [stopped, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
-  if (error != std::errc{} || stopped != digits.data() + digits.size() || seconds < 0) return std::nullopt;
-  return ReadRequest{.min_ttl = std::chrono::seconds{seconds}, .deadline = std::nullopt};
+  return error == std::errc{} && stopped == digits.data() + digits.size() ? seconds : -1;
+}
+
+// Nothing: the query asks for more than `min_ttl` and `wait`, once each, or in another way.
+std::optional<ReadRequest> read_request(std::string_view query) {
+  if (query.ends_with('&')) return std::nullopt;
+  std::optional<std::int64_t> min_ttl, wait;
+  while (!query.empty()) {
+    const auto field = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), field.size() + 1));
+    if (const auto least = seconds_in(field, "min_ttl="); least >= 0 && !min_ttl) {
+      min_ttl = least;
+    } else if (const auto most = seconds_in(field, "wait="); most >= 0 && most <= longest_wait && !wait) {
+      wait = most;
+    } else {
+      return std::nullopt;
+    }
+  }
+  ReadRequest request{.min_ttl = std::chrono::seconds{min_ttl.value_or(0)}, .deadline = std::nullopt};
+  if (wait) request.deadline = std::chrono::seconds{*wait};
+  return request;
 }
 
 // Stands in a JSON string as it is.

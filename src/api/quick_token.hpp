@@ -3,11 +3,14 @@
 // limit) is left to the handlers, which begin anew. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "api/service.hpp"
 
 namespace evergrant {
+
+inline constexpr std::int64_t longest_wait = 120;  // seconds that a read may ask for
 
 class QuickToken {
  public:

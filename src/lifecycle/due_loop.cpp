@@ -79,7 +79,7 @@ Task<void> DueLoop::load_pauses() {
 }
 
 void DueLoop::begin(const std::string& key, const RefreshWish& wish) {
-  if (!flights_.begin(key)) return;
+  if (!flights_.begin(key, clock_.now())) return;
   report_.in_flight(flights_.size());
   spawn(executor_, fly(key, wish));  // ends with the refresh, which ends by its own deadlines
 }
@@ -135,7 +135,7 @@ Task<Duration> DueLoop::recover() {
   for (Attempt& attempt : *attempts) {
     const auto row = co_await store_.connection(attempt.connection);
     const std::string key = row ? flight_key(*row) : attempt.connection.str();
-    if (stopping_ || !flights_.begin(key)) continue;
+    if (stopping_ || !flights_.begin(key, clock_.now())) continue;
     report_.in_flight(flights_.size());
     spawn(executor_, resolve(key, std::move(attempt)));  // ends as `fly` does
   }
@@ -210,7 +210,7 @@ Task<std::optional<Duration>> DueLoop::until_next_due(RegistrationId registratio
 
 void DueLoop::begin_due(Connection row, Lane& lane) {
   const std::string key = flight_key(row);
-  if (!flights_.begin(key)) return;
+  if (!flights_.begin(key, clock_.now())) return;
   report_.in_flight(flights_.size());
   ++lane.under_way;
   const auto listed = std::make_shared<const Connection>(std::move(row));

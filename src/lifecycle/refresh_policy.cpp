@@ -19,6 +19,7 @@ constexpr Duration backoff_while_idle = 15min;
 constexpr Duration first_throttle = 5s;
 constexpr Duration first_held = 1min;
 constexpr Duration longest_held = 15min;
+constexpr Duration patience_while_valid = 2s;
 constexpr Duration ambiguous_limit = std::chrono::days{7};
 
 std::optional<Duration> remaining_life(const Connection& connection, Time now) {
@@ -213,6 +214,11 @@ ReadAction decide_read(const Connection& connection, const Provider& provider, s
   const Duration most_ttl = lifetime ? *lifetime - margins.advisory : 0ms;
   if (*remaining <= margins.mandatory || *remaining < std::min(min_ttl, most_ttl)) return ReadAction::refresh_or_serve;
   return *remaining <= margins.advisory ? ReadAction::serve_and_refresh : ReadAction::serve;
+}
+
+Duration wait_while_valid(Duration left, Duration age, bool patient) {
+  const Duration longest = std::max<Duration>(left / 2, 0ms);
+  return patient ? longest : std::min(longest, std::max<Duration>(patience_while_valid - age, 0ms));
 }
 
 std::optional<Time> draw_next_due(const Registration& registration, const TokenSet& tokens, std::optional<Time> last_used_at,

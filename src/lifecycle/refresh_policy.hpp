@@ -45,6 +45,11 @@ enum class ReadAction : std::uint8_t {
 [[nodiscard]] ReadAction decide_read(const Connection& connection, const Provider& provider,
                                      std::optional<Duration> lifetime, Duration min_ttl, Time now);
 
+// How long a reader whose token is valid for `left` yet waits for a refresh that has run for `age`. Half of what is left at
+// most; and one who is not `patient` (it named no deadline, wants no more life than there is, and the refresh does not end
+// the token that it would get) two seconds of the refresh's age: more than that is a provider that hangs.
+[[nodiscard]] Duration wait_while_valid(Duration left, Duration age, bool patient);
+
 // The next time the scheduler looks at the connection; jitter is drawn here, once. While the connection is in use
 // (`last_used_at` within two lifetimes, at least an hour): in the two fifths of the token's life that end at its advisory
 // margin. Otherwise: the keep-alive, between 15 % and 30 % of the idle window, or in the second half of keepalive_every. All

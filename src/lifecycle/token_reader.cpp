@@ -256,7 +256,8 @@ Task<Result<TokenLease>> TokenReader::read(ConnectionId id, ReadRequest request)
 }
 
 Task<Result<TokenLease>> TokenReader::read_waiting(ConnectionId id, ReadRequest request) {
-  Wait wait{.until = clock_.now() + request.deadline.value_or(options_.reader_wait)};
+  Wait wait{.until = clock_.now() + request.deadline.value_or(options_.reader_wait),
+            .patient = request.deadline.has_value() || request.min_ttl > 0ms};
   RefreshReport::Read how = RefreshReport::Read::store;
   for (;;) {  // ends at the reader's deadline at the latest
     const CachedTokenPtr cached = cache_.find(id);
@@ -302,8 +303,12 @@ Task<TokenReader::Next> TokenReader::wait_for_newer(CachedTokenPtr entry, bool v
   }
   if (wait.failed) co_return Next::fail;
   Duration limit = wait.until - now;
-  if (valid && row.access_expires_at) limit = std::min(limit, (*row.access_expires_at - now) / 2);
-  const bool own = !flights_.running(flight_key(row));
+  const std::string key = flight_key(row);
+  if (valid && row.access_expires_at) {
+    const bool patient = wait.patient || entry->registration.provider.refresh.invalidates_old_access_token;
+    limit = std::min(limit, wait_while_valid(*row.access_expires_at - now, flights_.age(key, now), patient));
+  }
+  const bool own = !flights_.running(key);
   const auto outcome = co_await join(*entry, Cause::reader, limit);
   if (!outcome) co_return valid ? Next::serve : Next::fail;
   if (*outcome) {

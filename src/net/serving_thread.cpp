@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/encoding.hpp"
 #include "net/socket_stream.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr Duration shortest_tick{5};
 constexpr Duration longest_tick{250};
+constexpr std::chrono::minutes between_words_about_refused{1};
 
 // Deadlines are met to within a quarter of the shortest of them.
 Duration tick_for(const ServerLimits& limits) {
@@ -95,6 +97,8 @@ void ServingThread::begin(std::unique_ptr<ByteStream> stream, Peer peer) {
   if (context_.draining) return;
   if (shared_->connections.fetch_add(1) >= shared_->options.limits.connections) {
     shared_->connections.fetch_sub(1);
+    ++refused_;
+    tell_refused();
     return;  // closes the stream
   }
   auto session = std::make_shared<HttpSession>(context_, std::move(stream), std::move(peer));
@@ -120,6 +124,8 @@ void ServingThread::ended(HttpSession& session) {
 
 void ServingThread::begin_drain(Duration grace) {
   if (context_.draining) return;
+  next_word_ = {};
+  tell_refused();
   context_.draining = true;
   if (tcp_) tcp_->close();
   if (unix_) unix_->close();
@@ -142,7 +148,18 @@ void ServingThread::stop_if_done() {
   loop_.stop();
 }
 
+// Who is over the limit sees a closed connection and no reason: the operator is told, not for each of them.
+void ServingThread::tell_refused() {
+  const auto now = loop_.now();
+  if (refused_ == 0 || now < next_word_) return;
+  next_word_ = now + between_words_about_refused;
+  context_.log.warning("connections_refused", {{"refused", std::exchange(refused_, 0)},
+                                               {"limit", shared_->options.limits.connections},
+                                               {"hint", "server.limits.connections"}});
+}
+
 void ServingThread::sweep() {
+  tell_refused();
   context_.date = http_date(SystemClock{}.now());
   context_.deadlines.expire(loop_.now());
   loop_.call_after(tick_, [this] { sweep(); });

@@ -53,6 +53,7 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   void begin_drain(Duration grace);
   void abort_sessions();
   void stop_if_done();
+  void tell_refused();
   void sweep();
 
   std::shared_ptr<ServerShared> shared_;
@@ -64,6 +65,8 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   std::vector<std::shared_ptr<ServingThread>> targets_;  // of the unix socket, in turn; emptied when it closes
   std::size_t next_target_ = 0;
   std::unordered_set<HttpSession*> sessions_;
+  std::size_t refused_ = 0;  // connections beyond the limit that the log does not tell of yet
+  std::chrono::steady_clock::time_point next_word_;
   bool aborted_ = false;
   std::thread thread_;
 };

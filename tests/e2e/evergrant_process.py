@@ -1,6 +1,10 @@
 """Starts the real program for a test: a development server, a configured server, a sandbox provider. Nothing here sleeps:
-it waits for lines that the programs print, and for answers with deadlines."""
+it waits for lines that the programs print, and for answers with deadlines.
 
+Every server that it starts is searched for secrets (canary.py): errors and outputs as they come, the log when the program ends, the
+data folder and what operators read when the server is closed."""
+
+import contextlib
 import http.client
 import json
 import os
@@ -13,6 +17,8 @@ import subprocess
 import tempfile
 import threading
 import urllib.parse
+
+from canary import Leak, new_marker, search
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("EVERGRANT_PROGRAM", str(ROOT / "build/release/evergrant"))
@@ -40,6 +46,7 @@ class Answer:
 def request(base, method, path, body=None, headers=None, timeout=60):
     """One HTTP request; redirects are not followed. `body`: bytes, or anything else as JSON."""
     address = urllib.parse.urlsplit(base)
+    search.learn(body)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
     headers = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
@@ -47,10 +54,13 @@ def request(base, method, path, body=None, headers=None, timeout=60):
         headers.setdefault("Content-Type", "application/json")
     try:
         connection.request(method, path, body=body, headers=headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
+        got = connection.getresponse()
+        answer = Answer(got.status, got.headers, got.read())
     finally:
         connection.close()
+    search.learn(answer.body)
+    search.search_error(base, method, path, answer)
+    return answer
 
 
 class Program:
@@ -58,6 +68,7 @@ class Program:
 
     def __init__(self, arguments, environment=None, cwd=None, command=(PROGRAM,)):
         self.lines = []
+        self.searched = command == (PROGRAM,) and arguments[0] != "sandbox"
         self._seen = threading.Condition()
         self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                                         cwd=cwd, env={**os.environ, **(environment or {})})
@@ -97,21 +108,28 @@ class Program:
             self.process.kill()
             self.process.wait()
             raise
-        self._reader.join(STOP_SECONDS)
-        self.process.stderr.close()
+        self._ended()
         return self.process.returncode
 
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self._ended()
+
+    def _ended(self):
         self._reader.join(STOP_SECONDS)
         self.process.stderr.close()
+        if self.searched:
+            search.search("the log", self.log(), "logs")
 
 
 class Sandbox(Program):
-    """`evergrant sandbox`, the provider alone."""
+    """`evergrant sandbox`, the provider alone. Its tokens and codes begin with a marker, by which they are searched for."""
 
     def __init__(self, *arguments, port=0):
+        if "--marker" not in arguments:
+            arguments = (*arguments, "--marker", new_marker())
+        search.know("a token or code", arguments[arguments.index("--marker") + 1])
         super().__init__(["sandbox", "--port", str(port), *arguments])
         self.base = re.search(r"http://\S+?:\d+", self.wait_for_line("Sandbox provider at")).group()
 
@@ -137,6 +155,7 @@ class Server:
 
     base = ""
     key = ""
+    folder = None  # of its own: searched while it lives, and after
 
     def call(self, method, path, body=None, key=None, headers=None, timeout=60):
         credentials = {} if key == "" else {"Authorization": f"Bearer {key or self.key}"}
@@ -150,6 +169,38 @@ class Server:
         if answer.status != status:
             raise AssertionError(f"{method} {path}: expected {status}, got {answer}")
         return answer.json() if answer.body else None
+
+    def read_as_operator(self, path):
+        """Nothing where that is refused, or nobody answers: a test may have left the server any way."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = self.call("GET", path, timeout=10)
+            return answer.body if answer.status == 200 else None
+
+    def search_alive(self):
+        search.know("an API key", self.key)
+        search.search_operators_views(self.read_as_operator)
+        self.search_dead()  # the journal too, which ends with the server
+
+    def search_dead(self):
+        search.search_folder(self.folder)
+
+    def end(self):
+        """Stops what runs, and searches what it left. The program's exit code, nothing where it had ended before."""
+        search.counts["servers"] += 1
+        code = None
+        try:
+            if self.program.process.poll() is None:
+                with contextlib.suppress(Leak):  # until all is searched
+                    self.search_alive()
+                with contextlib.suppress(Leak):
+                    self.program.stop()
+                code = self.program.process.returncode
+            with contextlib.suppress(Leak):
+                self.search_dead()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        search.raise_what_was_swallowed()
+        return code
 
     def connect(self, registration, tenant, realm, **session):
         """The connect flow as a browser would walk it, at a provider that consents by itself for this realm."""
@@ -178,6 +229,7 @@ def walk(url, own_base, cookie=None, most=12):
             pairs[name] = content
             jar[parts.netloc] = "; ".join(f"{n}={c}" for n, c in pairs.items())
         location = answer.headers.get("Location")
+        search.learn_from_url(location or "")
         if answer.status not in (302, 303) or not location:
             return url, answer
         url = urllib.parse.urljoin(url, location)
@@ -192,6 +244,8 @@ class DevServer(Server):
         self.data = self.folder / "data"
         self.port, self.sandbox_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        search.servers.add(self.base)
+        search.know("a client secret", "sandbox-secret")
         self.arguments = list(arguments)
         self.start()
 
@@ -211,14 +265,13 @@ class DevServer(Server):
         """Runs the command line against this server. Returns (exit code, standard output, standard error)."""
         done = subprocess.run([PROGRAM, "--data-dir", str(self.data), *arguments], input=stdin, capture_output=True, text=True,
                               cwd=self.folder, timeout=120)
+        search.search_command(arguments, done.stdout, done.stderr)
         if check is not None and done.returncode != check:
             raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.returncode, done.stdout, done.stderr
 
     def close(self):
-        code = self.program.stop() if self.program.process.poll() is None else None
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return code
+        return self.end()
 
 
 class ConfiguredServer(Server):
@@ -227,10 +280,12 @@ class ConfiguredServer(Server):
     def __init__(self, sandbox, registrations=None, extra="", profile=(), secret="sandbox-secret", port=None):
         """`extra`: more tables of the configuration. `profile`: lines such as 'refresh.rotation = "never"'."""
         self.secret, self.profile = secret, list(profile)
+        search.know("a client secret", secret)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-"))
         self.sandbox = sandbox
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        search.servers.add(self.base)
         subprocess.run([PROGRAM, "keys", "generate", str(self.folder / "kek")], check=True, capture_output=True)
         blocks = [self.registration_block(name) for name in registrations or ["sandbox"]]
         self.config = self.folder / "evergrant.toml"
@@ -277,6 +332,7 @@ profile.inject.allowed_hosts = ["{urllib.parse.urlsplit(base).netloc}"]
         """Runs the command line against this server. Returns (exit code, standard output, standard error)."""
         done = subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, text=True, cwd=self.folder, timeout=120,
                               env={**self.environment(), "EVERGRANT_URL": self.base, "EVERGRANT_API_KEY": self.key})
+        search.search_command(arguments, done.stdout, done.stderr)
         if check is not None and done.returncode != check:
             raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.returncode, done.stdout, done.stderr
@@ -289,6 +345,4 @@ profile.inject.allowed_hosts = ["{urllib.parse.urlsplit(base).netloc}"]
             "refresh_token": grant["refresh_token"], "access_expires_at": expires, **more})["id"]
 
     def close(self):
-        code = self.program.stop() if self.program.process.poll() is None else None
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return code
+        return self.end()

@@ -3,7 +3,7 @@
 
 import base64
 import json
-import pathlib
+import tempfile
 import unittest
 import urllib.parse
 
@@ -97,9 +97,10 @@ class IdTokenTest(unittest.TestCase):
 
     def test_the_command_line_tells_it_by_its_exit_code(self):
         token = self.answer()["id_token"]
-        file = pathlib.Path(self.server.folder) / "token.jwt"
-        file.write_text(token + "\n")
-        _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", str(file), check=0)
+        with tempfile.NamedTemporaryFile("w") as file:  # the caller's, not of the server's folder
+            file.write(token + "\n")
+            file.flush()
+            _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", file.name, check=0)
         self.assertTrue(out.startswith("valid\n"), out)
         _, out, _ = self.server.cli("id-tokens", "verify", "--registration", "sandbox", "--realm", "1009", stdin=token, check=1)
         self.assertTrue(out.startswith("refused: realmid\n"), out)

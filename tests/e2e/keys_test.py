@@ -75,9 +75,9 @@ class KeysTest(unittest.TestCase):
     def test_a_kek_that_does_not_fit_stops_the_start_and_changes_nothing(self):
         before = self.tokens()
         self.server.program.stop()
-        self.generate("other")
+        self.generate("kek-other")
         plain = self.server.config.read_text()
-        self.server.config.write_text(plain.replace("/kek\"", "/other\""))
+        self.server.config.write_text(plain.replace("/kek\"", "/kek-other\""))
         refused = subprocess.run([PROGRAM, "serve", "--config", str(self.server.config)], env=self.server.environment(),
                                  capture_output=True, text=True, timeout=60)
         self.assertNotEqual(refused.returncode, 0)

@@ -51,9 +51,10 @@ class ProxiedServer(ConfiguredServer):
 
     def close(self):
         self.upstream.close()
-        code = super().close()
-        self.sandbox.stop()
-        return code
+        try:
+            return super().close()
+        finally:
+            self.sandbox.stop()
 
 
 class Wire:

@@ -136,10 +136,12 @@ class ReadingPath(unittest.TestCase):
         self.server.expect(202, "DELETE", f"/v1/connections/{gone}")
         self.assertNotEqual(self.exchange([self.request(self.path(gone))], 1)[0][0], 200)
 
-    def test_a_minimum_life_is_kept(self):
-        answer, = self.exchange([self.request(self.path() + "?min_ttl=60")], 1)
-        self.assertTrue(self.quick(answer))
-        for query in ("min_ttl=x", "min_ttl=-1", "min_ttl=1&min_ttl=1", "min_tll=1"):
+    def test_a_minimum_life_and_a_wait_are_taken_at_once_and_others_as_ever(self):
+        for query in ("min_ttl=60", "wait=2", "wait=0&min_ttl=60", "min_ttl=0&wait=120"):
+            answer, = self.exchange([self.request(self.path() + "?" + query)], 1)
+            self.assertEqual((answer[0], self.quick(answer)), (200, True), query)
+        for query in ("min_ttl=x", "min_ttl=-1", "min_ttl=1&min_ttl=1", "min_tll=1", "wait=x", "wait=-1", "wait=121", "wait=1&wait=1",
+                      "wait=1&min_ttl=1&wait=1", "wait=1&other=1"):
             answer, = self.exchange([self.request(self.path() + "?" + query)], 1)
             self.assertEqual((answer[0], self.quick(answer)), (400, False), query)
 

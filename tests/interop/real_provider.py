@@ -11,6 +11,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+from canary import search  # noqa: E402
 from evergrant_process import ConfiguredServer, Program, free_port, request, walk  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -57,6 +58,8 @@ class EvergrantAt(ConfiguredServer):
 
     def __init__(self, registrations, port, secrets, refresh="", tables=""):
         self.tables, self.secrets = registrations, secrets
+        for secret in secrets.values():
+            search.know("a client secret", secret)
         # Refreshes are forced one after the other here, which the default interval would not have.
         super().__init__(None, list(registrations), extra=f'[refresh]\nforced_interval = "0s"\n{refresh}\n{tables}\n', port=port)
 

@@ -16,6 +16,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from canary import search  # noqa: E402
 from evergrant_process import PROGRAM, ROOT, ConfiguredServer  # noqa: E402
 
 SWITCH = os.environ.get("EVERGRANT_KILL_SWITCH", str(ROOT / "build/release/tests/kill/libkill_switch.so"))
@@ -121,6 +122,7 @@ class DoomedServer(ConfiguredServer):
         self.errors.seek(0)
         text = self.errors.read()
         self.errors.close()
+        search.search("the log", text, "logs")
         return text
 
     def wait_until_ready(self, seconds=30):
@@ -160,4 +162,9 @@ class DoomedServer(ConfiguredServer):
             self.process.wait()
         if getattr(self, "errors", None) is not None:
             self.errors.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        search.counts["servers"] += 1
+        try:
+            self.search_dead()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        search.raise_what_was_swallowed()

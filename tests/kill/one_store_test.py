@@ -13,6 +13,7 @@ import unittest
 import urllib.parse
 
 from doomed_server import SWITCH, ConfiguredServer
+from canary import search
 from evergrant_process import Program, Sandbox, Server, free_port, request
 
 SERVERS = 8
@@ -26,6 +27,7 @@ class Node(Server):
     def __init__(self, installation, environment=None):
         self.port, self.key = free_port(), installation.key
         self.base = f"http://127.0.0.1:{self.port}"
+        search.servers.add(self.base)
         self.program = Program(["serve", "--config", str(installation.config), "--port", str(self.port)],
                                environment={**installation.environment(), **(environment or {})}, cwd=installation.folder)
         self.program.wait_for_line('"serving"')

@@ -375,6 +375,24 @@ TEST(DecideFailure, what_is_held_back_keeps_its_state_and_is_looked_at_ever_more
   }
 }
 
+TEST(WaitWhileValid, is_half_of_what_is_left_and_without_patience_two_seconds_of_the_refresh) {
+  struct Row {
+    Duration left, age;
+    bool patient;
+    Duration wait;
+  };
+  for (const auto& [left, age, patient, wait] : std::vector<Row>{{30s, 0s, true, 15s},
+                                                                 {30s, 20s, true, 15s},
+                                                                 {30s, 0s, false, 2s},
+                                                                 {30s, 500ms, false, 1500ms},
+                                                                 {30s, 2s, false, 0s},
+                                                                 {30s, 1h, false, 0s},
+                                                                 {3s, 0s, false, 1500ms},
+                                                                 {0s, 0s, true, 0s}}) {
+    EXPECT_EQ(wait_while_valid(left, age, patient), wait) << left.count() << ' ' << age.count();
+  }
+}
+
 Provider killing(Provider provider) {  // the access token before each refresh
   provider.refresh.invalidates_old_access_token = true;
   return provider;

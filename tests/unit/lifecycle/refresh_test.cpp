@@ -103,13 +103,27 @@ TEST_F(RefreshTest, a_valid_token_is_served_at_once_while_its_provider_hangs_for
   EXPECT_GE(provider->token_requests, 1);
 }
 
-TEST_F(RefreshTest, inside_the_mandatory_margin_a_reader_waits_half_of_what_is_left_and_is_served) {
+TEST_F(RefreshTest, inside_the_mandatory_margin_readers_wait_two_seconds_for_a_refresh_that_hangs_and_are_served) {
   connect("con_1");
   provider->hangs = true;
-  let_pass(59min + 40s);
+  let_pass(59min + 35s);
   const Time before = clock.now();
   EXPECT_EQ(text(read("con_1")), "at-con_1-1");
-  EXPECT_LE(clock.now() - before, 10s);
+  EXPECT_EQ(clock.now() - before, 2s);
+  EXPECT_EQ(text(read("con_1")), "at-con_1-1");
+  EXPECT_EQ(clock.now() - before, 2s);  // of the refresh, not of each reader
+  EXPECT_EQ(provider->token_requests, 1);
+}
+
+TEST_F(RefreshTest, who_names_a_deadline_or_wants_more_life_waits_for_it_half_of_what_is_left_at_most) {
+  connect("con_1");
+  provider->hangs = true;
+  let_pass(59min + 36s);
+  const Time before = clock.now();
+  EXPECT_EQ(text(read("con_1", {.deadline = 5s})), "at-con_1-1");
+  EXPECT_EQ(clock.now() - before, 5s);
+  EXPECT_EQ(text(read("con_1", {.min_ttl = 5min})), "at-con_1-1");
+  EXPECT_EQ(clock.now() - before, 5s + 9500ms);
 }
 
 TEST_F(RefreshTest, a_provider_that_hangs_delays_no_other_registration) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <future>
+#include <sstream>
 
 #include "unit/net/server_fixture.hpp"
 
@@ -167,6 +168,25 @@ TEST_F(HttpServerTest, a_connection_beyond_the_cap_is_closed_and_makes_room_when
     served = third.read_message().starts_with("HTTP/1.1 200");
   }
   EXPECT_TRUE(served);
+}
+
+TEST_F(HttpServerTest, connections_beyond_the_cap_are_told_at_once_and_then_summed_up) {
+  ServerOptions options;
+  options.limits.connections = 1;
+  start(options);
+  Wire first = connect();
+  first.write(get("/a"));
+  ASSERT_THAT(first.read_message(), StartsWith("HTTP/1.1 200"));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(connect().is_closed_by_peer());
+  server->stop();
+  std::vector<std::string> told;
+  std::istringstream lines{log_lines};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.contains(R"("event":"connections_refused")")) told.push_back(line);
+  }
+  ASSERT_EQ(told.size(), 2);
+  EXPECT_THAT(told[0], AllOf(HasSubstr(R"("refused":1,"limit":1)"), HasSubstr("server.limits.connections")));
+  EXPECT_THAT(told[1], HasSubstr(R"("refused":4,"limit":1)"));
 }
 
 TEST_F(HttpServerTest, several_threads_share_one_port) {
