@@ -8,9 +8,12 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace load {
@@ -20,10 +23,18 @@ namespace load {
   std::exit(1);
 }
 
+inline std::int64_t number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || stopped != text.data() + text.size()) stop("expected a number, found " + std::string{text});
+  return value;
+}
+
 // `where`: a port on loopback, or a unix socket's absolute path.
 inline int connect_to(const std::string& where) {
   if (where.starts_with('/')) {
     const int line = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (line < 0) stop("no descriptor for a socket");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     where.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -32,9 +43,10 @@ inline int connect_to(const std::string& where) {
     return line;
   }
   const int line = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (line < 0) stop("no descriptor for a socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(where.c_str())));
+  address.sin_port = htons(static_cast<std::uint16_t>(number(where)));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(line, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) stop("cannot connect to " + where);
   const int on = 1;

@@ -51,7 +51,7 @@ Ms now_ms() {
 
 struct Token {
   std::string group, connection;
-  Ms expires;  // of the newest that was given
+  Ms expires = 0;  // of the newest that was given
 };
 
 // What became of reads of one group in one phase. `far` and `near`: the token was valid, and from its end as far as that.
@@ -157,7 +157,8 @@ class Judge {
   }
 
  private:
-  // Within the mandatory margin a reader waits for a refresh: as long as evergrant does of itself, or as asked, which is as long.
+  // Within the mandatory margin a reader waits for a refresh: as long as evergrant does of itself, or as asked, which is as
+  // long.
   [[nodiscard]] double bound(Kind kind, const Asked& asked) const {
     if (kind == Kind::far) return static_cast<double>(slack_);
     return static_cast<double>(slack_ + (kind == Kind::near ? std::min(asked_wait, asked.left() / 2) : asked.wait));
@@ -371,13 +372,14 @@ void raise_file_limit(std::size_t clients) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::setvbuf(stdin, nullptr, _IONBF, 0);  // what it holds back, epoll does not tell
+  if (std::setvbuf(stdin, nullptr, _IONBF, 0) != 0)
+    stop("standard input is buffered");  // what it holds back, epoll does not tell
   if (argc != 7) stop("expected PORT CLIENTS INTERVAL_MS READER_WAIT_MS SLACK_MS READS");
-  const auto clients = static_cast<std::size_t>(std::atoll(argv[2]));
+  const auto clients = static_cast<std::size_t>(load::number(argv[2]));
   raise_file_limit(clients);
   auto tokens = read_tokens(argv[6]);
-  Judge judge{tokens, std::atoll(argv[4]), std::atoll(argv[5])};
-  Crowd crowd{argv[1], clients, std::atoll(argv[3]), tokens, judge};
+  Judge judge{tokens, load::number(argv[4]), load::number(argv[5])};
+  Crowd crowd{argv[1], clients, load::number(argv[3]), tokens, judge};
   const auto begun = Clock::now();
   crowd.run();
   judge.report(std::chrono::duration<double>(Clock::now() - begun).count(), clients);

@@ -30,7 +30,7 @@ class TokenReader {
  private:
   struct Wait {  // of one reader
     Time until;
-    bool patient;            // it named its deadline, or wants more life than the token has
+    bool patient = false;    // it named its deadline, or wants more life than the token has
     bool refreshed = false;  // a refresh that it waited for succeeded:
     Generation beyond = 0;   // something newer than this is in the store
     bool retried = false;    // it began its own after somebody else's failed
