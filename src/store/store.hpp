@@ -187,8 +187,9 @@ class Store {
   virtual Task<Result<>> retire_key(KeyId id) = 0;
   // Erases all keys of a tenant: its tokens cannot be opened any more. (A whole backup from before holds the wrapped
   // keys; it stops opening when the KEK is replaced and the old one destroyed.) Returns how many.
-  // Errors: conflict with `unless_used`, where a connection of the tenant is not revoked or a revocation waits (checked in
-  // the same transaction: a connection that is made at that moment must not lose its tokens).
+  // Errors: conflict with `unless_used`, where a connection of the tenant is not revoked, a revocation waits or a kept
+  // answer is sealed by one of them (checked in the same transaction: a connection that is made at that moment must not lose
+  // its tokens).
   virtual Task<Result<std::int64_t>> shred_tenant_keys(TenantId tenant, bool unless_used = false) = 0;
   // Records of a tenant that `key` sealed, for re-sealing, in the order of their ids, from after `after` on.
   virtual Task<Result<std::vector<SealedPlace>>> sealed_by(TenantId tenant, KeyId key, int limit, ConnectionId after) = 0;
