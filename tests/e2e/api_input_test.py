@@ -57,6 +57,7 @@ ROUTES = [
     ("GET", "/v1/keys", None, "tenant"),
     ("POST", "/v1/keys/rotate", {"what": "tenant", "tenant": "acme"}, ""),
     ("POST", "/v1/keys/{key}/retire", None, ""),
+    ("GET", "/jwks/sandbox", None, ""),
     ("GET", "/healthz", None, ""),
     ("GET", "/readyz", None, ""),
     ("GET", "/metrics", None, ""),
