@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import subprocess
 import unittest
 import urllib.parse
 
@@ -12,6 +13,24 @@ REALM = "4620816365000000001"
 METHODS = {"get", "post", "put", "patch", "delete"}
 PROXY = "/v1/connections/{id}/proxy/{path}"  # any method; walked in proxy_test.py
 VERBS = {"token:read", "connection:read", "connection:write", "connect", "revoke", "proxy", "admin"}
+
+
+class KeyedDevServer(eg.DevServer):
+    """With a registration that proves itself by a key, beside the sandbox's."""
+
+    def start(self):
+        key = self.folder / "client.pem"
+        subprocess.run([eg.PROGRAM, "keys", "client", str(key)], check=True, capture_output=True)
+        (self.folder / "evergrant.toml").write_text(f"""
+[[registration]]
+id = "keyed"
+provider = "oidc"
+issuer = "https://id.example"
+client_id = "evergrant"
+client_auth = "private_key_jwt"
+client_key = {{ pem = {{ file = "{key}" }} }}
+""")
+        super().start()
 
 
 class Document(unittest.TestCase):
@@ -146,7 +165,7 @@ class WholeLife(unittest.TestCase):
     """Walks through a connection's life and holds each answer, good or bad, against what the document says of it."""
 
     def setUp(self):
-        self.server = eg.DevServer()
+        self.server = KeyedDevServer()
         self.addCleanup(self.server.close)
         self.document = self.server.expect(200, "GET", "/openapi.json")
         self.seen = set()
@@ -185,7 +204,7 @@ class WholeLife(unittest.TestCase):
 
     def test_every_answer_is_as_documented(self):
         self.call(200, "GET", "/")
-        for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/registrations", "/v1/providers"):
+        for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/registrations", "/v1/providers", "/jwks/keyed"):
             self.call(200, "GET", path)
         connection = self.connect()
         self.read_and_refresh(connection)
