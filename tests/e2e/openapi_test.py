@@ -217,6 +217,9 @@ class WholeLife(unittest.TestCase):
         self.assertEqual({"connect.open", "connect.callback"} | proxied, everything - successes,
                          "only redirects and what is the provider's are not walked here")
 
+    def sandboxes_registration(self):
+        return next(each for each in self.call(200, "GET", "/v1/registrations")["items"] if each["id"] == "sandbox")
+
     def connect(self):
         session = self.call(201, "POST", "/v1/connect-sessions", {
             "registration": "sandbox", "tenant": "acme", "login_hint": f"realm:{REALM}",
@@ -289,7 +292,7 @@ class WholeLife(unittest.TestCase):
         self.server.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "another"})
         self.call(503, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "79",
                                                    "refresh_token": "unknown", "verify": True})
-        self.assertIsNotNone(self.call(200, "GET", "/v1/registrations")["items"][0]["paused"])
+        self.assertIsNotNone(self.sandboxes_registration()["paused"])
         self.server.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "sandbox-secret"})
         self.call(204, "POST", "/v1/registrations/sandbox/resume")
         # What the HTTP server itself refuses, before any operation is known.
@@ -312,10 +315,10 @@ class WholeLife(unittest.TestCase):
 
     def end(self, connection):
         self.quarantine(connection)
-        self.assertEqual(12, self.call(200, "GET", "/v1/registrations")["items"][0]["held"]["failed"])
+        self.assertEqual(12, self.sandboxes_registration()["held"]["failed"])
         self.call(204, "POST", "/v1/registrations/sandbox/release-hold")
         self.call(404, "POST", "/v1/registrations/sandbox/release-hold")
-        self.assertIsNone(self.call(200, "GET", "/v1/registrations")["items"][0]["held"])
+        self.assertIsNone(self.sandboxes_registration()["held"])
         self.call(409, "GET", f"/v1/connections/{connection}/token")
         self.call(200, "POST", f"/v1/connections/{connection}/release")
         self.server.control("POST", "/faults", {"endpoint": "revoke", "count": "always", "status": 503})
