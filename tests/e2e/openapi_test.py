@@ -20,7 +20,8 @@ class KeyedDevServer(eg.DevServer):
 
     def start(self):
         key = self.folder / "client.pem"
-        subprocess.run([eg.PROGRAM, "keys", "client", str(key)], check=True, capture_output=True)
+        if not key.exists():  # the first start
+            subprocess.run([eg.PROGRAM, "keys", "client", str(key)], check=True, capture_output=True)
         (self.folder / "evergrant.toml").write_text(f"""
 [[registration]]
 id = "keyed"
