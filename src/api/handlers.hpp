@@ -60,6 +60,7 @@ class Handlers {
   Task<Result<Reply>> list_registrations(Call& call) const;
   Task<Result<Reply>> resume_registration(Call& call) const;
   Task<Result<Reply>> release_registration_hold(Call& call) const;
+  Task<Result<Reply>> show_client_keys(Call& call) const;
   Task<Result<Reply>> list_providers(Call& call) const;
   Task<Result<Reply>> list_audit(Call& call) const;
   Task<Result<Reply>> list_keys(Call& call) const;

@@ -66,9 +66,13 @@ bool is_page(const Route& route) { return route.response.empty() && !route.verb 
 
 json::object text(std::string_view media) { return {{media, json::object{{"schema", {{"type", "string"}}}}}}; }
 
+std::string_view media_of(const Route& route) {
+  return route.action == "client.keys" ? "application/jwk-set+json" : "application/json";
+}
+
 json::object success_of(const Route& route) {
   json::object success{{"description", success_text(route.success)}};
-  if (!route.response.empty()) success["content"] = content("application/json", route.response);
+  if (!route.response.empty()) success["content"] = content(media_of(route), route.response);
   if (is_page(route) && route.success == 200) success["content"] = text("text/html; charset=utf-8");
   if (route.action == "metrics") success["content"] = text("text/plain; version=0.0.4; charset=utf-8");
   return success;

@@ -205,6 +205,10 @@ constexpr std::string_view schemas = R"json({
   "subject_checked": {"type": "boolean", "description": "sub is the user of the connection's ID token; false: it had none"},
   "claims": {"type": "object", "description": "As the provider gave them: data to show, not to trust"}}},
 "Health": {"type": "object", "additionalProperties": false, "required": ["status"], "properties": {"status": {"type": "string"}}},
+"JwkSet": {"type": "object", "additionalProperties": false, "required": ["keys"], "properties": {
+  "keys": {"type": "array", "description": "RFC 7517 5: the key that signs, and while one is replaced the next or the one before",
+    "items": {"type": "object", "required": ["kty", "kid", "alg", "use"], "properties": {
+      "kty": {"type": "string"}, "kid": {"type": "string"}, "alg": {"type": "string"}, "use": {"type": "string"}}}}}},
 "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]}
 })json";
 

@@ -52,7 +52,8 @@ HttpResponse to_http(Reply reply) {
   response.status = reply.status;
   response.body = std::move(reply.body);
   if (!reply.content_type.empty()) response.headers.add("Content-Type", std::move(reply.content_type));
-  response.headers.add("Cache-Control", "no-store");
+  const auto is_cache_control = [](const auto& header) { return header.first == "Cache-Control"; };
+  if (std::ranges::none_of(reply.headers, is_cache_control)) response.headers.add("Cache-Control", "no-store");
   for (auto& [name, value] : reply.headers) response.headers.add(std::move(name), std::move(value));
   return response;
 }

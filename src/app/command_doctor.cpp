@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "app/cli.hpp"
+#include "app/client_key_findings.hpp"
 #include "app/config_registrations.hpp"
 #include "app/dev_setup.hpp"
 #include "app/escrow_finding.hpp"
@@ -18,15 +19,6 @@ namespace json = boost::json;
 
 constexpr Duration largest_skew{std::chrono::seconds{30}};
 constexpr Duration soon{std::chrono::days{30}};
-
-enum class Health : std::uint8_t { good, warning, bad };
-
-struct Finding {
-  Health health = Health::good;
-  std::string subject;
-  std::string text;
-  std::string mend;
-};
 
 // Looks at everything that a server depends on and says what to do. Changes nothing.
 class Doctor {
@@ -118,7 +110,8 @@ class Doctor {
       bad("registration " + pause.registration.str(),
           Error{Errc::registration_paused,
                 "paused since " + to_rfc3339(pause.since) + ": " + pause.code + " " + pause.detail,
-                "mend client_id and client_secret; it is tried again by itself, or: evergrant registrations resume " +
+                "mend client_id, client_secret or client_key; it is tried again by itself, or: evergrant registrations "
+                "resume " +
                     pause.registration.str()});
     }
   }
@@ -194,6 +187,7 @@ class Doctor {
       examine_provider(reach, registration);
       examine_security(registration);
       for (const auto& secret : registration.client_secrets) examine_expiry(registration, secret);
+      for (auto& finding : client_key_findings(registration, config.public_url)) findings_.push_back(std::move(finding));
     }
   }
 
@@ -245,6 +239,18 @@ class Doctor {
                  Error{checked.error().code, checked.error().message + "; nobody can connect", checked.error().hint});
     }
     for (const auto& found : shortfalls(registration, resolved)) good(subject, "short of strict: " + to_text(found));
+    examine_proof(registration, resolved);
+  }
+
+  void examine_proof(const Registration& registration, const ResolvedProvider& resolved) {
+    const auto subject = "document of " + registration.id.str();
+    if (const auto unlisted = unlisted_proof(registration, resolved)) {
+      warn(subject, to_text(*unlisted), "set client_auth to one that it names, or ask the provider");
+    }
+    if (!could_use_a_key(registration, resolved)) return;
+    warn("registration " + registration.id.str(),
+         "proves itself by a shared secret, and its provider offers private_key_jwt (RFC 9700 2.5)",
+         "make a key with `evergrant keys client`, and register it at the provider: docs/client-keys.md");
   }
 
   void examine_server() {

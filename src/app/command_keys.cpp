@@ -6,7 +6,9 @@
 #include "app/table.hpp"
 #include "base/encoding.hpp"
 #include "base/random.hpp"
+#include "crypto/jose.hpp"
 #include "crypto/kek.hpp"
+#include "oauth/client_keys.hpp"
 
 namespace evergrant {
 namespace {
@@ -52,10 +54,56 @@ void generate(CliContext& context, const std::string& file) {
   print("A new key-encryption key is in " + file + " (mode 0600). Keep a copy where the database's backups are not.\n");
 }
 
+std::string how_to_use(const std::string& file, std::string_view algorithm, const std::string& kid,
+                       const std::string& public_jwk) {
+  std::string table = "client_key = { pem = { file = \"" + file + "\" }, algorithm = \"" + std::string{algorithm} + "\"";
+  if (!kid.empty()) table += ", kid = \"" + kid + "\"";
+  return "A new private key of a client is in " + file +
+         " (mode 0600). It is nowhere else: a lost one is replaced by another.\n\n"
+         "In the registration's table:\n  client_auth = \"private_key_jwt\"\n  " +
+         table +
+         " }\n\n"
+         "At the provider, register <public_url>/jwks/<id> as jwks_uri, or where it takes keys by hand this one:\n  " +
+         public_jwk + "\n\nTo replace a key: docs/client-keys.md\n";
+}
+
+// As a KEK: written to a private file, and no file is overwritten.
+void generate_client_key(CliContext& context, const std::string& file, const std::string& algorithm,
+                         const std::string& kid) {
+  if (read_file(file)) {
+    return context.report(
+        Error{Errc::invalid_argument, file + " exists already: it is not overwritten", "name another file"});
+  }
+  const auto made = SigningKey::generate(algorithm, kid);
+  auto pem = made ? made->to_pem() : std::unexpected(made.error());
+  if (!pem) return context.report(pem.error());
+  const auto key = read_client_key(ClientKeyRole::current, algorithm, kid, pem->clone());
+  if (!key) return context.report(key.error());
+  if (auto written = write_private_file(file, pem->reveal()); !written) return context.report(written.error());
+  const std::string& public_jwk = key->public_jwk;
+  if (!context.json) return print(how_to_use(file, algorithm, kid, public_jwk));
+  print_json(
+      json::object{{"file", file}, {"algorithm", algorithm}, {"kid", key->kid}, {"public_jwk", json::parse(public_jwk)}});
+}
+
+void add_client_key_command(CLI::App& keys, CliContext& context) {
+  auto file = std::make_shared<std::string>();
+  auto algorithm = std::make_shared<std::string>("ES256");
+  auto kid = std::make_shared<std::string>();
+  auto* making = keys.add_subcommand("client", "Write a new private key for private_key_jwt to a file; needs no server");
+  making->add_option("file", *file, "A new file, which evergrant's user may read")->required();
+  making->add_option("--algorithm", *algorithm, "ES256, PS256 or EdDSA; RS256 where the provider takes nothing else")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"ES256", "PS256", "EdDSA", "RS256"}));
+  making->add_option("--kid", *kid, "Its name in the key set (default: its thumbprint, RFC 7638)");
+  making->footer(example("keys client /etc/evergrant/corporate-2026.pem"));
+  making->callback([&context, file, algorithm, kid] { generate_client_key(context, *file, *algorithm, *kid); });
+}
+
 }  // namespace
 
 void add_key_commands(CLI::App& program, CliContext& context) {
-  auto* keys = program.add_subcommand("keys", "List, rotate and retire keys; generate a key-encryption key");
+  auto* keys = program.add_subcommand("keys", "List, rotate and retire keys; generate a key-encryption key, or a client's");
   keys->require_subcommand(1);
   keys->footer(example("keys list"));
   auto tenant = std::make_shared<std::string>();
@@ -83,6 +131,7 @@ void add_key_commands(CLI::App& program, CliContext& context) {
   generating->add_option("file", *file, "A new file, outside the data folder")->required();
   generating->footer(example("keys generate /etc/evergrant/kek"));
   generating->callback([&context, file] { generate(context, *file); });
+  add_client_key_command(*keys, context);
 }
 
 }  // namespace evergrant

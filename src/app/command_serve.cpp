@@ -9,6 +9,7 @@
 #include "app/process.hpp"
 #include "app/read_file.hpp"
 #include "app/wiring.hpp"
+#include "net/http_client.hpp"
 #include "sandbox/sandbox.hpp"
 
 namespace evergrant {
@@ -34,6 +35,8 @@ class SandboxServer {
 
   [[nodiscard]] Result<std::string> start() {
     if (auto opened = sandbox_.open(); !opened) return std::unexpected(opened.error());
+    if (auto started = client_.start(); !started) return std::unexpected(started.error());
+    sandbox_.use_transport(client_);
     if (auto started = server_.start(); !started) return std::unexpected(started.error());
     auto base = "http://127.0.0.1:" + std::to_string(server_.port());
     sandbox_.set_base_url(base);
@@ -44,6 +47,7 @@ class SandboxServer {
  private:
   SystemClock clock_;
   SystemRandom random_;
+  HttpClient client_{ClientOptions{}};
   Sandbox sandbox_;
   HttpServer server_;
 };
@@ -54,6 +58,9 @@ void forget_variables(const Config& config) {
   for (const auto& registration : config.registrations) {
     forget_variable(registration.client_secret);
     forget_variable(registration.previous_client_secret);
+    forget_variable(registration.client_key.pem);
+    forget_variable(registration.next_client_key.pem);
+    forget_variable(registration.previous_client_key.pem);
   }
 }
 

@@ -117,6 +117,9 @@ void check_escrow(const Config& config, Problems& out) {
   for (const auto& registration : config.registrations) {
     secret(registration.client_secret);
     secret(registration.previous_client_secret);
+    secret(registration.client_key.pem);
+    secret(registration.next_client_key.pem);
+    secret(registration.previous_client_key.pem);
   }
   if (!config.server.tls_key.empty()) taken.emplace_back(config.server.tls_key, "a secret's");
   for (const auto& [path, whose] : taken) {

@@ -3,10 +3,12 @@
 // needs them. Values; loaded once at start-up.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/config_secret.hpp"
@@ -26,6 +28,15 @@ constexpr std::uint16_t default_port = 9400;
 
 enum class LogStyle : std::uint8_t { automatic, json, text };  // automatic: text on a terminal, JSON elsewhere
 
+struct ClientKeyConfig {
+  bool given = false;
+  SecretReference pem;
+  std::string_view algorithm = "ES256";  // one of client_key_algorithms
+  std::string kid;                       // empty: the thumbprint (RFC 7638)
+};
+
+constexpr std::array<std::string_view, 4> client_key_algorithms{"ES256", "PS256", "EdDSA", "RS256"};
+
 struct RegistrationConfig {
   std::string id;
   std::string provider;
@@ -34,7 +45,10 @@ struct RegistrationConfig {
   SecretReference client_secret;           // none: a public client
   SecretReference previous_client_secret;  // still tried while a secret is being replaced (CA-11)
   std::optional<Time> client_secret_expires_at;
-  std::vector<std::string> scopes;  // empty: the profile's default_scopes
+  ClientKeyConfig client_key;           // for client_auth = "private_key_jwt"
+  ClientKeyConfig next_client_key;      // published, not used yet (JWK-07)
+  ClientKeyConfig previous_client_key;  // published still, not used any more
+  std::vector<std::string> scopes;      // empty: the profile's default_scopes
   std::vector<std::string> return_urls;
   std::vector<std::string> claims;
   SecurityLevel security = SecurityLevel::baseline;

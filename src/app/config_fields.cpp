@@ -262,6 +262,22 @@ TomlNode read_settings(TomlTable& table) {
 constexpr std::array<TomlChoice<SecurityLevel>, 2> security_levels{
     {{"baseline", SecurityLevel::baseline}, {"strict", SecurityLevel::strict}}};
 
+void read_client_key(TomlTable& registration, std::string_view name, const Config& config, ClientKeyConfig& out) {
+  static constexpr auto algorithms = [] {
+    std::array<TomlChoice<std::string_view>, client_key_algorithms.size()> choices;
+    for (std::size_t i = 0; i < choices.size(); ++i) choices[i] = {client_key_algorithms[i], client_key_algorithms[i]};
+    return choices;
+  }();
+  out.given = registration.has(name);
+  TomlTable table = registration.table(name);
+  if (out.given)
+    table.require("pem", "a reference to a private key, PKCS#8 PEM, such as { file = \"/etc/evergrant/key.pem\" }");
+  read_secret(table, "pem", config, out.pem);
+  table.read("algorithm", out.algorithm, algorithms);
+  table.read("kid", out.kid);
+  table.finish();
+}
+
 void read_registration(TomlTable& table, const Config& config, RegistrationConfig& out) {
   out.origin = table.node();
   table.require("id", "a short name of your own");
@@ -274,6 +290,9 @@ void read_registration(TomlTable& table, const Config& config, RegistrationConfi
   read_secret(table, "client_secret", config, out.client_secret);
   read_secret(table, "previous_client_secret", config, out.previous_client_secret);
   table.read("client_secret_expires_at", out.client_secret_expires_at);
+  read_client_key(table, "client_key", config, out.client_key);
+  read_client_key(table, "next_client_key", config, out.next_client_key);
+  read_client_key(table, "previous_client_key", config, out.previous_client_key);
   table.read("scopes", out.scopes);
   table.read("return_urls", out.return_urls);
   table.read("claims", out.claims);

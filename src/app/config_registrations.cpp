@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/config_client_keys.hpp"
 #include "base/contains.hpp"
 #include "base/encoding.hpp"
 #include "oauth/security_policy.hpp"
@@ -100,6 +101,7 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
   switch (method) {
     case ClientAuth::basic:
     case ClientAuth::post:
+    case ClientAuth::secret_jwt:
       if (!has_secret) {
         problem(from, "client_secret", R"(missing; give a reference to it, or client_auth = "none" for a public client)");
       }
@@ -107,11 +109,11 @@ void Maker::check_client_auth(const RegistrationConfig& from, ClientAuth method)
     case ClientAuth::none:
       if (has_secret) problem(from, "client_secret", R"(given, but client_auth is "none": a public client has no secret)");
       return;
-    case ClientAuth::private_key_jwt:
-    case ClientAuth::secret_jwt:
+    case ClientAuth::private_key_jwt: return;  // add_client_keys
     case ClientAuth::tls:
     case ClientAuth::self_signed_tls:  // authenticate_client refuses them; that must not wait for the first customer
-      problem(from, "client_auth", "this way to authenticate the client is not offered; use basic, post or none");
+      problem(from, "client_auth",
+              "this way to authenticate the client is not offered; use private_key_jwt, basic, post or none");
       return;
   }
 }
@@ -141,12 +143,16 @@ void Maker::check_claims(const RegistrationConfig& from, const Registration& mad
 
 // The field says nothing of which of two secrets it is: both are keys as long as both are tried.
 void Maker::check_shared_secrets(const RegistrationConfig& from, const Registration& made) {
+  std::vector<std::string> algorithms = made.provider.id_token.algorithms;
+  const bool signs = made.provider.token.client_auth == ClientAuth::secret_jwt;
+  if (signs) algorithms.emplace_back("HS256");  // RFC 8725 3.5: client_secret_jwt
   for (const ClientSecret& secret : made.client_secrets) {
-    for (const std::string& algorithm : made.provider.id_token.algorithms) {
+    for (const std::string& algorithm : algorithms) {
       const std::string weakness = weakness_of(secret.value, algorithm);
       if (weakness.empty()) continue;
       return problem(from, "client_secret",
-                     weakness + "; have the provider make a new one, or use another id_token.algorithms");
+                     weakness + "; have the provider make a new one, or use another " +
+                         (signs && algorithm == "HS256" ? "client_auth" : "id_token.algorithms"));
     }
   }
 }
@@ -184,6 +190,7 @@ Registration Maker::make(const RegistrationConfig& from) {
   to.keepalive = from.keepalive;
   to.notices = from.notices.value_or(config_.refresh_defaults.notices);
   to.provider = std::move(*provider);
+  for (const auto& [field, text] : add_client_keys(from, read_, to)) problem(from, field, text);
   check_claims(from, to);
   check_shared_secrets(from, to);
   check_security(from, to);
@@ -195,6 +202,10 @@ Registration Maker::make(const RegistrationConfig& from) {
 
 std::string redirect_uri(const std::string& public_url, const std::string& registration) {
   return public_url + "/callback/" + registration;
+}
+
+std::string key_set_uri(const std::string& public_url, const std::string& registration) {
+  return public_url + "/jwks/" + registration;
 }
 
 Result<std::vector<Registration>> make_registrations(const Config& config, const ProviderCatalogue& catalogue,

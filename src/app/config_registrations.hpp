@@ -17,4 +17,7 @@ namespace evergrant {
 // <public_url>/callback/<id>: what is registered at the provider.
 [[nodiscard]] std::string redirect_uri(const std::string& public_url, const std::string& registration);
 
+// <public_url>/jwks/<id>: what is registered as `jwks_uri` (RFC 7591 2), where the registration has keys.
+[[nodiscard]] std::string key_set_uri(const std::string& public_url, const std::string& registration);
+
 }  // namespace evergrant

@@ -3,8 +3,14 @@
 
 #include "app/cli.hpp"
 #include "app/process.hpp"
+#include "crypto/openssl_memory.hpp"
 
 int main(int argc, char** argv) {
+  if (!evergrant::wipe_what_openssl_frees()) {
+    std::cerr
+        << "evergrant: OpenSSL was used before main, so that its memory cannot be wiped. This is a bug; please report it.\n";
+    return static_cast<int>(evergrant::Exit::failed);
+  }
   const auto inherited = evergrant::harden_process();
   try {
     return evergrant::run_cli(argc, argv, inherited);

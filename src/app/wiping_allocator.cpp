@@ -1,6 +1,6 @@
 // Every block of the C++ heap is wiped when it is freed, so that no copy of a token outlives its owner in this process: not
 // in a string, not in a JSON value, not in a buffer of a library that allocates with new. (libcurl and OpenSSL allocate with
-// malloc and are told to wipe in net/.) Sanitizers bring an allocator of their own and are left alone.
+// malloc and are told to wipe: base/wiping_malloc.hpp.) Sanitizers bring an allocator of their own and are left alone.
 #include <malloc.h>
 
 #include <cstdlib>

@@ -19,7 +19,7 @@ struct SigningKey::Impl {
 
 namespace {
 
-constexpr int least_pss_bits = 2048;
+constexpr int least_rsa_signing_bits = 2048;
 constexpr int rsa_bits_pkcs1 = 2048;
 constexpr int rsa_bits_pss = 3072;
 
@@ -46,7 +46,7 @@ bool key_fits(const JoseAlgorithm& algorithm, EVP_PKEY* key) {
   const std::string_view curve = curve_of(key);
   switch (algorithm.family) {
     case SignatureFamily::rsa_pkcs1:
-    case SignatureFamily::rsa_pss: return EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) >= least_pss_bits;
+    case SignatureFamily::rsa_pss: return EVP_PKEY_is_a(key, "RSA") == 1;
     case SignatureFamily::ecdsa: return curve == algorithm.curve;
     case SignatureFamily::eddsa:
       return (curve == "Ed25519" || curve == "Ed448") && (algorithm.curve.empty() || algorithm.curve == curve);
@@ -119,6 +119,10 @@ Result<SigningKey> SigningKey::from_pem(std::string_view algorithm, std::string 
   if (!key) {
     return fail(Errc::invalid_argument, "the private key is not an unencrypted PKCS#8 PEM",
                 "it starts with -----BEGIN PRIVATE KEY-----");
+  }
+  if (EVP_PKEY_is_a(key.get(), "RSA") == 1 && EVP_PKEY_get_bits(key.get()) < least_rsa_signing_bits) {
+    return fail(Errc::invalid_argument, "the RSA key has " + std::to_string(EVP_PKEY_get_bits(key.get())) + " bits",
+                "RFC 7518 3.3 asks for 2048 or more");
   }
   if (!key_fits(**known, key.get())) {
     return fail(Errc::invalid_argument, "the private key does not fit " + std::string{algorithm},

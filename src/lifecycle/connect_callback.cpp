@@ -51,11 +51,12 @@ Error refusal_of(const Callback& callback) {
 }
 
 // A failed exchange is never repeated: a replayed code makes the provider revoke what it gave (TOK-04).
-Error failure_of(const Verdict& verdict) {
+Error failure_of(const Registration& registration, const Verdict& verdict) {
   const auto text = verdict.description.empty() ? verdict.code : verdict.code + ": " + verdict.description;
   switch (verdict.failure) {
     case FailureClass::registration:
-      return {Errc::registration_paused, "the provider refuses our client: " + text, "check client_id and client_secret"};
+      return {Errc::registration_paused, "the provider refuses our client: " + text,
+              "check " + what_proves_client(registration)};
     case FailureClass::transient:
       return {Errc::provider_unavailable, "the provider could not answer: " + text, "connect again in a moment"};
     case FailureClass::ambiguous:
@@ -143,7 +144,7 @@ Task<Result<NewGrant>> Connector::Impl::exchange(const Registration& registratio
                                                    std::move(memory.verifier), session.scope, exchange_timeout);
   Verdict verdict =
       raw ? judge_token_answer(raw->response, provider, raw->sent, parts.clock.now()) : judge_transport_error(raw.error());
-  if (!verdict.tokens) co_return std::unexpected(failure_of(verdict));
+  if (!verdict.tokens) co_return std::unexpected(failure_of(registration, verdict));
   NewGrant grant{.tokens = std::move(*verdict.tokens),
                  .pairs = std::move(verdict.pairs),
                  .issuer = resolved.issuer,

@@ -59,7 +59,7 @@ struct Connector::Impl {
   Task<Result<BrowserStep>> arm(ConnectSession session, const Registration& registration, Secret cookie);
   // The connection that is meant, where a further token pair is named: all of it is connected again.
   Task<Result<ConnectionId>> check_reconnect(const ConnectRequest& request);
-  Task<Result<>> check_not_paused(RegistrationId id);
+  Task<Result<>> check_not_paused(const Registration& registration);
   // Errors: gone, where the tenant was off-boarded since the link was made.
   Task<Result<>> check_not_offboarded(const ConnectSession& session);
 

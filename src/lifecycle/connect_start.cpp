@@ -43,8 +43,9 @@ Result<> check_hint(const Provider& provider, const std::string& login_hint) {
 }  // namespace
 
 Connector::Connector(TokenService::Parts parts, TokenService& tokens, ConnectOptions options)
-    : impl_{std::make_unique<Impl>(parts, tokens, std::move(options), TokenEndpoint{parts.transport, parts.clock},
-                                   RealmProof{parts.transport})} {}
+    : impl_{std::make_unique<Impl>(parts, tokens, std::move(options),
+                                   TokenEndpoint{parts.transport, parts.clock, parts.random}, RealmProof{parts.transport})} {
+}
 Connector::~Connector() = default;
 
 Task<Result<ConnectLink>> Connector::start(ConnectRequest request) {
@@ -98,13 +99,14 @@ Task<Result<ConnectionId>> Connector::Impl::check_reconnect(const ConnectRequest
 }
 
 // What the customer consents to could not be exchanged: said before anybody is sent to the provider.
-Task<Result<>> Connector::Impl::check_not_paused(RegistrationId id) {
+Task<Result<>> Connector::Impl::check_not_paused(const Registration& registration) {
   auto paused = co_await parts.store.paused();
   if (!paused) co_return std::unexpected(paused.error());
-  const auto found = std::ranges::find(*paused, id, &Store::Pause::registration);
+  const auto found = std::ranges::find(*paused, registration.id, &Store::Pause::registration);
   if (found == paused->end()) co_return Result<>{};
-  co_return fail(Errc::registration_paused, "the provider refuses our client (" + found->code + ")",
-                 "mend client_id and client_secret, then: evergrant registrations resume " + id.str());
+  co_return fail(
+      Errc::registration_paused, "the provider refuses our client (" + found->code + ")",
+      "check " + what_proves_client(registration) + ", then: evergrant registrations resume " + registration.id.str());
 }
 
 Task<Result<>> Connector::Impl::check_not_offboarded(const ConnectSession& session) {
@@ -130,7 +132,7 @@ Task<Result<ConnectLink>> Connector::Impl::start(ConnectRequest request) {
   }
   if (auto checked = check_hint(registration->provider, request.login_hint); !checked)
     co_return std::unexpected(checked.error());
-  auto served = co_await check_not_paused(request.registration);
+  auto served = co_await check_not_paused(*registration);
   if (!served) co_return std::unexpected(served.error());
   if (request.connection) {
     auto checked = co_await check_reconnect(request);

@@ -135,16 +135,16 @@ Event mass_failure_event(const Store::Hold& hold) {
   return event;
 }
 
-Event registration_paused_event(const RegistrationId& registration, const Verdict& verdict, Time now) {
+Event registration_paused_event(const Registration& registration, const Verdict& verdict, Time now) {
   Event event;
   event.at = now;
   event.type = "registration_paused";
-  event.registration = registration;
+  event.registration = registration.id;
   event.code = verdict.code;
   event.correlation = verdict.correlation;
   event.detail = "The provider refuses our client (" + what_happened(verdict) +
-                 "). The registration is paused and no connection is touched. Check client_id and client_secret; it resumes "
-                 "by itself once the provider accepts them.";
+                 "). The registration is paused and no connection is touched. Check " + what_proves_client(registration) +
+                 "; it resumes by itself once the provider accepts them.";
   return event;
 }
 
@@ -167,7 +167,8 @@ Event hold_released_event(const RegistrationId& registration, Time now) {
   return event;
 }
 
-Error error_of(const Connection& connection, const FailureDecision& decision, const Verdict& verdict) {
+Error error_of(const Registration& registration, const Connection& connection, const FailureDecision& decision,
+               const Verdict& verdict) {
   const std::string name = "connection " + connection.id.str();
   if (decision.status == Status::reauth_required) {
     return {Errc::reauth_required, name + ": " + decision.reason, "Send the customer through a connect session."};
@@ -178,7 +179,7 @@ Error error_of(const Connection& connection, const FailureDecision& decision, co
   if (decision.pause_registration) {
     return {Errc::registration_paused,
             "The provider refuses our client of registration " + connection.registration.str() + " (" + verdict.code + ").",
-            "Check client_id and client_secret of this registration; it resumes by itself once the provider accepts them."};
+            "Check " + what_proves_client(registration) + "; it resumes by itself once the provider accepts them."};
   }
   return {Errc::provider_unavailable, "The refresh of " + name + " failed (" + what_happened(verdict) + ").",
           what_follows(decision)};

@@ -28,11 +28,12 @@ namespace evergrant {
                                    const Attempt& attempt, Time now);
 // About a whole registration.
 [[nodiscard]] Event mass_failure_event(const Store::Hold& hold);
-[[nodiscard]] Event registration_paused_event(const RegistrationId& registration, const Verdict& verdict, Time now);
+[[nodiscard]] Event registration_paused_event(const Registration& registration, const Verdict& verdict, Time now);
 [[nodiscard]] Event registration_resumed_event(const RegistrationId& registration, bool by_operator, Time now);
 [[nodiscard]] Event hold_released_event(const RegistrationId& registration, Time now);
 // What a waiter is told when the refresh that it waited for failed.
-[[nodiscard]] Error error_of(const Connection& connection, const FailureDecision& decision, const Verdict& verdict);
+[[nodiscard]] Error error_of(const Registration& registration, const Connection& connection, const FailureDecision& decision,
+                             const Verdict& verdict);
 // What is told to those who come while the last failure's wait runs.
 [[nodiscard]] Error backing_off(const Connection& connection, Time until);
 

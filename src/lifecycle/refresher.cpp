@@ -48,7 +48,7 @@ Refresher::Refresher(const TokenService::Parts& parts, const RefreshOptions& opt
       sealing_{sealing},
       cache_{cache},
       report_{report},
-      endpoint_{parts.transport, parts.clock},
+      endpoint_{parts.transport, parts.clock, parts.random},
       gates_{parts.store, parts.clock, parts.random, parts.log, report, options.concurrency, options.mass_failure},
       saver_{parts.store, parts.vault,         parts.clock,   parts.log,     sealing,     cache,
              report,      parts.registrations, options.owner, options.lease, parts.escrow} {}

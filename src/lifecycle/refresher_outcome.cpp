@@ -204,7 +204,7 @@ Task<Result<>> Refresher::record(HeldGrant& held, FailureDecision decision, Verd
   if (!is_recorded && code == Errc::stale) {  // what the provider said is about a row that has changed: it is looked at anew
     co_return fail(Errc::stale, "connection " + held.row.id.str() + " was changed by others during the refresh");
   }
-  co_return std::unexpected(error_of(held.row, decision, verdict));
+  co_return std::unexpected(error_of(held.registration, held.row, decision, verdict));
 }
 
 // What readers see of it. Once the lease is lost the row is somebody else's: revoked, it may be, and what was read at the

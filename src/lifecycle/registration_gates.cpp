@@ -236,7 +236,7 @@ std::optional<Error> RegistrationGates::refusal(const Registration& registration
   const std::string again = "Tried again by itself at " + to_rfc3339(admission.retry_at) + '.';
   if (found != gates_.end() && found->second->breaker.state() == Breaker::State::paused) {
     return Error{Errc::registration_paused, "The provider refuses our client of registration " + registration.id.str() + '.',
-                 "Check its client_id and client_secret. " + again};
+                 "Check " + what_proves_client(registration) + ". " + again};
   }
   return Error{Errc::provider_unavailable,
                "The token endpoint of registration " + registration.id.str() + " is in trouble; requests are held back.",
@@ -268,7 +268,7 @@ Task<void> RegistrationGates::pause(const Registration& registration, Verdict ve
   log_.error("registration_paused",
              {{"registration", registration.id.str()}, {"code", verdict.code}, {"detail", verdict.description}});
   co_await write_pause(of(registration), {registration.id, verdict.code, verdict.description, now});
-  co_await tell(registration_paused_event(registration.id, verdict, now));
+  co_await tell(registration_paused_event(registration, verdict, now));
 }
 
 Task<void> RegistrationGates::write_pause(RegistrationGate& gate, Store::Pause row) {

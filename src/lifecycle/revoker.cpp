@@ -247,10 +247,12 @@ struct Revoker::Impl {
     auto resolved = co_await parts.directory.resolve(registration->provider);
     if (!resolved) co_return std::unexpected(resolved.error());
     auto connection = co_await parts.store.connection(item.connection);
-    auto url =
-        fill_hosts(resolved->endpoints.revoke, registration->provider, connection ? connection->extras : HostValues{});
+    const HostValues hosts = connection ? connection->extras : HostValues{};
+    auto url = fill_hosts(resolved->endpoints.revoke, registration->provider, hosts);
     if (!url) co_return std::unexpected(url.error());
-    co_return co_await endpoint.revoke(*registration, std::move(*url),
+    auto token_url = fill_hosts(resolved->endpoints.token, registration->provider, hosts);
+    RevocationUrls urls{.revoke = std::move(*url), .token = std::move(token_url).value_or("")};
+    co_return co_await endpoint.revoke(*registration, std::move(urls),
                                        refresh_opened ? std::move(*refresh_token) : std::nullopt,
                                        access_opened ? std::move(*access_token) : std::nullopt);
   }
@@ -375,7 +377,8 @@ struct Revoker::Impl {
 std::string offboarded_name(const TenantId& tenant) { return "offboarded:" + tenant.str(); }
 
 Revoker::Revoker(TokenService::Parts parts, TokenService& tokens, Duration look_every)
-    : impl_{std::make_unique<Impl>(parts, tokens, look_every, RevocationEndpoint{parts.transport, parts.clock})} {}
+    : impl_{std::make_unique<Impl>(parts, tokens, look_every,
+                                   RevocationEndpoint{parts.transport, parts.clock, parts.random})} {}
 Revoker::~Revoker() = default;
 
 Task<Result<Connection>> Revoker::revoke(RevokeRequest request) {

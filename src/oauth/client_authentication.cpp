@@ -23,17 +23,28 @@ Result<> add_basic(const Registration& registration, const Secret& client_secret
   return {};
 }
 
+// RFC 7523 2.2. The client_id beside it is not needed there, and what many servers find the client by.
+Result<> add_assertion(const Registration& registration, const Secret& client_secret, const AssertionFacts& facts,
+                       Parameters& body) {
+  auto assertion = make_client_assertion(registration, client_secret, facts);
+  if (!assertion) return std::unexpected(assertion.error());
+  body.emplace_back(registration.provider.token.client_id_parameter, registration.client_id);
+  body.emplace_back("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+  body.emplace_back("client_assertion", std::move(*assertion));
+  return {};
+}
+
 Result<> refuse(const Registration& registration, std::string_view method) {
   return fail(
       Errc::unsupported,
       "registration '" + registration.id.str() + "': client authentication by " + std::string{method} + " is not offered",
-      R"(set token.client_auth to "basic", "post" or "none", and register the client at the provider accordingly)");
+      R"(set token.client_auth to "private_key_jwt", "basic", "post" or "none", and register the client at the provider accordingly)");
 }
 
 }  // namespace
 
-Result<> authenticate_client(const Registration& registration, const Secret& client_secret, Headers& headers,
-                             Parameters& body) {
+Result<> authenticate_client(const Registration& registration, const Secret& client_secret, const AssertionFacts& facts,
+                             Headers& headers, Parameters& body) {
   const TokenProfile& profile = registration.provider.token;
   switch (profile.client_auth) {
     case ClientAuth::basic:
@@ -44,8 +55,8 @@ Result<> authenticate_client(const Registration& registration, const Secret& cli
       if (!client_secret.empty()) body.emplace_back("client_secret", std::string{client_secret.reveal()});
       return {};
     case ClientAuth::none: break;
-    case ClientAuth::private_key_jwt: return refuse(registration, "private_key_jwt");
-    case ClientAuth::secret_jwt: return refuse(registration, "client_secret_jwt");
+    case ClientAuth::private_key_jwt:
+    case ClientAuth::secret_jwt: return add_assertion(registration, client_secret, facts, body);
     case ClientAuth::tls: return refuse(registration, "tls_client_auth");
     case ClientAuth::self_signed_tls: return refuse(registration, "self_signed_tls_client_auth");
   }

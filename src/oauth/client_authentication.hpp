@@ -1,4 +1,4 @@
-// Client authentication at the authorization server (RFC 6749 2.3, requirements CA-01 to CA-05). Pure.
+// Client authentication at the authorization server (RFC 6749 2.3, requirements CA-01 to CA-07). Pure.
 #pragma once
 
 #include "base/encoding.hpp"
@@ -6,12 +6,14 @@
 #include "base/secret.hpp"
 #include "model/registration.hpp"
 #include "net/http.hpp"
+#include "oauth/client_assertion.hpp"
 
 namespace evergrant {
 
-// Adds the credentials to a request under construction: a header for basic, body parameters for post, the client_id alone
-// for none; exactly one method (CA-02). Errors: unsupported for methods that come later.
-[[nodiscard]] Result<> authenticate_client(const Registration& registration, const Secret& client_secret, Headers& headers,
-                                           Parameters& body);
+// Adds the credentials to a request under construction: a header for basic, body parameters for post, an assertion made
+// of `facts` for private_key_jwt and client_secret_jwt, the client_id alone for none; exactly one method (CA-02). Errors:
+// unsupported for methods that come later; those of `make_client_assertion`.
+[[nodiscard]] Result<> authenticate_client(const Registration& registration, const Secret& client_secret,
+                                           const AssertionFacts& facts, Headers& headers, Parameters& body);
 
 }  // namespace evergrant

@@ -241,8 +241,9 @@ void Checker::token() {
   for (const auto& name : t.correlation_headers) {
     require(is_header_name(name), "token.correlation_headers", in_quotes(name) + " is not a header name");
   }
-  static constexpr std::array<std::string_view, 8> reserved{
-      "grant_type", "code", "redirect_uri", "refresh_token", "client_secret", "code_verifier", "client_id", "scope"};
+  static constexpr std::array<std::string_view, 10> reserved{
+      "grant_type",    "code",      "redirect_uri", "refresh_token",    "client_secret",
+      "code_verifier", "client_id", "scope",        "client_assertion", "client_assertion_type"};
   for (const auto& [name, value] : t.extra_parameters) {
     require(!contains(reserved, name), "token.extra_parameters", in_quotes(name) + " is set by evergrant itself");
   }
@@ -274,7 +275,8 @@ void Checker::refresh() {
   require(!graceful || r.grace > Duration{0}, "refresh.grace", R"(missing; required by rotation = "always_with_grace")");
   require((r.rotation == Rotation::self_refresh) == (r.mode == RefreshMode::access_token_exchange), "refresh.rotation",
           R"("self_refresh" and mode = "access_token_exchange" belong together)");
-  static constexpr std::array<std::string_view, 5> reserved{"grant_type", "client_id", "client_secret", "scope", ""};
+  static constexpr std::array<std::string_view, 7> reserved{
+      "grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", ""};
   require(!r.grant_type.empty(), "refresh.grant_type", "must not be empty");
   require(r.grant_type != "password", "refresh.grant_type", "must not be the password grant (RFC 9700 2.4)");
   require(!contains(reserved, r.credential_parameter), "refresh.credential_parameter",

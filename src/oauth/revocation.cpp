@@ -15,6 +15,11 @@
 namespace evergrant {
 namespace {
 
+struct ClientProof {
+  const Secret& client_secret;
+  const AssertionFacts& facts;
+};
+
 // The parameters beside the token: profile-given, with our public client_id where they ask for it.
 Parameters body_of(const Registration& registration, const Secret& token) {
   const RevokeProfile& profile = registration.provider.revoke;
@@ -25,60 +30,67 @@ Parameters body_of(const Registration& registration, const Secret& token) {
   return body;
 }
 
-Result<> authenticate(const Registration& registration, const Secret& client_secret, OutboundRequest& request,
+Result<> authenticate(const Registration& registration, const ClientProof& proof, OutboundRequest& request,
                       Parameters& body) {
   const std::string& own = registration.provider.revoke.authorization;
-  if (own.empty()) return authenticate_client(registration, client_secret, request.headers, body);
-  std::string value = fill_in(fill_in(own, "client_id", registration.client_id), "client_secret", client_secret.reveal());
+  if (own.empty()) return authenticate_client(registration, proof.client_secret, proof.facts, request.headers, body);
+  std::string value =
+      fill_in(fill_in(own, "client_id", registration.client_id), "client_secret", proof.client_secret.reveal());
   request.headers.set("Authorization", value);
   wipe(value);
   return {};
 }
 
 // Credentials for a request without a body: only a header can carry them (CA-03).
-Result<> authenticate_by_header(const Registration& registration, const Secret& client_secret, OutboundRequest& request) {
+Result<> authenticate_by_header(const Registration& registration, const ClientProof& proof, OutboundRequest& request) {
+  if (proves_by_assertion(registration.provider.token.client_auth) && registration.provider.revoke.authorization.empty()) {
+    return fail(
+        Errc::unsupported,
+        in_message(registration) + "this provider revokes by a request that has no place for the " + "client's assertion",
+        "let the customer remove the app at the provider");
+  }
   Parameters unsent;
-  auto done = authenticate(registration, client_secret, request, unsent);
+  auto done = authenticate(registration, proof, request, unsent);
   wipe_values(unsent);
   return done;
 }
 
-Result<> write_body(const Registration& registration, const Secret& client_secret, Parameters body, BodyFormat format,
+Result<> write_body(const Registration& registration, const ClientProof& proof, Parameters body, BodyFormat format,
                     OutboundRequest& request) {
-  auto done = authenticate(registration, client_secret, request, body);
+  auto done = authenticate(registration, proof, request, body);
   if (done) set_body(request, body, format);
   wipe_values(body);
   return done;
 }
 
-Result<> write_form(const Registration& registration, const Secret& client_secret, const Secret& token, TokenKind kind,
+Result<> write_form(const Registration& registration, const ClientProof& proof, const Secret& token, TokenKind kind,
                     OutboundRequest& request) {
   Parameters body = body_of(registration, token);
   if (count(body, "token_type_hint") == 0) {
     body.emplace_back("token_type_hint", kind == TokenKind::refresh ? "refresh_token" : "access_token");
   }
-  auto done = write_body(registration, client_secret, body, BodyFormat::form, request);
+  auto done = write_body(registration, proof, body, BodyFormat::form, request);
   wipe_values(body);
   return done;
 }
 
 // DELETE with the token in the path (HubSpot) or, where the path has no place for it, in a JSON body (GitHub).
-Result<> write_delete(const Registration& registration, const Secret& client_secret, const Secret& token,
+Result<> write_delete(const Registration& registration, const ClientProof& proof, const Secret& token,
                       OutboundRequest& request) {
   request.method = "DELETE";
   if (!request.url.contains("{token}")) {
-    return write_body(registration, client_secret, body_of(registration, token), BodyFormat::json, request);
+    return write_body(registration, proof, body_of(registration, token), BodyFormat::json, request);
   }
   request.url = fill_in(request.url, "token", percent_encode(token.reveal()));
-  return authenticate_by_header(registration, client_secret, request);
+  return authenticate_by_header(registration, proof, request);
 }
 
-Result<> write_query(const Registration& registration, const Secret& client_secret, const Secret& token,
+Result<> write_query(const Registration& registration, const ClientProof& proof, const Secret& token,
                      OutboundRequest& request) {
   Parameters query = body_of(registration, token);
   request.url += (request.url.contains('?') ? "&" : "?") + form_encode(query);
   wipe_values(query);
-  return authenticate_by_header(registration, client_secret, request);
+  return authenticate_by_header(registration, proof, request);
 }
 
 Result<> write_self_bearer(const Registration& registration, const Secret& token, TokenKind kind, OutboundRequest& request) {
@@ -97,21 +109,20 @@ Result<> write_self_bearer(const Registration& registration, const Secret& token
   return {};
 }
 
-Result<> write(const Registration& registration, const Secret& client_secret, const Secret& token, TokenKind kind,
+Result<> write(const Registration& registration, const ClientProof& proof, const Secret& token, TokenKind kind,
                OutboundRequest& request) {
   switch (registration.provider.revoke.style) {
-    case RevokeStyle::rfc7009: return write_form(registration, client_secret, token, kind, request);
-    case RevokeStyle::json:
-      return write_body(registration, client_secret, body_of(registration, token), BodyFormat::json, request);
-    case RevokeStyle::delete_path: return write_delete(registration, client_secret, token, request);
-    case RevokeStyle::query: return write_query(registration, client_secret, token, request);
+    case RevokeStyle::rfc7009: return write_form(registration, proof, token, kind, request);
+    case RevokeStyle::json: return write_body(registration, proof, body_of(registration, token), BodyFormat::json, request);
+    case RevokeStyle::delete_path: return write_delete(registration, proof, token, request);
+    case RevokeStyle::query: return write_query(registration, proof, token, request);
     case RevokeStyle::self_bearer: return write_self_bearer(registration, token, kind, request);
     case RevokeStyle::none: break;
   }
   return fail(Errc::unsupported, in_message(registration) + "this provider has no way to revoke a token");
 }
 
-Result<OutboundRequest> build(const Registration& registration, const std::string& revoke_url, const Secret& client_secret,
+Result<OutboundRequest> build(const Registration& registration, const std::string& revoke_url, const ClientProof& proof,
                               const Secret& token, TokenKind kind) {
   const Provider& provider = registration.provider;
   if (provider.revoke.style == RevokeStyle::none || revoke_url.empty()) {
@@ -128,7 +139,7 @@ Result<OutboundRequest> build(const Registration& registration, const std::strin
   request.address_rule = address_rule_for(provider, revoke_url);
   request.allow_loopback_http = provider.allow_loopback_http;
   request.headers.set("Accept", "application/json");
-  if (auto written = write(registration, client_secret, token, kind, request); !written) {
+  if (auto written = write(registration, proof, token, kind, request); !written) {
     return std::unexpected(written.error());
   }
   return request;
@@ -212,10 +223,10 @@ RevocationVerdict joined(RevocationVerdict first, RevocationVerdict second) {
 }  // namespace
 
 Result<OutboundRequest> build_revocation(const Registration& registration, const std::string& revoke_url,
-                                         const Secret& token, TokenKind kind) {
+                                         const Secret& token, TokenKind kind, const AssertionFacts& facts) {
   const Secret no_secret;
   const auto& secrets = registration.client_secrets;
-  return build(registration, revoke_url, secrets.empty() ? no_secret : secrets[0].value, token, kind);
+  return build(registration, revoke_url, {secrets.empty() ? no_secret : secrets[0].value, facts}, token, kind);
 }
 
 RevocationVerdict judge_revocation(const HttpResponse& response, const Provider& provider, Time now) {
@@ -234,16 +245,18 @@ RevocationVerdict judge_revocation(const HttpResponse& response, const Provider&
   return verdict;
 }
 
-RevocationEndpoint::RevocationEndpoint(HttpTransport& transport, Clock& clock) : transport_{transport}, clock_{clock} {}
+RevocationEndpoint::RevocationEndpoint(HttpTransport& transport, Clock& clock, Random& random)
+    : transport_{transport}, clock_{clock}, random_{random} {}
 
-Task<RevocationVerdict> RevocationEndpoint::send(const Registration& registration, const std::string& revoke_url,
-                                                 Secret token, TokenKind kind) {
+Task<RevocationVerdict> RevocationEndpoint::send(const Registration& registration, const RevocationUrls& urls, Secret token,
+                                                 TokenKind kind) {
   const Secret no_secret;
   const auto& secrets = registration.client_secrets;
   const std::size_t tries = std::clamp<std::size_t>(secrets.size(), 1, 2);
   RevocationVerdict verdict;
   for (std::size_t i = 0; i < tries; ++i) {  // CA-11: the next client secret once
-    auto request = build(registration, revoke_url, secrets.empty() ? no_secret : secrets[i].value, token, kind);
+    const AssertionFacts facts = fresh_facts(registration, urls.token, clock_, random_);
+    auto request = build(registration, urls.revoke, {secrets.empty() ? no_secret : secrets[i].value, facts}, token, kind);
     if (!request) co_return of_error(request.error());
     const auto response = co_await transport_.send(std::move(*request));
     if (!response) co_return of_error(response.error());
@@ -253,17 +266,17 @@ Task<RevocationVerdict> RevocationEndpoint::send(const Registration& registratio
   co_return verdict;
 }
 
-Task<RevocationVerdict> RevocationEndpoint::revoke(const Registration& registration, std::string revoke_url,
+Task<RevocationVerdict> RevocationEndpoint::revoke(const Registration& registration, RevocationUrls urls,
                                                    std::optional<Secret> refresh_token, std::optional<Secret> access_token) {
   const RevokeProfile& profile = registration.provider.revoke;
-  if (profile.style == RevokeStyle::none || revoke_url.empty()) {
+  if (profile.style == RevokeStyle::none || urls.revoke.empty()) {
     co_return verdict_of(RevocationOutcome::unsupported, "the provider has no way to revoke a token");
   }
   auto steps = steps_of(profile, std::move(refresh_token), std::move(access_token));
   if (steps.empty()) co_return verdict_of(RevocationOutcome::unsupported, "there is no token to revoke with");
-  auto first = co_await send(registration, revoke_url, std::move(steps[0].token), steps[0].kind);
+  auto first = co_await send(registration, urls, std::move(steps[0].token), steps[0].kind);
   if (steps.size() == 1 || !is_second_needed(first.outcome, profile, steps[1])) co_return first;
-  auto second = co_await send(registration, revoke_url, std::move(steps[1].token), steps[1].kind);
+  auto second = co_await send(registration, urls, std::move(steps[1].token), steps[1].kind);
   const bool last_chance = first.outcome == RevocationOutcome::assumed && profile.cascade == Cascade::all;
   if (last_chance && second.outcome != RevocationOutcome::revoked) co_return first;
   co_return joined(std::move(first), std::move(second));

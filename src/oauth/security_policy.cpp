@@ -5,6 +5,8 @@
 
 #include "base/contains.hpp"
 #include "base/encoding.hpp"
+#include "oauth/client_assertion.hpp"
+#include "oauth/client_keys.hpp"
 
 namespace evergrant {
 namespace {
@@ -29,6 +31,15 @@ bool sends_tokens_in_urls(const Registration& registration) {
          registration.provider.endpoints.revoke.contains("{token}");
 }
 
+bool signs_with_rs256(const Registration& registration) {
+  return std::ranges::any_of(registration.client_keys, [](const ClientKey& one) { return one.algorithm == "RS256"; });
+}
+
+bool addresses_endpoint(const Registration& registration) {
+  const TokenProfile& profile = registration.provider.token;
+  return proves_by_assertion(profile.client_auth) && profile.assertion_audience == AssertionAudience::token_endpoint;
+}
+
 struct Rule {
   bool (*falls_short)(const Registration& registration);
   std::string_view what;
@@ -50,6 +61,10 @@ constexpr std::array rules{
          "id_token.nonce_returned is false", "an ID token could be replayed: OpenID Connect Core 3.1.3.7"},
     Rule{[](const Registration& r) { return asks_for_id_token(r) && uses_shared_secrets(r); },
          "id_token.algorithms has shared secrets (HS*)", "whoever has the client secret could make ID tokens: RFC 8725 3.5"},
+    Rule{signs_with_rs256, "a client_key is for RS256",
+         "its padding is not approved any more: FAPI 2.0 Security Profile 5.4, OWASP ASVS appendix C"},
+    Rule{addresses_endpoint, R"(token.assertion_audience is "token_endpoint")",
+         "a server that names another's endpoint could use the assertion there: FAPI 2.0 Security Profile 5.3.3.1"},
     Rule{sends_tokens_in_urls, "the provider takes tokens to revoke in the URL only", "URLs stand in logs: RFC 9700 4.3.2"},
 };
 
@@ -67,6 +82,38 @@ Shortfall no_pkce() {
 }
 
 }  // namespace
+
+std::string_view method_name(ClientAuth method) noexcept {
+  switch (method) {
+    case ClientAuth::basic: return "client_secret_basic";
+    case ClientAuth::post: return "client_secret_post";
+    case ClientAuth::none: return "none";
+    case ClientAuth::private_key_jwt: return "private_key_jwt";
+    case ClientAuth::secret_jwt: return "client_secret_jwt";
+    case ClientAuth::tls: return "tls_client_auth";
+    case ClientAuth::self_signed_tls: return "self_signed_tls_client_auth";
+  }
+  return {};
+}
+
+std::optional<Shortfall> unlisted_proof(const Registration& registration, const ResolvedProvider& resolved) {
+  const std::string method{method_name(registration.provider.token.client_auth)};
+  if (names_none_of(resolved.token_auth_methods, {method})) {
+    return Shortfall{"the provider's document does not name " + method + " for its token endpoint",
+                     "it would refuse our client: RFC 8414 2"};
+  }
+  const ClientKey* key = signing_key_of(registration);
+  if (key == nullptr || !names_none_of(resolved.token_auth_algorithms, {key->algorithm})) return std::nullopt;
+  return Shortfall{"the provider's document does not name " + key->algorithm + " for assertions of clients (" +
+                       join(resolved.token_auth_algorithms, ", ") + ")",
+                   "it would refuse our client: RFC 8414 2"};
+}
+
+bool could_use_a_key(const Registration& registration, const ResolvedProvider& resolved) {
+  const ClientAuth method = registration.provider.token.client_auth;
+  const bool shared = method == ClientAuth::basic || method == ClientAuth::post || method == ClientAuth::secret_jwt;
+  return shared && contains(resolved.token_auth_methods, "private_key_jwt");
+}
 
 std::string_view to_string(SecurityLevel level) noexcept { return level == SecurityLevel::strict ? "strict" : "baseline"; }
 

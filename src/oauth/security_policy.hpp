@@ -3,6 +3,7 @@
 // asked for. (A later level for the FAPI 2.0 Security Profile adds to these.) Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ struct Shortfall {
 [[nodiscard]] std::vector<Shortfall> shortfalls(const Registration& registration);
 // What its provider says of itself that falls short; nothing where it publishes no document.
 [[nodiscard]] std::vector<Shortfall> shortfalls(const Registration& registration, const ResolvedProvider& resolved);
+
+// The method as RFC 8414 and the registry of RFC 7591 call it: "client_secret_basic".
+[[nodiscard]] std::string_view method_name(ClientAuth method) noexcept;
+
+// CA-04: the document does not list how our client proves itself. Told, not refused: what a provider takes and what it
+// writes down are two things.
+[[nodiscard]] std::optional<Shortfall> unlisted_proof(const Registration& registration, const ResolvedProvider& resolved);
+
+// CA-08: the client proves itself by a secret that the provider holds too, and the provider would take a key.
+[[nodiscard]] bool could_use_a_key(const Registration& registration, const ResolvedProvider& resolved);
 
 // Before a customer is sent to the provider. Errors: provider_rejected (the registration is strict and the provider falls
 // short, or its profile insists on PKCE and the document does not have it: AUTH-07).

@@ -64,8 +64,9 @@ Result<> read_list(const json::object& object, std::string_view member, std::vec
 }
 
 Result<> read_lists(const json::object& object, ServerMetadata& metadata) {
-  const std::array<std::pair<std::string_view, std::vector<std::string>*>, 5> lists{
+  const std::array<std::pair<std::string_view, std::vector<std::string>*>, 6> lists{
       {{"token_endpoint_auth_methods_supported", &metadata.token_auth_methods},
+       {"token_endpoint_auth_signing_alg_values_supported", &metadata.token_auth_algorithms},
        {"response_modes_supported", &metadata.response_modes},
        {"grant_types_supported", &metadata.grant_types},
        {"code_challenge_methods_supported", &metadata.code_challenge_methods},
@@ -168,6 +169,7 @@ ResolvedProvider resolve_provider(const Provider& provider, const ServerMetadata
   resolved.documented = true;
   resolved.iss_parameter_supported = document->iss_parameter_supported;
   resolved.token_auth_methods = document->token_auth_methods;
+  resolved.token_auth_algorithms = document->token_auth_algorithms;
   resolved.code_challenge_methods = document->code_challenge_methods;
   resolved.id_token_algorithms = document->id_token_algorithms;
   resolved.jwks_rule = address_rule_for(provider, resolved.endpoints.jwks);

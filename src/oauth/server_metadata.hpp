@@ -20,6 +20,7 @@ struct ServerMetadata {
   bool iss_parameter_supported = false;
   // Where the document is silent, what RFC 8414 section 2 says that silence means.
   std::vector<std::string> token_auth_methods{"client_secret_basic"};
+  std::vector<std::string> token_auth_algorithms;  // of assertions; empty: it does not say
   std::vector<std::string> response_modes{"query", "fragment"};
   std::vector<std::string> grant_types{"authorization_code", "implicit"};
   std::vector<std::string> code_challenge_methods;  // empty: PKCE is not advertised
@@ -34,6 +35,7 @@ struct ResolvedProvider {
   bool documented = false;        // it publishes a document: what follows is what that says
   bool iss_parameter_supported = false;
   std::vector<std::string> token_auth_methods;
+  std::vector<std::string> token_auth_algorithms;
   std::vector<std::string> code_challenge_methods;
   std::vector<std::string> id_token_algorithms;
   AddressRule jwks_rule = AddressRule::configured;  // remote: the key set's URL is a document's, on another origin

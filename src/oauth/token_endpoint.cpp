@@ -30,7 +30,7 @@ Result<> check_endpoint(const Registration& registration, const std::string& url
 }
 
 Result<OutboundRequest> build_request(const Registration& registration, const std::string& url, Parameters parameters,
-                                      const Secret& client_secret, Duration timeout) {
+                                      const Secret& client_secret, const AssertionFacts& facts, Duration timeout) {
   const Provider& provider = registration.provider;
   OutboundRequest request;
   request.method = "POST";
@@ -41,7 +41,7 @@ Result<OutboundRequest> build_request(const Registration& registration, const st
   request.allow_loopback_http = provider.allow_loopback_http;
   for (const auto& [name, value] : provider.token.headers) request.headers.set(name, value);
   request.headers.set("Accept", "application/json");
-  auto authenticated = authenticate_client(registration, client_secret, request.headers, parameters);
+  auto authenticated = authenticate_client(registration, client_secret, facts, request.headers, parameters);
   if (authenticated) set_body(request, parameters, provider.token.body);
   wipe_values(parameters);
   if (!authenticated) return std::unexpected(authenticated.error());
@@ -57,7 +57,8 @@ bool refuses_the_client(const Result<HttpResponse>& response, const Provider& pr
 
 }  // namespace
 
-TokenEndpoint::TokenEndpoint(HttpTransport& transport, Clock& clock) : transport_{transport}, clock_{clock} {}
+TokenEndpoint::TokenEndpoint(HttpTransport& transport, Clock& clock, Random& random)
+    : transport_{transport}, clock_{clock}, random_{random} {}
 
 Task<Result<RawTokenAnswer>> TokenEndpoint::exchange_code(const Registration& registration, std::string token_url,
                                                           Secret code, Secret verifier, std::vector<std::string> scope,
@@ -95,7 +96,8 @@ Task<Result<RawTokenAnswer>> TokenEndpoint::post(const Registration& registratio
   }
   const auto& secrets = registration.client_secrets;
   const Secret no_secret;
-  auto request = build_request(registration, url, parameters, secrets.empty() ? no_secret : secrets[0].value, timeout);
+  auto request = build_request(registration, url, parameters, secrets.empty() ? no_secret : secrets[0].value,
+                               fresh_facts(registration, url, clock_, random_), timeout);
   if (!request) {
     wipe_values(parameters);
     co_return std::unexpected(request.error());
@@ -104,7 +106,12 @@ Task<Result<RawTokenAnswer>> TokenEndpoint::post(const Registration& registratio
   auto response = co_await transport_.send(std::move(*request));
   const Duration left = budget - (clock_.now() - began);
   if (secrets.size() > 1 && left > Duration{0} && refuses_the_client(response, registration.provider, sent)) {
-    request = build_request(registration, url, parameters, secrets[1].value, std::min(left, budget));
+    request = build_request(registration, url, parameters, secrets[1].value, fresh_facts(registration, url, clock_, random_),
+                            std::min(left, budget));
+    if (!request) {
+      wipe_values(parameters);
+      co_return std::unexpected(request.error());
+    }
     sent.sent_at = clock_.now();
     response = co_await transport_.send(std::move(*request));
   }

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
+#include "base/random.hpp"
 #include "base/task.hpp"
 #include "model/registration.hpp"
 #include "net/http.hpp"
@@ -27,11 +28,11 @@ struct RawTokenAnswer {
 
 class TokenEndpoint {
  public:
-  TokenEndpoint(HttpTransport& transport, Clock& clock);
+  TokenEndpoint(HttpTransport& transport, Clock& clock, Random& random);
 
   // Errors (of the transport): provider_unavailable: nothing was sent; ambiguous: sent, no answer read; invalid_argument:
   // the URL. The next client secret is tried once where the first is answered with invalid_client (CA-11): that answer
-  // proves that the provider did not act.
+  // proves that the provider did not act. An assertion is made anew for each sending.
   Task<Result<RawTokenAnswer>> exchange_code(const Registration& registration, std::string token_url, Secret code,
                                              Secret verifier, std::vector<std::string> scope, Duration timeout);
   // `credential`: the refresh token, or the access token where the profile says that it is exchanged. `pair`: whose, where
@@ -44,6 +45,7 @@ class TokenEndpoint {
                                     SentTokenRequest sent, Duration timeout);
   HttpTransport& transport_;
   Clock& clock_;
+  Random& random_;
 };
 
 }  // namespace evergrant

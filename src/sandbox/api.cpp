@@ -152,6 +152,16 @@ HttpResponse userinfo(SandboxState& state, const HttpRequest& request) {
   return json_answer(200, userinfo_of((*grant)->consent));
 }
 
+// The usual two, and what a client was set to.
+json::array auth_methods(const SandboxState& state) {
+  json::array methods{"client_secret_post", "client_secret_basic"};
+  for (const std::string_view further : {"private_key_jwt", "client_secret_jwt"}) {
+    const auto uses = [further](const SandboxClient& client) { return client.auth_method == further; };
+    if (std::ranges::any_of(state.clients, uses)) methods.emplace_back(further);
+  }
+  return methods;
+}
+
 json::object metadata(const SandboxState& state) {
   const std::string& base = state.options.base_url;
   json::object document{{"issuer", state.issuer()},
@@ -164,7 +174,7 @@ json::object metadata(const SandboxState& state) {
                         {"subject_types_supported", json::array{"public"}},
                         {"id_token_signing_alg_values_supported", json::array{"RS256"}},
                         {"scopes_supported", json::array{"openid", "email", "profile", "address", "phone"}},
-                        {"token_endpoint_auth_methods_supported", json::array{"client_secret_post", "client_secret_basic"}},
+                        {"token_endpoint_auth_methods_supported", auth_methods(state)},
                         {"claims_supported", json::array{"aud", "exp", "iat", "iss", "realmid", "sub"}}};
   if (state.settings.pkce != PkceRule::quiet) document["code_challenge_methods_supported"] = json::array{"S256"};
   if (state.settings.iss_parameter) document["authorization_response_iss_parameter_supported"] = true;

@@ -97,13 +97,11 @@ HttpResponse faults(ControlDesk& desk, const Call& call) {
 }
 
 json::object seen_json(const SeenRequest& seen) {
-  return {{"number", seen.number},     {"at", to_rfc3339(seen.at)},
-          {"method", seen.method},     {"path", seen.path},
-          {"endpoint", seen.endpoint}, {"grant_type", seen.grant_type},
-          {"grant", seen.grant},       {"client_id", seen.client_id},
-          {"realm", seen.realm},       {"outcome", seen.outcome},
-          {"status", seen.status},     {"error", seen.error},
-          {"fault", seen.fault},       {"intuit_tid", seen.transaction_id}};
+  return {{"number", seen.number},   {"at", to_rfc3339(seen.at)},   {"method", seen.method},
+          {"path", seen.path},       {"endpoint", seen.endpoint},   {"grant_type", seen.grant_type},
+          {"grant", seen.grant},     {"client_id", seen.client_id}, {"realm", seen.realm},
+          {"outcome", seen.outcome}, {"status", seen.status},       {"error", seen.error},
+          {"kid", seen.kid},         {"fault", seen.fault},         {"intuit_tid", seen.transaction_id}};
 }
 
 HttpResponse requests(const ControlDesk& desk, const Call& call) {

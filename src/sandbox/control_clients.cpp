@@ -15,6 +15,9 @@ json::object client_json(const SandboxClient& client) {
           {"redirect_uris", json::array(client.redirect_uris.begin(), client.redirect_uris.end())},
           {"any_loopback_redirect", client.any_loopback_redirect},
           {"disabled", client.disabled},
+          {"auth_method", client.auth_method},
+          {"jwks_uri", client.jwks_uri},
+          {"assertion_audience", client.assertion_audience},
           {"rotation", client.rotation ? json::value(rotation_name(*client.rotation)) : json::value(nullptr)}};
 }
 
@@ -45,12 +48,30 @@ bool set_flag(const json::value& value, bool& flag) {
   return value.is_bool();
 }
 
+bool set_text(const json::value& value, std::string& text) {
+  if (value.is_string()) text = value.as_string();
+  return value.is_string();
+}
+
+bool set_auth_method(const json::value& value, SandboxClient& client) {
+  const bool known = value == "" || value == "private_key_jwt" || value == "client_secret_jwt";
+  return known && set_text(value, client.auth_method);
+}
+
+// As a client would register it (RFC 7591 2): the object itself.
+bool set_jwks(const json::value& value, SandboxClient& client) {
+  if (!value.is_object()) return false;
+  client.jwks = json::serialize(value);
+  return parse_jwk_set(client.jwks).has_value();
+}
+
 bool set_member(std::string_view name, const json::value& value, SandboxClient& client) {
   if (name == "client_id") return value.is_string();
-  if (name == "client_secret" && value.is_string()) {
-    client.client_secret = value.as_string();
-    return true;
-  }
+  if (name == "client_secret") return set_text(value, client.client_secret);
+  if (name == "auth_method") return set_auth_method(value, client);
+  if (name == "jwks") return set_jwks(value, client);
+  if (name == "jwks_uri") return set_text(value, client.jwks_uri);
+  if (name == "assertion_audience") return set_text(value, client.assertion_audience);
   if (name == "redirect_uris") return set_redirect_uris(value, client);
   if (name == "any_loopback_redirect") return set_flag(value, client.any_loopback_redirect);
   if (name == "disabled") return set_flag(value, client.disabled);
@@ -70,7 +91,9 @@ HttpResponse change(SandboxState& state, const json::object& body) {
   for (const auto& [name, value] : body) {
     if (!set_member(name, value, changed)) {
       return problem(400, {Errc::invalid_argument, std::string{name} + ": no such member, or not a value of it",
-                           "client_id, client_secret, redirect_uris, any_loopback_redirect, disabled, rotation"});
+                           "client_id, client_secret, redirect_uris, any_loopback_redirect, disabled, rotation, "
+                           "auth_method, jwks, jwks_uri, "
+                           "assertion_audience"});
     }
   }
   const bool added = known == state.clients.end();

@@ -18,6 +18,11 @@ struct SandboxClient {
   bool any_loopback_redirect = false;      // and any http(s) URI on 127.0.0.1, [::1] or localhost
   bool disabled = false;                   // answered with invalid_client
   std::optional<Rotation> rotation;        // instead of the sandbox's own
+  // Empty: the secret, in the header or in the body. Else private_key_jwt or client_secret_jwt, and nothing but that.
+  std::string auth_method = {};
+  std::string jwks = {};                // a JWK set, of private_key_jwt; empty: the one at jwks_uri
+  std::string jwks_uri = {};            // asked again once what it said is over, and not before
+  std::string assertion_audience = {};  // the one that is taken; empty: the issuer
 
   bool operator==(const SandboxClient&) const = default;
 };

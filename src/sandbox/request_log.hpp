@@ -15,6 +15,7 @@ struct SeenRequest {
   Time at;
   std::string method, path, endpoint;
   std::string grant_type, grant, client_id, realm;
+  std::string kid;      // of the client's assertion
   std::string outcome;  // answered, dropped_before, dropped_after, refused
   int status = 0;       // 0: no answer
   std::string error;    // of an OAuth error answer

@@ -90,7 +90,11 @@ struct Sandbox::Impl {
   void note(Visit visit, std::string outcome, const HttpResponse& response);
   void describe(const HttpRequest& request, SeenRequest& seen);
   void save_if_changed();
+  // The client whose jwks_uri must be asked for this request; nothing: none.
+  std::optional<SandboxClient> client_without_keys(const HttpRequest& request, const Visit& visit);
+  Task<void> fetch_keys(SandboxClient client);
 
+  HttpTransport* transport = nullptr;
   std::mutex mutex;
   SandboxState state;
   FaultList faults;
@@ -99,8 +103,11 @@ struct Sandbox::Impl {
 };
 
 void Sandbox::Impl::describe(const HttpRequest& request, SeenRequest& seen) {
-  const auto form = form_decode(request.method == "GET" ? request.query : request.body).value_or(Parameters{});
+  const auto form = request.body.starts_with('{')
+                        ? parameters_in(request)
+                        : form_decode(request.method == "GET" ? request.query : request.body).value_or(Parameters{});
   seen.grant_type = printable(single(form, "grant_type").value_or(""), 60);
+  seen.kid = assertion_kid(form);
   if (const auto credentials = read_credentials(request, form)) seen.client_id = printable(credentials->client_id, 60);
   if (seen.client_id.empty()) seen.client_id = printable(single(form, "client_id").value_or(""), 60);
   seen.realm = printable(realm_of_path(request.path), 64);
@@ -183,6 +190,28 @@ HttpResponse Sandbox::Impl::process(const HttpRequest& request, Visit& visit) {
   return response;
 }
 
+std::optional<SandboxClient> Sandbox::Impl::client_without_keys(const HttpRequest& request, const Visit& visit) {
+  if (visit.endpoint != SandboxEndpoint::token && visit.endpoint != SandboxEndpoint::revoke) return std::nullopt;
+  const std::lock_guard lock{mutex};
+  const SandboxClient* client = find_client(state.clients, visit.seen.client_id);
+  const bool asserts = count(parameters_in(request), "client_assertion") > 0;
+  if (client == nullptr || !asserts || !state.assertions.needs_keys(*client, state.clock.now())) return std::nullopt;
+  return *client;
+}
+
+Task<void> Sandbox::Impl::fetch_keys(SandboxClient client) {
+  Result<HttpResponse> answer = fail(Errc::unsupported, "nothing to fetch key sets with");
+  if (transport != nullptr) {
+    OutboundRequest ask;
+    ask.url = client.jwks_uri;
+    ask.allow_loopback_http = true;
+    answer = co_await transport->send(std::move(ask));
+  }
+  if (!answer) log.warning("sandbox_key_set_not_fetched", {{"url", client.jwks_uri}, {"why", answer.error().message}});
+  const std::lock_guard lock{mutex};
+  state.assertions.keep_keys(client, answer, state.clock.now());
+}
+
 void Sandbox::Impl::save_if_changed() {
   if (!state.changed) return;
   state.changed = false;
@@ -218,6 +247,11 @@ Result<> Sandbox::open() {
   return load_state(impl_->state.options.state_file, impl_->state);
 }
 
+void Sandbox::use_transport(HttpTransport& transport) {
+  const std::lock_guard lock{impl_->mutex};
+  impl_->transport = &transport;
+}
+
 void Sandbox::set_base_url(std::string base_url) {
   const std::lock_guard lock{impl_->mutex};
   impl_->state.options.base_url = std::move(base_url);
@@ -243,7 +277,11 @@ Task<SandboxAnswer> Sandbox::answer(HttpRequest request) {
     co_return SandboxAnswer{nothing, false};
   }
   HttpResponse response;
-  if (!rule.status || rule.process) response = impl_->process(request, visit);
+  if (!rule.status || rule.process) {
+    auto client = impl_->client_without_keys(request, visit);
+    if (client) co_await impl_->fetch_keys(std::move(*client));
+    response = impl_->process(request, visit);
+  }
   if (rule.status) response = replacement(rule);
   response = mangled(std::move(response), rule);
   if (!response.headers.find("intuit_tid")) response.headers.set("intuit_tid", visit.seen.transaction_id);

@@ -32,6 +32,9 @@ class Sandbox final : public HttpHandler {
   // Where it is reached, once the port is known. Before serving.
   void set_base_url(std::string base_url);
 
+  // How key sets of clients are fetched; without, a client with a jwks_uri is refused. It outlives what is handled.
+  void use_transport(HttpTransport& transport);
+
   Task<HttpResponse> handle(HttpRequest request) override;
   // As `handle`, and tells a dropped answer from a refused connection.
   Task<SandboxAnswer> answer(HttpRequest request);

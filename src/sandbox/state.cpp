@@ -23,7 +23,8 @@ SandboxState::SandboxState(const SandboxOptions& from, const Clock& base_clock, 
       clock{base_clock},
       mint{random, from.marker},
       keys{from.marker},
-      companies{first_companies()} {}
+      companies{first_companies()},
+      assertions{base_clock} {}
 
 Rotation SandboxState::rotation_for(std::string_view client_id) const {
   const SandboxClient* client = find_client(clients, client_id);
@@ -47,6 +48,7 @@ void SandboxState::reset() {
   customers.clear();
   pages.clear();
   gate.clear();
+  assertions.clear();
   changed = true;
 }
 

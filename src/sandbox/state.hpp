@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sandbox/api_gate.hpp"
+#include "sandbox/client_assertions.hpp"
 #include "sandbox/key_shelf.hpp"
 #include "sandbox/ledger.hpp"
 #include "sandbox/mint.hpp"
@@ -60,6 +61,7 @@ struct SandboxState {
   std::vector<Customer> customers;
   std::map<std::string, OpenPage, std::less<>> pages;  // by form token
   ApiGate gate;
+  ClientAssertions assertions;
   bool changed = false;  // since the state file was written
 
   [[nodiscard]] std::string issuer() const { return settings.issuer.empty() ? options.base_url : settings.issuer; }

@@ -1,6 +1,7 @@
 #include "sandbox/token.hpp"
 
 #include <boost/json.hpp>
+#include <expected>
 
 #include "crypto/hash.hpp"
 #include "sandbox/answers.hpp"
@@ -17,8 +18,8 @@ std::int64_t seconds_until(Time end, Time now) {
   return std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(end - now).count());
 }
 
-HttpResponse invalid_client() {
-  HttpResponse response = oauth_error(401, "invalid_client");
+HttpResponse invalid_client(const std::string& why) {
+  HttpResponse response = oauth_error(401, "invalid_client", why);
   response.headers.add("WWW-Authenticate", "Basic realm=\"sandbox\"");
   return response;
 }
@@ -31,6 +32,28 @@ HttpResponse invalid_refresh_token(const SandboxSettings& settings) {
 HttpResponse invalid_code(const SandboxSettings& settings) {
   if (settings.bare_invalid_grant) return oauth_error(400, "invalid_grant");
   return json_answer(400, json::object{{"error_description", "Token invalid"}, {"error", "invalid_grant"}});
+}
+
+// The client, or why it is none; a client that is known by its assertions is known by nothing else, and never by two things.
+std::expected<const SandboxClient*, std::string> client_of(SandboxState& state, const HttpRequest& request,
+                                                           const Parameters& form) {
+  const bool asserts = count(form, "client_assertion") + count(form, "client_assertion_type") > 0;
+  const SandboxClient* client = nullptr;
+  if (!asserts) {
+    client = authenticate(state.clients, request, form);
+    if (client == nullptr) return std::unexpected("");
+    if (!client->auth_method.empty()) return std::unexpected("this client authenticates by " + client->auth_method);
+    return client;
+  }
+  if (request.headers.find("authorization") || count(form, "client_secret") > 0) {
+    return std::unexpected("two ways to authenticate in one request");
+  }
+  client = find_client(state.clients, single(form, "client_id").value_or(""));
+  if (client == nullptr || client->disabled || client->auth_method.empty()) return std::unexpected("");
+  const std::string audience = client->assertion_audience.empty() ? state.issuer() : client->assertion_audience;
+  std::string fault = state.assertions.fault_of(form, *client, audience);
+  if (!fault.empty()) return std::unexpected(std::move(fault));
+  return client;
 }
 
 bool is_form(const HttpRequest& request) {
@@ -103,18 +126,7 @@ HttpResponse renew(SandboxState& state, const HttpRequest& request, const Parame
 }
 
 // The token of a revocation: JSON as Intuit documents it, or a form as others send it.
-std::optional<std::string> token_to_revoke(const HttpRequest& request) {
-  if (is_form(request)) {
-    const auto form = form_decode(request.body);
-    return form ? single(*form, "token") : std::nullopt;
-  }
-  boost::system::error_code error;
-  const json::value body = json::parse(request.body, error);
-  if (error || !body.is_object()) return std::nullopt;
-  const auto* token = body.as_object().if_contains("token");
-  if (token == nullptr || !token->is_string()) return std::nullopt;
-  return std::string{token->as_string()};
-}
+std::optional<std::string> token_to_revoke(const HttpRequest& request) { return single(parameters_in(request), "token"); }
 
 bool is_dead_token(const SandboxState& state, const Grant& grant, std::string_view token, Time now) {
   if (!grant.alive) return true;
@@ -126,12 +138,25 @@ bool is_dead_token(const SandboxState& state, const Grant& grant, std::string_vi
 
 }  // namespace
 
+Parameters parameters_in(const HttpRequest& request) {
+  if (is_form(request)) return form_decode(request.body).value_or(Parameters{});
+  boost::system::error_code error;
+  const json::value body = json::parse(request.body, error);
+  if (error || !body.is_object()) return {};
+  Parameters parameters;
+  for (const auto& [name, value] : body.as_object()) {
+    if (value.is_string()) parameters.emplace_back(name, value.as_string());
+  }
+  return parameters;
+}
+
 HttpResponse token(SandboxState& state, const HttpRequest& request, const IdTokenFault& id_token_fault) {
   if (request.method != "POST") return method_not_allowed("POST");
   const auto form = is_form(request) ? form_decode(request.body) : std::nullopt;
   if (!form) return oauth_error(400, "invalid_request", "The body is not application/x-www-form-urlencoded");
-  const SandboxClient* client = authenticate(state.clients, request, *form);
-  if (client == nullptr) return invalid_client();
+  const auto known = client_of(state, request, *form);
+  if (!known) return invalid_client(known.error());
+  const SandboxClient* client = *known;
   const auto grant_type = single(*form, "grant_type");
   if (!grant_type) return oauth_error(400, "invalid_request", "grant_type is missing");
   state.changed = true;
@@ -142,9 +167,10 @@ HttpResponse token(SandboxState& state, const HttpRequest& request, const IdToke
 
 HttpResponse revoke(SandboxState& state, const HttpRequest& request) {
   if (request.method != "POST") return method_not_allowed("POST");
-  const auto form = is_form(request) ? form_decode(request.body).value_or(Parameters{}) : Parameters{};
-  const SandboxClient* client = authenticate(state.clients, request, form);
-  if (client == nullptr) return invalid_client();
+  const auto form = parameters_in(request);
+  const auto known = client_of(state, request, form);
+  if (!known) return invalid_client(known.error());
+  const SandboxClient* client = *known;
   const auto value = token_to_revoke(request);
   if (!value) return oauth_error(400, "invalid_request", "token is missing");
   Grant* grant = state.ledger.by_token(*value);

@@ -14,6 +14,8 @@ namespace evergrant {
 // POST /revoke
 [[nodiscard]] HttpResponse revoke(SandboxState& state, const HttpRequest& request);
 
+// The body's parameters: of a form, or the texts of a JSON object, which revocations come as too. Empty for another body.
+[[nodiscard]] Parameters parameters_in(const HttpRequest& request);
 // The grant that a token, revocation, API or userinfo request is about; null where there is none yet.
 [[nodiscard]] Grant* grant_of(SandboxState& state, const HttpRequest& request);
 

@@ -57,12 +57,13 @@ ROUTES = [
     ("GET", "/v1/keys", None, "tenant"),
     ("POST", "/v1/keys/rotate", {"what": "tenant", "tenant": "acme"}, ""),
     ("POST", "/v1/keys/{key}/retire", None, ""),
+    ("GET", "/jwks/sandbox", None, ""),
     ("GET", "/healthz", None, ""),
     ("GET", "/readyz", None, ""),
     ("GET", "/metrics", None, ""),
     ("GET", "/openapi.json", None, ""),
 ]
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/metrics"}  # /metrics: on loopback
+PUBLIC = {"/jwks/sandbox", "/healthz", "/readyz", "/openapi.json", "/metrics"}  # /metrics: on loopback
 IDEMPOTENT = {"/v1/connections", "/v1/connect-sessions", "/v1/callers", "/v1/callers/derive"}
 WRONG_KINDS = [0, -1, 1.5, 1e300, 2**63, True, "", "\x00", "a\nb", "x" * 100_000, [], [1], [[]], [""], ["\x07"], {}, {"a": 1}]
 NOT_JSON = [b"", b"{", b"{}}", b"nul", b"'a'", b'{"a":1,}', b'{"a":NaN}', b"\xff\xfe{}", b'{"tenant":"\xc3\x28"}', b"\x00", b"[]", b'"x"',

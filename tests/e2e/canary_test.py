@@ -2,16 +2,19 @@
 """No token, code, client secret, API key or KEK is found where it does not belong: not in the log, the data folder, the
 metrics, the events, the audit trail, an error's body, nor a core image of the idle server."""
 
+import base64
 import contextlib
 import mmap
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from canary import READ_BY_OPERATORS, search
+from canary import READ_BY_OPERATORS, around, search
+from client_keys_test import REALM, KeyedServer
 from evergrant_process import ConfiguredServer, Sandbox, request
 
 MARKER = "canary-marker-7d1e55-"
@@ -121,6 +124,69 @@ class CanaryTest(unittest.TestCase):
         with image.open("rb") as file, contextlib.closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as data:
             self.assertGreaterEqual(data.find(b"sandbox-client"), 0)  # what is not secret is found: the search works
             search.search("the core image", data, "core_images")
+
+
+def private_numbers(pem):
+    """What makes the key of a PKCS#8 PEM, as its DER has it: the scalar of EC, the seed of Ed25519, the primes of RSA."""
+    der = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    at = der.rfind(b"\x04\x20", 0, 60)
+    if len(der) < 300:
+        return {"the private number": der[at + 2:at + 34]}
+    primes = [m.end() for m in re.finditer(rb"\x02\x81\xc1\x00", der)][:2]  # of 3072 bits
+    return {f"prime {number}": der[start:start + 192] for number, start in enumerate(primes, 1)}
+
+
+class KeyCanaryTest(unittest.TestCase):
+    """The private key of a client that signs, in the order of the file and in that of a processor's words."""
+
+    def needles_of(self, server):
+        pem = server.key_file("a").read_text()
+        numbers = private_numbers(pem)
+        self.assertTrue(all(len(number) >= 32 for number in numbers.values()) and numbers, pem)
+        needles = {"a line of the file": pem.splitlines()[1].encode()}
+        for name, number in numbers.items():
+            needles[name], needles[name + ", reversed"] = number[4:28], number[::-1][4:28]
+        return needles
+
+    def live(self, algorithm):
+        sandbox = Sandbox()
+        self.addCleanup(sandbox.stop)
+        server = KeyedServer(sandbox, algorithm, current="a", next="b")
+        self.addCleanup(server.close)
+        connection = server.connect("sandbox", "acme", REALM)
+        for _ in range(3):
+            server.force(connection)
+        server.expect(200, "GET", "/jwks/sandbox")
+        server.expect(202, "DELETE", f"/v1/connections/{connection}")
+        server.program.wait_for_line(f"revoked.*{connection}", seconds=20)
+        return server
+
+    def search(self, where, data, needles):
+        for name, needle in needles.items():
+            with self.subTest(where=where, what=name):
+                at = data.find(needle)
+                self.assertEqual(at, -1, around(data, at, at + len(needle)))
+
+    @unittest.skipIf(os.environ.get("EVERGRANT_SANITIZED") == "1", "a sanitizer keeps terabytes of shadow memory")
+    def test_no_private_key_of_a_client_is_where_it_does_not_belong(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="evergrant-canary-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        for algorithm in ("ES256", "EdDSA", "PS256"):
+            server = self.live(algorithm)
+            needles = self.needles_of(server)
+            self.search(f"{algorithm}: the log", server.program.log().encode(), needles)
+            for file in (server.folder / "data").rglob("*"):
+                if file.is_file():
+                    self.search(f"{algorithm}: {file.name}", file.read_bytes(), needles)
+            for _ in range(3):
+                server.expect(200, "GET", "/healthz")
+            image, refused = gcore(server.program.process.pid, folder)
+            if image is None:
+                self.skipTest("no core image can be taken here: " + refused)
+            data = image.read_bytes()
+            self.assertIn(server.kids["a"].encode(), data)
+            self.search(f"{algorithm}: the core image", data, needles)
+            image.unlink()
 
 
 if __name__ == "__main__":

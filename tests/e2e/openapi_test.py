@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import subprocess
 import unittest
 import urllib.parse
 
@@ -12,6 +13,25 @@ REALM = "4620816365000000001"
 METHODS = {"get", "post", "put", "patch", "delete"}
 PROXY = "/v1/connections/{id}/proxy/{path}"  # any method; walked in proxy_test.py
 VERBS = {"token:read", "connection:read", "connection:write", "connect", "revoke", "proxy", "admin"}
+
+
+class KeyedDevServer(eg.DevServer):
+    """With a registration that proves itself by a key, beside the sandbox's."""
+
+    def start(self):
+        key = self.folder / "client.pem"
+        if not key.exists():  # the first start
+            subprocess.run([eg.PROGRAM, "keys", "client", str(key)], check=True, capture_output=True)
+        (self.folder / "evergrant.toml").write_text(f"""
+[[registration]]
+id = "keyed"
+provider = "oidc"
+issuer = "https://id.example"
+client_id = "evergrant"
+client_auth = "private_key_jwt"
+client_key = {{ pem = {{ file = "{key}" }} }}
+""")
+        super().start()
 
 
 class Document(unittest.TestCase):
@@ -146,7 +166,7 @@ class WholeLife(unittest.TestCase):
     """Walks through a connection's life and holds each answer, good or bad, against what the document says of it."""
 
     def setUp(self):
-        self.server = eg.DevServer()
+        self.server = KeyedDevServer()
         self.addCleanup(self.server.close)
         self.document = self.server.expect(200, "GET", "/openapi.json")
         self.seen = set()
@@ -185,7 +205,7 @@ class WholeLife(unittest.TestCase):
 
     def test_every_answer_is_as_documented(self):
         self.call(200, "GET", "/")
-        for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/registrations", "/v1/providers"):
+        for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/registrations", "/v1/providers", "/jwks/keyed"):
             self.call(200, "GET", path)
         connection = self.connect()
         self.read_and_refresh(connection)
@@ -197,6 +217,9 @@ class WholeLife(unittest.TestCase):
         proxied = {f"proxy.{method}" for method in METHODS}
         self.assertEqual({"connect.open", "connect.callback"} | proxied, everything - successes,
                          "only redirects and what is the provider's are not walked here")
+
+    def sandboxes_registration(self):
+        return next(each for each in self.call(200, "GET", "/v1/registrations")["items"] if each["id"] == "sandbox")
 
     def connect(self):
         session = self.call(201, "POST", "/v1/connect-sessions", {
@@ -270,7 +293,7 @@ class WholeLife(unittest.TestCase):
         self.server.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "another"})
         self.call(503, "POST", "/v1/connections", {"registration": "sandbox", "tenant": "acme", "realm": "79",
                                                    "refresh_token": "unknown", "verify": True})
-        self.assertIsNotNone(self.call(200, "GET", "/v1/registrations")["items"][0]["paused"])
+        self.assertIsNotNone(self.sandboxes_registration()["paused"])
         self.server.control("POST", "/clients", {"client_id": "sandbox-client", "client_secret": "sandbox-secret"})
         self.call(204, "POST", "/v1/registrations/sandbox/resume")
         # What the HTTP server itself refuses, before any operation is known.
@@ -293,10 +316,10 @@ class WholeLife(unittest.TestCase):
 
     def end(self, connection):
         self.quarantine(connection)
-        self.assertEqual(12, self.call(200, "GET", "/v1/registrations")["items"][0]["held"]["failed"])
+        self.assertEqual(12, self.sandboxes_registration()["held"]["failed"])
         self.call(204, "POST", "/v1/registrations/sandbox/release-hold")
         self.call(404, "POST", "/v1/registrations/sandbox/release-hold")
-        self.assertIsNone(self.call(200, "GET", "/v1/registrations")["items"][0]["held"])
+        self.assertIsNone(self.sandboxes_registration()["held"])
         self.call(409, "GET", f"/v1/connections/{connection}/token")
         self.call(200, "POST", f"/v1/connections/{connection}/release")
         self.server.control("POST", "/faults", {"endpoint": "revoke", "count": "always", "status": 503})

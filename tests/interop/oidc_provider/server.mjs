@@ -96,12 +96,14 @@ function makeProvider(issuer) {
       jwtUserinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: () => true },
     },
+    // Its own dispatcher keeps it from this machine's addresses, where evergrant's key set is here.
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
     interactions: { url: (_, interaction) => `${given.path}/decide/${interaction.uid}` },
     findAccount: (_, id) => ({ accountId: id, claims: claimsOf }),
   });
   provider.on('grant.success', (context) => {
     const { refresh_token, id_token } = context.body;
-    note('grant.success', context, { refresh_token, id_token });
+    note('grant.success', context, { refresh_token, id_token, assertion: context.oidc.params.client_assertion });
   });
   provider.on('grant.error', (context, error) => note('grant.error', context, { error: error.error, detail: error.error_detail }));
   provider.on('grant.revoked', (context) => note('grant.revoked', context));

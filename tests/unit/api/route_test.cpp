@@ -29,6 +29,7 @@ TEST(RouteTable, everything_under_v1_needs_a_verb_or_at_least_a_key) {
   const std::set<std::string_view> open{"/connect/{token}",
                                         "/callback/{registration}",
                                         "/connect-result/{session}",
+                                        "/jwks/{registration}",
                                         "/healthz",
                                         "/readyz",
                                         "/openapi.json",

@@ -120,10 +120,12 @@ TEST_F(RegistrationsOfConfig, what_a_registration_gets_wrong_is_told_at_its_plac
        "6:1: field 'registration.client_secret': environment variable EVERGRANT_TEST_UNSET is not set"},
       {start + secret + "provider = \"xero\"\nclient_auth = \"none\"",
        "6:1: field 'registration.client_secret': given, but client_auth is \"none\""},
-      {start + secret + "provider = \"xero\"\nclient_auth = \"private_key_jwt\"",
+      {start + secret + "provider = \"xero\"\nclient_auth = \"tls\"",
        "8:1: field 'registration.client_auth': this way to authenticate the client is not offered"},
       {start + secret + "provider = \"xero\"\nclient_auth = \"secret_jwt\"",
-       "8:1: field 'registration.client_auth': this way to authenticate the client is not offered"},
+       "6:1: field 'registration.client_secret': it is the key of HS256 and has 4 bytes, which is short of 32; have the "
+       "provider make a new one, or use another client_auth"},
+      {start + "provider = \"xero\"\nclient_auth = \"secret_jwt\"", "3:1: field 'registration.client_secret': missing"},
       {start + secret + "provider = \"xero\"\n[registration.profile.authorize]\nresponse_mode = \"form_post\"",
        "3:1: field 'registration.profile.authorize.response_mode': the answer cannot be taken by form_post"},
       {start + secret + "provider = \"oidc\"\nissuer = \"https://x.example\"\n[registration.profile.id_token]\n" +

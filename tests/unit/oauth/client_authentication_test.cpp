@@ -15,7 +15,8 @@ struct Sent {
 
 Sent authenticate(const Registration& registration, std::string_view secret) {
   Sent sent;
-  sent.result = authenticate_client(registration, Secret{secret}, sent.headers, sent.body);
+  const AssertionFacts facts{.token_url = "https://as.example/token", .now = from_epoch_ms(1'700'000'000'999), .jti = "one"};
+  sent.result = authenticate_client(registration, Secret{secret}, facts, sent.headers, sent.body);
   return sent;
 }
 
@@ -92,9 +93,7 @@ TEST(ClientAuthentication, a_registration_without_a_secret_is_a_public_client) {
 }
 
 TEST(ClientAuthentication, methods_that_are_not_offered_say_so_and_what_to_do) {
-  const std::pair<ClientAuth, std::string_view> rows[] = {{ClientAuth::private_key_jwt, "private_key_jwt"},
-                                                          {ClientAuth::secret_jwt, "client_secret_jwt"},
-                                                          {ClientAuth::tls, "tls_client_auth"},
+  const std::pair<ClientAuth, std::string_view> rows[] = {{ClientAuth::tls, "tls_client_auth"},
                                                           {ClientAuth::self_signed_tls, "self_signed_tls_client_auth"}};
   for (const auto& [method, name] : rows) {
     const auto sent = authenticate(registration_with(method), "canary-secret");

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/encoding.hpp"
+#include "crypto/jose.hpp"
 #include "support/fake_transport.hpp"
+#include "testing/seeded_random.hpp"
 #include "testing/virtual_time.hpp"
 
 namespace evergrant {
@@ -212,7 +216,8 @@ class RevocationEndpointTest : public testing::Test {
     std::optional<Secret> access_token;
     if (refresh != nullptr) refresh_token.emplace(refresh);
     if (access != nullptr) access_token.emplace(access);
-    verdict = test::run(executor, endpoint.revoke(registration, url, std::move(refresh_token), std::move(access_token)));
+    verdict = test::run(executor, endpoint.revoke(registration, {url, "https://as.example/token"}, std::move(refresh_token),
+                                                  std::move(access_token)));
     return verdict.outcome;
   }
   // What was sent, in order: "rt refresh_token".
@@ -229,7 +234,8 @@ class RevocationEndpointTest : public testing::Test {
   test::VirtualClock clock;
   test::VirtualExecutor executor{clock};
   test::FakeTransport transport;
-  RevocationEndpoint endpoint{transport, clock};
+  test::SeededRandom random;
+  RevocationEndpoint endpoint{transport, clock, random};
   Registration registration = books(RevokeStyle::rfc7009);
   RevocationVerdict verdict;
 };
@@ -352,6 +358,37 @@ TEST_F(RevocationEndpointTest, the_next_client_secret_is_tried_after_invalid_cli
   EXPECT_EQ(revoke("rt", "at"), RevocationOutcome::revoked);
   EXPECT_EQ(transport.last().headers.find("Authorization"), "Basic " + base64_encode("client:older"));
   EXPECT_EQ(sent(), (Sent{"rt refresh_token", "rt refresh_token"}));
+}
+
+// One more for the second token: RFC 7009 2.1 has the client authenticate each time.
+TEST_F(RevocationEndpointTest, each_revocation_has_an_assertion_for_the_server_and_not_for_its_revocation_endpoint) {
+  registration.client_secrets.clear();
+  registration.client_secrets.push_back({Secret{"a-secret-of-thirty-two-characters"}, std::nullopt});
+  registration.provider.token.client_auth = ClientAuth::secret_jwt;
+  registration.provider.token.assertion_audience = AssertionAudience::token_endpoint;
+  registration.provider.revoke.cascade = Cascade::one;
+  transport.answer(200, "");
+  transport.answer(200, "");
+  EXPECT_EQ(revoke("rt", "at"), RevocationOutcome::revoked);
+  std::set<std::string> claims;
+  for (const auto& request : transport.requests()) {
+    const auto assertion = single(form_decode(request.body).value(), "client_assertion").value();
+    const auto verified = verify_jws_hmac(assertion, registration.client_secrets[0].value, {"HS256"});
+    ASSERT_TRUE(verified);
+    EXPECT_TRUE(verified->payload.contains(R"("aud":"https://as.example/token")")) << verified->payload;
+    claims.insert(verified->payload);
+  }
+  EXPECT_EQ(claims.size(), 2U);
+}
+
+TEST_F(RevocationEndpointTest, an_assertion_that_has_no_place_is_not_left_out) {
+  registration.provider.token.client_auth = ClientAuth::private_key_jwt;
+  for (const bool by_query : {true, false}) {
+    registration.provider.revoke.style = by_query ? RevokeStyle::query : RevokeStyle::delete_path;
+    EXPECT_EQ(revoke("rt", "at", by_query ? revoke_url : "https://as.example/tokens/{token}"),
+              RevocationOutcome::unsupported);
+  }
+  EXPECT_TRUE(transport.requests().empty());
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <functional>
 
 #include "base/contains.hpp"
+#include "crypto/jose.hpp"
+#include "oauth/client_keys.hpp"
 
 namespace evergrant {
 namespace {
@@ -19,6 +21,12 @@ Registration sound() {
   registration.provider.metadata_mode = MetadataMode::discovery;
   registration.provider.authorize.nonce = Presence::send;
   return registration;
+}
+
+void give_key(Registration& registration, std::string_view algorithm, ClientKeyRole role = ClientKeyRole::current) {
+  registration.provider.token.client_auth = ClientAuth::private_key_jwt;
+  auto pem = SigningKey::generate(algorithm, "").value().to_pem().value();
+  registration.client_keys.push_back(read_client_key(role, algorithm, "", std::move(pem)).value());
 }
 
 ResolvedProvider sound_provider() {
@@ -60,6 +68,17 @@ TEST(SecurityPolicy, a_registration_falls_short_in_each_of_these_ways) {
       {"id_token.nonce_returned", [](Registration& r) { r.provider.id_token.nonce_returned = false; }},
       {"id_token.algorithms", [](Registration& r) { r.provider.id_token.algorithms = {"HS256", "HS384"}; }},
       {"sends `iss`", [](Registration& r) { r.provider.metadata_mode = MetadataMode::fixed; }},
+      {"RS256", [](Registration& r) { give_key(r, "RS256"); }},
+      {"RS256",
+       [](Registration& r) {
+         give_key(r, "ES256");
+         give_key(r, "RS256", ClientKeyRole::next);
+       }},
+      {"token.assertion_audience",
+       [](Registration& r) {
+         give_key(r, "EdDSA");
+         r.provider.token.assertion_audience = AssertionAudience::token_endpoint;
+       }},
       {"in the URL", [](Registration& r) { r.provider.revoke.style = RevokeStyle::query; }},
       {"in the URL", [](Registration& r) { r.provider.endpoints.revoke = "https://id.example/tokens/{token}"; }},
   };
@@ -70,6 +89,49 @@ TEST(SecurityPolicy, a_registration_falls_short_in_each_of_these_ways) {
     ASSERT_EQ(found.size(), 1U) << row.what;
     EXPECT_TRUE(to_text(found[0]).contains(row.what)) << to_text(found[0]);
     EXPECT_FALSE(found[0].why.empty());
+  }
+}
+
+TEST(SecurityPolicy, keys_of_the_better_algorithms_fall_short_of_nothing) {
+  for (const std::string_view algorithm : {"PS256", "ES256", "EdDSA"}) {
+    Registration registration = sound();
+    give_key(registration, algorithm);
+    EXPECT_TRUE(shortfalls(registration).empty()) << algorithm;
+  }
+}
+
+// CA-04, CA-08.
+TEST(SecurityPolicy, a_document_is_held_against_how_the_client_proves_itself) {
+  struct ProofRow {
+    ClientAuth method;
+    std::vector<std::string> methods, algorithms;
+    std::string_view unlisted;  // empty: listed
+    bool could_use_a_key;
+  };
+  const ProofRow rows[] = {
+      {ClientAuth::basic, {"client_secret_basic"}, {}, "", false},
+      {ClientAuth::basic, {"client_secret_basic", "private_key_jwt"}, {"ES256"}, "", true},
+      {ClientAuth::post, {"client_secret_post", "private_key_jwt"}, {}, "", true},
+      {ClientAuth::post, {"client_secret_basic"}, {}, "client_secret_post", false},
+      {ClientAuth::secret_jwt, {"client_secret_jwt", "private_key_jwt"}, {"HS256", "RS256"}, "", true},
+      {ClientAuth::none, {"none", "private_key_jwt"}, {}, "", false},
+      {ClientAuth::private_key_jwt, {"private_key_jwt"}, {}, "", false},
+      {ClientAuth::private_key_jwt, {"private_key_jwt"}, {"PS256", "ES256"}, "", false},
+      {ClientAuth::private_key_jwt, {"private_key_jwt"}, {"PS256", "RS256"}, "ES256", false},
+      {ClientAuth::private_key_jwt, {"client_secret_basic"}, {"ES256"}, "private_key_jwt", false},
+      {ClientAuth::tls, {}, {}, "", false},
+  };
+  for (const auto& row : rows) {
+    Registration registration = sound();
+    if (row.method == ClientAuth::private_key_jwt) give_key(registration, "ES256");
+    registration.provider.token.client_auth = row.method;
+    ResolvedProvider resolved = sound_provider();
+    resolved.token_auth_methods = row.methods;
+    resolved.token_auth_algorithms = row.algorithms;
+    const auto unlisted = unlisted_proof(registration, resolved);
+    EXPECT_EQ(unlisted.has_value(), !row.unlisted.empty()) << method_name(row.method);
+    if (unlisted) EXPECT_TRUE(unlisted->what.contains(row.unlisted)) << unlisted->what;
+    EXPECT_EQ(could_use_a_key(registration, resolved), row.could_use_a_key) << method_name(row.method);
   }
 }
 

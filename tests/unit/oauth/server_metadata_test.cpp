@@ -23,6 +23,7 @@ constexpr std::string_view document = R"({
   "pushed_authorization_request_endpoint": "https://id.example/tenant/par",
   "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example/tenant/token"},
   "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+  "token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256"],
   "code_challenge_methods_supported": ["S256"],
   "id_token_signing_alg_values_supported": ["RS256", "ES256"],
   "authorization_response_iss_parameter_supported": true,
@@ -53,6 +54,7 @@ TEST(ServerMetadata, a_document_of_the_pinned_issuer_is_read) {
   EXPECT_EQ(metadata->endpoints.par, "https://id.example/tenant/par");
   EXPECT_EQ(metadata->mtls_endpoints.token, "https://mtls.example/tenant/token");
   EXPECT_EQ(metadata->token_auth_methods, (std::vector<std::string>{"client_secret_post", "private_key_jwt"}));
+  EXPECT_EQ(metadata->token_auth_algorithms, (std::vector<std::string>{"PS256", "ES256"}));
   EXPECT_EQ(metadata->code_challenge_methods, std::vector<std::string>{"S256"});
   EXPECT_EQ(metadata->id_token_algorithms, (std::vector<std::string>{"RS256", "ES256"}));
   EXPECT_TRUE(metadata->iss_parameter_supported);

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "crypto/jose.hpp"
+#include "oauth/client_keys.hpp"
 #include "support/fake_transport.hpp"
+#include "testing/seeded_random.hpp"
 #include "testing/virtual_time.hpp"
 
 namespace evergrant {
@@ -36,7 +41,8 @@ class TokenEndpointTest : public testing::Test {
   test::VirtualClock clock;
   test::VirtualExecutor executor{clock};
   test::FakeTransport transport;
-  TokenEndpoint endpoint{transport, clock};
+  test::SeededRandom random;
+  TokenEndpoint endpoint{transport, clock, random};
   Registration registration;
 };
 
@@ -145,7 +151,7 @@ TEST_F(TokenEndpointTest, a_loopback_provider_may_speak_http_where_its_profile_a
 }
 
 TEST_F(TokenEndpointTest, an_authentication_method_that_is_not_offered_sends_nothing) {
-  registration.provider.token.client_auth = ClientAuth::private_key_jwt;
+  registration.provider.token.client_auth = ClientAuth::tls;
   EXPECT_EQ(refresh().error().code, Errc::unsupported);
   EXPECT_TRUE(transport.requests().empty());
 }
@@ -224,6 +230,91 @@ TEST_F(TokenEndpointTest, the_second_try_stays_inside_the_time_of_the_first_and_
   ASSERT_TRUE(answer);
   EXPECT_EQ(transport.requests()[1].timeout, 20s);
   EXPECT_EQ(answer->sent.sent_at, began + 10s);
+}
+
+// --- assertions -----------------------------------------------------------------------------------------------------------
+
+std::string claim_of(const OutboundRequest& request, std::string_view name) {
+  const auto assertion = single(form_decode(request.body).value(), "client_assertion").value_or("..");
+  const auto first = assertion.find('.');
+  const auto payload =
+      base64url_decode(assertion.substr(first + 1, assertion.find('.', first + 1) - first - 1)).value_or("");
+  const auto at = payload.find("\"" + std::string{name} + "\":");
+  return payload.substr(at, payload.find_first_of(",}", at) - at);
+}
+
+class AssertingEndpointTest : public TokenEndpointTest {
+ protected:
+  AssertingEndpointTest() {
+    registration.client_secrets.clear();
+    registration.provider.issuer = "https://as.example";
+    registration.provider.token.client_auth = ClientAuth::private_key_jwt;
+    add_key(ClientKeyRole::current, "k1");
+  }
+  void add_key(ClientKeyRole role, std::string kid) {
+    auto pem = SigningKey::generate("ES256", kid).value().to_pem().value();
+    registration.client_keys.push_back(read_client_key(role, "ES256", std::move(kid), std::move(pem)).value());
+  }
+};
+
+TEST_F(AssertingEndpointTest, each_request_has_an_assertion_that_no_other_had) {
+  for (int i = 0; i < 3; ++i) transport.answer(200, success);
+  ASSERT_TRUE(exchange());
+  ASSERT_TRUE(refresh());
+  ASSERT_TRUE(refresh());
+  std::set<std::string> jtis;
+  for (const auto& request : transport.requests()) {
+    jtis.insert(claim_of(request, "jti"));
+    EXPECT_FALSE(request.headers.find("Authorization"));
+    EXPECT_EQ(count(form_decode(request.body).value(), "client_secret"), 0U);
+  }
+  EXPECT_EQ(jtis.size(), 3U);
+  EXPECT_FALSE(jtis.contains(""));
+}
+
+TEST_F(AssertingEndpointTest, a_request_that_was_lost_and_comes_again_has_another_jti_and_a_new_time) {
+  transport.fail(test::answer_was_lost());
+  EXPECT_EQ(refresh().error().code, Errc::ambiguous);
+  clock.advance(90s);
+  transport.answer(200, success);
+  ASSERT_TRUE(refresh());
+  ASSERT_EQ(transport.requests().size(), 2U);
+  for (const std::string_view name : {"jti", "iat", "exp"}) {
+    EXPECT_NE(claim_of(transport.requests()[0], name), claim_of(transport.requests()[1], name)) << name;
+  }
+}
+
+// The only second sending that happens without the engine: CA-11.
+TEST_F(AssertingEndpointTest, the_second_sending_with_the_next_secret_has_an_assertion_of_its_own) {
+  registration.client_keys.clear();
+  registration.provider.token.client_auth = ClientAuth::secret_jwt;
+  for (const char first : {'n', 'o'}) {
+    registration.client_secrets.push_back({Secret{std::string{first} + "-secret-of-thirty-two-characters"}, std::nullopt});
+  }
+  transport.answer(401, R"({"error":"invalid_client"})");
+  transport.answer(200, success);
+  EXPECT_EQ(refresh()->response.status, 200);
+  ASSERT_EQ(transport.requests().size(), 2U);
+  EXPECT_NE(claim_of(transport.requests()[0], "jti"), claim_of(transport.requests()[1], "jti"));
+  const auto assertion = single(form_decode(transport.requests()[1].body).value(), "client_assertion").value();
+  EXPECT_TRUE(verify_jws_hmac(assertion, registration.client_secrets[1].value, {"HS256"}));
+}
+
+// JWK-07: the key before is published, not used. A provider that refuses the new one is an operator's matter (CA-12).
+TEST_F(AssertingEndpointTest, no_other_key_is_tried_where_the_current_one_is_refused) {
+  add_key(ClientKeyRole::previous, "k0");
+  transport.answer(401, R"({"error":"invalid_client"})");
+  EXPECT_EQ(refresh()->response.status, 401);
+  EXPECT_EQ(transport.requests().size(), 1U);
+}
+
+TEST_F(AssertingEndpointTest, two_servers_that_share_a_token_endpoint_get_assertions_that_the_other_refuses) {
+  for (int i = 0; i < 2; ++i) transport.answer(200, success);
+  ASSERT_TRUE(refresh());
+  registration.provider.issuer = "https://evil.example";
+  ASSERT_TRUE(refresh());
+  EXPECT_EQ(claim_of(transport.requests()[0], "aud"), R"("aud":"https://as.example")");
+  EXPECT_EQ(claim_of(transport.requests()[1], "aud"), R"("aud":"https://evil.example")");
 }
 
 // --- journal ------------------------------------------------------------------------------------------------------------
