@@ -36,7 +36,7 @@ class SandboxServer {
   [[nodiscard]] Result<std::string> start() {
     if (auto opened = sandbox_.open(); !opened) return std::unexpected(opened.error());
     if (auto started = client_.start(); !started) return std::unexpected(started.error());
-    sandbox_.use_transport(client_);
+    sandbox_.fetch_with([this](OutboundRequest request) { return client_.send(std::move(request)); });
     if (auto started = server_.start(); !started) return std::unexpected(started.error());
     auto base = "http://127.0.0.1:" + std::to_string(server_.port());
     sandbox_.set_base_url(base);

@@ -12,6 +12,8 @@ namespace {
 
 thread_local const EventLoop* loop_of_thread = nullptr;
 
+constexpr std::size_t most_senders = 32;  // before the first of them has waited long enough
+
 int checked(int descriptor) {
   if (descriptor >= 0) return descriptor;
   throw std::system_error{errno, std::system_category(), "an event loop cannot be made"};
@@ -156,8 +158,16 @@ void EventLoop::dispatch(std::size_t count) {
     const epoll_event event = batch_[batch_at_++];
     auto* watcher = static_cast<Watcher*>(event.data.ptr);
     if (watcher != nullptr && event.events != 0) watcher->on_ready(event.events);
+    if (senders_.size() >= most_senders) resume_senders();
   }
+  resume_senders();
   batch_at_ = batch_end_ = 0;
+}
+
+void EventLoop::resume_senders() {
+  resumed_.swap(senders_);
+  for (const auto sender : resumed_) sender.resume();
+  resumed_.clear();
 }
 
 }  // namespace evergrant

@@ -64,6 +64,17 @@ class EventLoop final : public Executor {
   void unwatch(int descriptor, Watcher& watcher) noexcept;
   void call_soon(Watcher& watcher);
 
+  // Awaited by who has something to send: until the others of this round have got as far, or a good number of them. Whoever
+  // sends one answer at a time wakes a client that waits for several again for each of them, which costs more than the
+  // answer; a client that is awake is sent to for nothing.
+  struct EndOfBatch {
+    EventLoop& loop;
+    [[nodiscard]] bool await_ready() const noexcept { return loop.batch_end_ <= 1; }  // nobody else is being told anything
+    void await_suspend(std::coroutine_handle<> self) const { loop.senders_.push_back(self); }
+    void await_resume() const noexcept {}
+  };
+  [[nodiscard]] EndOfBatch end_of_batch() noexcept { return {*this}; }
+
   // When this round began: exact enough for deadlines, and costs nothing.
   [[nodiscard]] Instant now() const noexcept { return now_; }
   [[nodiscard]] std::unique_ptr<Guest>& guest() noexcept { return guest_; }
@@ -78,6 +89,7 @@ class EventLoop final : public Executor {
   void run_soon();
   [[nodiscard]] int wait_ms();
   void dispatch(std::size_t count);
+  void resume_senders();
 
   int epoll_ = -1;
   int wake_ = -1;  // an eventfd
@@ -91,6 +103,8 @@ class EventLoop final : public Executor {
   std::array<epoll_event, batch_size> batch_{};
   std::size_t batch_at_ = 0;
   std::size_t batch_end_ = 0;
+  std::vector<std::coroutine_handle<>> senders_;
+  std::vector<std::coroutine_handle<>> resumed_;
   std::vector<Watcher*> soon_;     // null: it ended meanwhile
   std::vector<Watcher*> running_;  // those of this round
   std::unique_ptr<Guest> guest_;   // the last member: its sockets leave the loop while there is one

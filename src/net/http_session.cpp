@@ -137,7 +137,10 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
     if (take_in(outcome.bytes)) armed.reset();
-    if (!out_.empty()) idle_ = false;  // it is being answered: a drain waits for that
+    if (!out_.empty()) {
+      idle_ = false;  // it is being answered: a drain waits for that
+      co_await context_.loop.end_of_batch();
+    }
     const bool sent = out_.empty() || co_await answer_plain();
     if (!sent) co_return Arrival::gone;
     feed();
@@ -154,12 +157,12 @@ Deadlines::Kind HttpSession::kind_of_wait() const {
   return parser_.state() == RequestParser::State::header ? Deadlines::Kind::header : Deadlines::Kind::body;
 }
 
-// What has come is answered where it is plain, and otherwise the parser's. True if something was answered.
+// What has come is answered where it is plain, and otherwise the parser's. True if something was answered and is to be sent.
 bool HttpSession::take_in(std::size_t bytes) {
   const bool fresh = begin_ == end_ && parser_.state() == RequestParser::State::header;  // the parser has seen none of it
   end_ += bytes;
   dirty_ = std::max(dirty_, end_);
-  return fresh && answer_at_once();
+  return fresh && answer_one_write();
 }
 
 // The plain requests at the front of what has come, as many as one write should hold, into out_. True if there was one.

@@ -94,7 +94,7 @@ struct Sandbox::Impl {
   std::optional<SandboxClient> client_without_keys(const HttpRequest& request, const Visit& visit);
   Task<void> fetch_keys(SandboxClient client);
 
-  HttpTransport* transport = nullptr;
+  Fetch fetch;
   std::mutex mutex;
   SandboxState state;
   FaultList faults;
@@ -201,11 +201,11 @@ std::optional<SandboxClient> Sandbox::Impl::client_without_keys(const HttpReques
 
 Task<void> Sandbox::Impl::fetch_keys(SandboxClient client) {
   Result<HttpResponse> answer = fail(Errc::unsupported, "nothing to fetch key sets with");
-  if (transport != nullptr) {
+  if (fetch) {
     OutboundRequest ask;
     ask.url = client.jwks_uri;
     ask.allow_loopback_http = true;
-    answer = co_await transport->send(std::move(ask));
+    answer = co_await fetch(std::move(ask));
   }
   if (!answer) log.warning("sandbox_key_set_not_fetched", {{"url", client.jwks_uri}, {"why", answer.error().message}});
   const std::lock_guard lock{mutex};
@@ -247,9 +247,9 @@ Result<> Sandbox::open() {
   return load_state(impl_->state.options.state_file, impl_->state);
 }
 
-void Sandbox::use_transport(HttpTransport& transport) {
+void Sandbox::fetch_with(Fetch fetch) {
   const std::lock_guard lock{impl_->mutex};
-  impl_->transport = &transport;
+  impl_->fetch = std::move(fetch);
 }
 
 void Sandbox::set_base_url(std::string base_url) {

@@ -3,6 +3,7 @@
 // Thread-safe: `handle` may run on several serving threads; one mutex guards the state and is never held across an await.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,8 +33,10 @@ class Sandbox final : public HttpHandler {
   // Where it is reached, once the port is known. Before serving.
   void set_base_url(std::string base_url);
 
-  // How key sets of clients are fetched; without, a client with a jwks_uri is refused. It outlives what is handled.
-  void use_transport(HttpTransport& transport);
+  // How key sets of clients are fetched; without, a client with a jwks_uri is refused. What it refers to outlives what is
+  // handled.
+  using Fetch = std::function<Task<Result<HttpResponse>>(OutboundRequest)>;
+  void fetch_with(Fetch fetch);
 
   Task<HttpResponse> handle(HttpRequest request) override;
   // As `handle`, and tells a dropped answer from a refused connection.
