@@ -45,9 +45,9 @@ AuditEntry entry_of(const AuditNote& note, std::int64_t sequence, Time at) {
 }
 
 // A note as one text, by which it is found: the fields behind their lengths.
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
 class NoteText {
  public:
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
   explicit NoteText(const AuditNote& note) {
     const std::array fields{note.connection, note.caller,       note.fingerprint, note.remote, note.action,
                             note.result,     note.registration, note.tenant,      note.detail};

@@ -39,6 +39,7 @@ class ByteStream {
   virtual void close() noexcept = 0;           // likewise, and whatever is started later
   virtual void reset() noexcept = 0;           // as close; the other end sees that something broke
   virtual bool is_quiet() noexcept = 0;        // nothing has come that was not read, the end neither
+  virtual void rest() noexcept {}              // nothing is expected soon: buffers that can be had again may go
 
   struct Operation {
     Pending pending;

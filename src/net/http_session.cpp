@@ -19,6 +19,7 @@ constexpr std::size_t body_buffer = 64U << 10U;
 constexpr std::size_t kept_output = 16U << 10U;
 constexpr std::size_t linger_bytes = 256U << 10U;
 constexpr Duration linger_time{2000};
+constexpr Duration idle_before_rest{1000};
 
 constexpr Refusal request_timeout{408, "request_timeout", "The request did not arrive in time."};
 constexpr Refusal internal{500, "internal", "The server failed to answer this request."};
@@ -70,6 +71,12 @@ void HttpSession::drain() {
 
 void HttpSession::abort() noexcept { stream_->close(); }
 
+void HttpSession::rest_if_idle() noexcept {
+  if (!idle_ || rested_ || context_.loop.now() - idle_since_ < idle_before_rest) return;
+  rested_ = true;
+  stream_->rest();
+}
+
 void HttpSession::on_deadline() {
   expired_ = true;
   stream_->cancel();
@@ -79,6 +86,7 @@ Task<void> HttpSession::run() {
   if (peer_.tls) {
     arm(Deadlines::Kind::header);
     idle_ = true;
+    idle_since_ = context_.loop.now();
     const auto handshake = co_await stream_->handshake();
     if (!handshake.ok || expired_) co_return stream_->close();
   }
@@ -127,6 +135,8 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     const auto kind = kind_of_wait();
     if (armed != kind) arm(kind);
     armed = kind;
+    if (idle_) idle_since_ = context_.loop.now();
+    rested_ = false;
     if (parser_.state() == State::body && parser_.wants_continue() && !continue_sent_) {
       const bool told = co_await send_continue();
       if (!told) co_return Arrival::gone;

@@ -44,6 +44,8 @@ class HttpSession final : private Deadlines::Owner {
   // Between requests: ends now. Within one: ends after its answer.
   void drain();
   void abort() noexcept;
+  // Now and then: one that has been idle for a moment gives up what it keeps for speed.
+  void rest_if_idle() noexcept;
   [[nodiscard]] bool in_handler() const noexcept { return in_handler_; }
 
  private:
@@ -88,6 +90,8 @@ class HttpSession final : private Deadlines::Owner {
   Refusal refusal_;
   bool expired_ = false;
   bool idle_ = false;
+  bool rested_ = false;
+  EventLoop::Instant idle_since_;
   bool in_handler_ = false;
   bool continue_sent_ = false;
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration shortest_tick{5};
 constexpr Duration longest_tick{250};
+constexpr Duration between_rests{1000};
 constexpr std::chrono::minutes between_words_about_refused{1};
 
 // Deadlines are met to within a quarter of the shortest of them.
@@ -158,10 +159,18 @@ void ServingThread::tell_refused() {
                                                {"hint", "server.limits.connections"}});
 }
 
+// Over TLS only: what else a session keeps is small.
+void ServingThread::rest_idle_sessions() {
+  if (!shared_->tls || loop_.now() < next_rest_) return;
+  next_rest_ = loop_.now() + between_rests;
+  for (HttpSession* session : sessions_) session->rest_if_idle();
+}
+
 void ServingThread::sweep() {
   tell_refused();
   context_.date = http_date(SystemClock{}.now());
   context_.deadlines.expire(loop_.now());
+  rest_idle_sessions();
   loop_.call_after(tick_, [this] { sweep(); });
 }
 

@@ -54,6 +54,7 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   void abort_sessions();
   void stop_if_done();
   void tell_refused();
+  void rest_idle_sessions();
   void sweep();
 
   std::shared_ptr<ServerShared> shared_;
@@ -67,6 +68,7 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
   std::unordered_set<HttpSession*> sessions_;
   std::size_t refused_ = 0;  // connections beyond the limit that the log does not tell of yet
   std::chrono::steady_clock::time_point next_word_;
+  EventLoop::Instant next_rest_;
   bool aborted_ = false;
   std::thread thread_;
 };
