@@ -131,10 +131,9 @@ struct Audit::Impl {
   Batch take() {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
     std::array<Entries, stripe_count> taken;
-    for (std::size_t i = 0; i < taken.size(); ++i) {
-      const std::lock_guard lock{stripes[i].mutex};
-      taken[i].swap(stripes[i].entries);
-    }
+    for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two notes the later one is not taken without the earlier
+    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].swap(stripes[i].entries);
+    for (Stripe& stripe : stripes) stripe.mutex.unlock();
     std::vector<AuditEntry> fresh = in_order(taken);
     Batch batch{std::exchange(returned, {}), being_written == 0};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
@@ -147,6 +146,7 @@ struct Audit::Impl {
     const std::lock_guard lock{mutex};
     being_written -= batch.size();
     batch.insert(batch.end(), std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
+    std::ranges::sort(batch, {}, &AuditEntry::sequence);  // of two batches that were refused the older may come second
     returned = std::move(batch);
     return !std::exchange(refused, true);
   }

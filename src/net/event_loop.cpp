@@ -126,9 +126,18 @@ void EventLoop::run_posted() {
   {
     const std::lock_guard lock{mutex_};
     all.swap(posted_);
-    for (Work due = timers_.take_due(now_); due; due = timers_.take_due(now_)) all.push_back(std::move(due));
   }
   for (; !all.empty() && !stopped_.load(std::memory_order_relaxed); all.pop_front()) all.front()();
+  while (!stopped_.load(std::memory_order_relaxed)) {  // ends: a timer that is set now is due after this round's beginning
+    Work due = take_due();                             // one at a time: each may cancel the next
+    if (!due) return;
+    due();
+  }
+}
+
+Work EventLoop::take_due() {
+  const std::lock_guard lock{mutex_};
+  return timers_.take_due(now_);
 }
 
 void EventLoop::run_soon() {
@@ -157,10 +166,12 @@ void EventLoop::dispatch(std::size_t count) {
   for (batch_at_ = 0; batch_at_ < batch_end_;) {
     const epoll_event event = batch_[batch_at_++];
     auto* watcher = static_cast<Watcher*>(event.data.ptr);
+    const std::size_t before = senders_.size();
     if (watcher != nullptr && event.events != 0) watcher->on_ready(event.events);
-    if (senders_.size() >= most_senders) resume_senders();
+    // One that has nothing to send may have taken its time (a handshake): whoever has does not wait for the next of those.
+    if (senders_.size() == before || senders_.size() >= most_senders) resume_senders();
   }
-  resume_senders();
+  while (!senders_.empty()) resume_senders();
   batch_at_ = batch_end_ = 0;
 }
 

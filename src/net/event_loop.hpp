@@ -86,6 +86,7 @@ class EventLoop final : public Executor {
   [[nodiscard]] bool on_this_thread() const noexcept;
   void wake() const noexcept;
   void run_posted();
+  [[nodiscard]] Work take_due();
   void run_soon();
   [[nodiscard]] int wait_ms();
   void dispatch(std::size_t count);

@@ -4,6 +4,7 @@
 
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/encoding.hpp"
@@ -13,7 +14,8 @@ namespace {
 
 using Found = Result<std::vector<IpAddress>>;
 
-constexpr std::size_t most_questions = 64;  // under way at a time
+constexpr std::size_t most_questions = 64;    // under way at a time
+constexpr std::size_t most_waiting = 10'000;  // for one of them
 
 struct FreeAddresses {
   void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
@@ -48,7 +50,7 @@ class SystemResolver final : public HostResolver {
 
   Task<Found> resolve(std::string host) override {
     const Completion<Found> done;
-    if (!ask(std::move(host), done)) {
+    if (!ask(host, done)) {
       co_return fail(Errc::provider_unavailable, "its name cannot be resolved: too many are being asked for");
     }
     auto addresses = co_await done;
@@ -57,25 +59,48 @@ class SystemResolver final : public HostResolver {
 
  private:
   struct Question {
+    std::string host;
+    std::vector<Completion<Found>> waiting;
     std::thread thread;
     bool over = false;
   };
 
-  // False: too many are under way.
-  bool ask(std::string host, const Completion<Found>& done) {
+  // False: too many are under way. A name that is being asked for already is not asked for twice: one that hangs would take
+  // all the places.
+  bool ask(const std::string& host, const Completion<Found>& done) {
     const std::lock_guard lock{mutex_};
     std::erase_if(questions_, [](Question& question) {
       if (question.over) question.thread.join();
       return question.over;
     });
+    for (Question& question : questions_) {
+      if (question.host != host) continue;
+      if (question.waiting.size() >= most_waiting) return false;
+      question.waiting.push_back(done);
+      return true;
+    }
     if (questions_.size() >= most_questions) return false;
     Question& question = questions_.emplace_back();
-    question.thread = std::thread{[this, &question, name = std::move(host), done] {
-      done.set(ask_system(name));
-      const std::lock_guard ending{mutex_};
-      question.over = true;
-    }};
+    question.host = host;
+    question.waiting.push_back(done);
+    try {
+      question.thread = std::thread{[this, &question] { answer(question); }};
+    } catch (const std::system_error&) {  // the process may have no more threads
+      questions_.pop_back();
+      return false;
+    }
     return true;
+  }
+
+  void answer(Question& question) {
+    const Found found = ask_system(question.host);
+    std::vector<Completion<Found>> waiting;
+    {
+      const std::lock_guard lock{mutex_};
+      waiting.swap(question.waiting);
+      question.over = true;
+    }
+    for (const auto& done : waiting) done.set(found);
   }
 
   std::mutex mutex_;

@@ -7,7 +7,7 @@
 
 namespace evergrant {
 
-// Each question is asked on a thread of its own, for it may take as long as it likes. Its end waits for those.
+// Each name is asked for on a thread of its own, for it may take as long as it likes. Its end waits for those.
 [[nodiscard]] std::shared_ptr<HostResolver> make_system_resolver();
 
 }  // namespace evergrant

@@ -26,7 +26,7 @@ std::unexpected<Error> cannot_listen(const std::string& where, std::error_code w
 Result<IpAddress> address_of(const ServerOptions& options) {
   if (const auto address = IpAddress::parse(options.address == "localhost" ? "127.0.0.1" : options.address)) return *address;
   return fail(Errc::invalid_argument, "the listening address \"" + printable(options.address) + "\" is not an IP address",
-              "write it as 127.0.0.1, 0.0.0.0, ::1 or ::");
+              "write it as 127.0.0.1, 0.0.0.0, ::1 or ::, without a zone");
 }
 
 Result<Socket> listen_at(const IpAddress& address, std::uint16_t port, bool share_port) {
@@ -60,9 +60,9 @@ Result<> clear_stale_socket(const SocketAddress& address, const std::string& pat
   std::error_code ignored;
   if (!std::filesystem::is_socket(path, ignored)) return {};
   const auto probe = open_socket(AF_UNIX);
-  const bool answered = probe && ::connect(probe->descriptor(), &address.get(), address.size()) == 0;
-  const bool too_many_wait = probe && !answered && errno == EAGAIN;
-  if (answered || too_many_wait) return cannot_listen(path, std::make_error_code(std::errc::address_in_use));
+  if (!probe) return cannot_listen(path, probe.error());
+  const bool answered = ::connect(probe->descriptor(), &address.get(), address.size()) == 0;
+  if (answered || errno != ECONNREFUSED) return cannot_listen(path, std::make_error_code(std::errc::address_in_use));
   std::filesystem::remove(path, ignored);
   return {};
 }

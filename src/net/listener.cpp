@@ -21,6 +21,7 @@ Listener::Listener(EventLoop& loop, Socket socket, Accepted accepted, Failed fai
 
 void Listener::start() {
   again_ = 0;
+  if (!socket_.is_open()) return;
   watched_ = loop_.watch(socket_.descriptor(), *this, EPOLLIN);
   if (!watched_) pause(last_socket_error());
 }

@@ -33,7 +33,8 @@ Socket SocketStream::release() noexcept {
   return std::move(socket_);
 }
 
-// Short of what there was room for: the kernel had no more, and says so when it has.
+// Short of what there was room for: the kernel had no more, and says so when it has. (Not so at TCP's urgent mark and where
+// descriptors were passed: whoever sends those waits for the deadline.)
 SocketStream::Moved SocketStream::receive_bytes(char* into, std::size_t size) noexcept {
   for (;;) {  // ends: a signal interrupts a call that does not wait once at most
     const auto got = ::recv(socket_.descriptor(), into, size, 0);
@@ -42,7 +43,7 @@ SocketStream::Moved SocketStream::receive_bytes(char* into, std::size_t size) no
       readable_ = bytes == size || ended_;
       return {Went::some, bytes};
     }
-    if (got == 0) return {Went::end, 0};
+    if (got == 0) return {failed_ ? Went::broken : Went::end, 0};  // a reset that sending was told of is not told again
     if (errno == EINTR) continue;
     if (!would_block(errno)) return {Went::broken, 0};
     readable_ = false;
@@ -55,7 +56,10 @@ SocketStream::Moved SocketStream::send_bytes(const char* from, std::size_t size)
     const auto sent = ::send(socket_.descriptor(), from, size, MSG_NOSIGNAL);
     if (sent >= 0) return {Went::some, static_cast<std::size_t>(sent)};
     if (errno == EINTR) continue;
-    if (!would_block(errno)) return {Went::broken, 0};
+    if (!would_block(errno)) {
+      failed_ = true;
+      return {Went::broken, 0};
+    }
     wait_until_writable();
     return {Went::blocked, 0};
   }

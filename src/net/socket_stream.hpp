@@ -48,6 +48,10 @@ class SocketStream : public ByteStream, private EventLoop::Watcher {
   [[nodiscard]] Moved send_bytes(const char* from, std::size_t size) noexcept;
   [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
   void has_more() noexcept { readable_ = true; }  // that was received already and is read without the socket
+  void again_soon() noexcept {                    // what is in progress goes on in the next round
+    readable_ = true;
+    loop_.call_soon(*this);
+  }
 
  private:
   struct Reading {
@@ -71,6 +75,7 @@ class SocketStream : public ByteStream, private EventLoop::Watcher {
   Socket socket_;
   bool readable_ = false;  // something may have come that was not received
   bool ended_ = false;     // nothing more will come than what there is
+  bool failed_ = false;    // sending did: what then looks like an end is none
   bool watches_out_ = false;
   Pending* handshake_ = nullptr;
   Reading reading_;

@@ -3,11 +3,19 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <new>
+#include <string_view>
+
 #include "net/ip_address.hpp"
 #include "net/socket_stream.hpp"
 
 namespace evergrant {
 namespace {
+
+// Received in one call of OpenSSL's: records without data (KeyUpdate, of which it takes any number) would keep it for as
+// long as somebody sends them, and everybody else on this thread would wait.
+constexpr std::size_t most_in_a_call = 16U << 10U;
 
 struct FreeTls {
   void operator()(SSL* tls) const noexcept { SSL_free(tls); }
@@ -26,14 +34,14 @@ class TlsStream final : public SocketStream {
   void close() noexcept override;
   // A record that came with the one before it waits in OpenSSL, where the socket does not show it.
   bool is_quiet() noexcept override { return SSL_has_pending(tls_.get()) == 0 && SocketStream::is_quiet(); }
-  // Two of 17 KB; OpenSSL makes new ones when it needs them, and keeps those that hold something.
-  void rest() noexcept override { static_cast<void>(SSL_free_buffers(tls_.get())); }
+  void rest() noexcept override;
 
  private:
   Moved receive(std::span<char> into) noexcept override;
   Moved send(std::string_view bytes) noexcept override;
   Moved shake_hands() noexcept override;
   [[nodiscard]] Moved judge(int result) noexcept;
+  void begin_call() noexcept;
   void say_goodbye() noexcept;
 
   static const BIO_METHOD* bio_method();
@@ -42,8 +50,10 @@ class TlsStream final : public SocketStream {
   static long bio_control(BIO* bio, int command, long number, void* pointer);
 
   std::unique_ptr<SSL, FreeTls> tls_;
-  bool broken_ = false;  // nothing may be said any more
-  bool ended_ = false;   // our side of it
+  std::size_t allowance_ = 0;  // bytes that OpenSSL may still receive in this call
+  bool spent_ = false;         // and it wanted more
+  bool broken_ = false;        // nothing may be said any more
+  bool ended_ = false;         // our side of it
 };
 
 TlsStream::TlsStream(EventLoop& loop, Socket socket, SSL_CTX& context, Side side)
@@ -71,7 +81,13 @@ const BIO_METHOD* TlsStream::bio_method() {
 int TlsStream::bio_read(BIO* bio, char* into, int size) {
   auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (self.allowance_ == 0) {
+    self.spent_ = true;
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   const Moved moved = self.receive_bytes(into, static_cast<std::size_t>(size));
+  self.allowance_ -= std::min(self.allowance_, moved.bytes);
   if (moved.went == Went::blocked) BIO_set_retry_read(bio);
   if (moved.went == Went::end) return 0;
   return moved.went == Went::some ? static_cast<int>(moved.bytes) : -1;
@@ -95,9 +111,26 @@ bool TlsStream::expect_host(const std::string& host) {
   return SSL_set1_host(tls, host.c_str()) == 1 && SSL_set_tlsext_host_name(tls, host.c_str()) == 1;
 }
 
+void TlsStream::begin_call() noexcept {
+  ERR_clear_error();
+  allowance_ = most_in_a_call;
+  spent_ = false;
+}
+
+// OpenSSL makes new ones when it needs them: two, 33 KB together. Before 3.0.14 it gave up one of which the header of a
+// record had come (CVE-2024-4741), so that it is asked between records only.
+void TlsStream::rest() noexcept {
+  SSL* tls = tls_.get();
+  const bool between_records = std::string_view{SSL_rstate_string(tls)} == "RH";
+  if (broken_ || !between_records || SSL_has_pending(tls) != 0 || SSL_is_init_finished(tls) == 0) return;
+  static_cast<void>(SSL_free_buffers(tls));
+}
+
 SocketStream::Moved TlsStream::judge(int result) noexcept {
   switch (SSL_get_error(tls_.get(), result)) {
     case SSL_ERROR_WANT_READ:
+      if (spent_) again_soon();
+      return {Went::blocked, 0};
     case SSL_ERROR_WANT_WRITE: return {Went::blocked, 0};
     case SSL_ERROR_ZERO_RETURN: return {Went::end, 0};
     default: broken_ = true; return {Went::broken, 0};
@@ -108,7 +141,7 @@ SocketStream::Moved TlsStream::receive(std::span<char> into) noexcept {
   if (!socket().is_open()) return {};
   // Behind our own end nothing is understood any more; it is only let in.
   if (ended_) return receive_bytes(into.data(), into.size());
-  ERR_clear_error();
+  begin_call();
   std::size_t got = 0;
   const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &got);
   if (result != 1) return judge(result);
@@ -118,7 +151,7 @@ SocketStream::Moved TlsStream::receive(std::span<char> into) noexcept {
 
 SocketStream::Moved TlsStream::send(std::string_view bytes) noexcept {
   if (!socket().is_open()) return {};
-  ERR_clear_error();
+  begin_call();
   std::size_t sent = 0;
   const int result = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &sent);
   return result == 1 ? Moved{Went::some, sent} : judge(result);
@@ -126,7 +159,7 @@ SocketStream::Moved TlsStream::send(std::string_view bytes) noexcept {
 
 SocketStream::Moved TlsStream::shake_hands() noexcept {
   if (!socket().is_open()) return {};
-  ERR_clear_error();
+  begin_call();
   const int result = SSL_do_handshake(tls_.get());
   if (result != 1) return judge(result);
   if (SSL_has_pending(tls_.get()) == 1) has_more();

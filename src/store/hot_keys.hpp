@@ -42,6 +42,8 @@ class HotKeys {
   [[nodiscard]] std::shared_ptr<OpenKey> look_up(const Opening& opening) const;
   template <class Predicate>
   void forget_where(Predicate predicate);
+  template <class Predicate>
+  void clear_where(Predicate predicate);
 
   const std::function<std::shared_ptr<OpenKey>(const KeyId&)> find_;
   std::array<Stripe, 16> stripes_;

@@ -65,6 +65,43 @@ TEST(EventLoop, what_is_posted_runs_in_order_and_timers_when_they_are_due) {
   EXPECT_THAT(ran, ElementsAre(1, 2, 3, 4));
 }
 
+TEST(EventLoop, a_timer_that_is_due_can_still_be_cancelled) {
+  EventLoop loop;
+  Executor::TimerId second = 0;
+  bool ran = false;
+  loop.call_after(0ms, [&] {
+    loop.cancel(second);
+    loop.call_after(0ms, [&] { loop.stop(); });
+  });
+  second = loop.call_after(0ms, [&] { ran = true; });
+  loop.run();
+  EXPECT_FALSE(ran);
+}
+
+TEST(EventLoop, who_has_something_to_send_waits_for_the_others_of_the_round) {
+  EventLoop loop;
+  Ends one = connected();
+  Ends other = connected();
+  std::vector<std::string> seen;
+  const auto streams = std::array{make_stream(loop, std::move(one.ours)), make_stream(loop, std::move(other.ours))};
+  one.theirs.write("1");
+  other.theirs.write("2");
+  for (const auto& stream : streams) {
+    spawn(loop, [](EventLoop& on, ByteStream& from, std::vector<std::string>& list) -> Task<void> {
+      std::array<char, 8> room{};
+      const auto got = co_await from.read(room);
+      const std::string name{room.data(), got.bytes};
+      list.push_back("read " + name);
+      co_await on.end_of_batch();
+      list.push_back("send " + name);
+      if (list.size() == 4) on.stop();
+    }(loop, *stream, seen));
+  }
+  loop.run();
+  EXPECT_EQ(seen.size(), 4U);
+  EXPECT_TRUE(seen[0].starts_with("read") && seen[1].starts_with("read")) << testing::PrintToString(seen);
+}
+
 TEST(EventLoop, another_thread_wakes_it) {
   EventLoop loop;
   std::thread other;

@@ -26,6 +26,21 @@ class TlsStreamTest : public testing::Test {
     SSL_set_fd(ssl, ends[1]);
     SSL_set_connect_state(ssl);
     client = std::make_unique<Wire>(ends[1], ssl);
+    theirs_tls = ssl;
+  }
+
+  // So many updates of the client's key, which carry nothing, and a letter behind them: at once.
+  void flood_with_key_updates(int count) {
+    BIO* collected = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(theirs_tls, collected);
+    for (int i = 0; i < count; ++i) {
+      ASSERT_EQ(SSL_key_update(theirs_tls, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+      ASSERT_EQ(SSL_do_handshake(theirs_tls), 1);
+    }
+    ASSERT_EQ(SSL_write(theirs_tls, "x", 1), 1);
+    char* bytes = nullptr;
+    const auto size = static_cast<std::size_t>(BIO_get_mem_data(collected, &bytes));
+    ASSERT_EQ(::send(client->fd(), bytes, size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
   }
 
   // The client's part on a thread of its own, the stream's on the loop.
@@ -46,6 +61,16 @@ class TlsStreamTest : public testing::Test {
   EventLoop loop;
   std::unique_ptr<ByteStream> stream;
   std::unique_ptr<Wire> client;
+  SSL* theirs_tls = nullptr;
+};
+
+struct Rounds {
+  EventLoop& loop;
+  int count = 0;
+  void next() {
+    ++count;
+    loop.post([this] { next(); });
+  }
 };
 
 Task<std::string> read_exactly(ByteStream& from, std::size_t size, std::span<char> room) {
@@ -91,6 +116,28 @@ TEST_F(TlsStreamTest, it_goes_on_after_a_rest) {
         ours.rest();
       }(*stream));
   EXPECT_EQ(client->received(), "answer");
+}
+
+// OpenSSL takes any number of them in one call, and the others on the loop would wait.
+TEST_F(TlsStreamTest, records_without_data_do_not_keep_the_loop_from_others) {
+  const Completion<bool> all_there;
+  Rounds rounds{loop};
+  play(
+      [&](Wire&) {
+        ASSERT_EQ(SSL_connect(theirs_tls), 1);
+        flood_with_key_updates(2000);  // 54 KB
+        all_there.set(true);
+      },
+      [](ByteStream& ours, Completion<bool> there, Rounds& meanwhile) -> Task<void> {
+        const auto shaken = co_await ours.handshake();
+        EXPECT_TRUE(shaken.ok);
+        co_await there;
+        meanwhile.next();
+        const int before = meanwhile.count;
+        std::array<char, 8> room{};
+        EXPECT_EQ(co_await read_exactly(ours, 1, room), "x");
+        EXPECT_GT(meanwhile.count, before + 1);
+      }(*stream, all_there, rounds));
 }
 
 // What was taken in part is given again, from where it then stands.
