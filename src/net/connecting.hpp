@@ -17,7 +17,7 @@ class Connecting final : private EventLoop::Watcher {
   void cancel() noexcept;  // ends as not ok
   [[nodiscard]] Socket take() noexcept { return std::move(socket_); }
 
-  [[nodiscard]] bool await_ready() noexcept { return !waits_; }
+  [[nodiscard]] bool await_ready() const noexcept { return !waits_; }
   void await_suspend(std::coroutine_handle<> self) { pending_.waiter = self; }
   [[nodiscard]] ByteStream::Outcome await_resume() const noexcept { return pending_.outcome; }
 

@@ -142,10 +142,9 @@ Work EventLoop::take_due() {
 
 void EventLoop::run_soon() {
   running_.swap(soon_);
-  for (std::size_t i = 0; i < running_.size(); ++i) {
-    Watcher* watcher = running_[i];
+  for (Watcher*& place : running_) {
+    Watcher* const watcher = std::exchange(place, nullptr);
     if (watcher == nullptr) continue;
-    running_[i] = nullptr;
     watcher->soon_ = false;
     watcher->on_ready(0);
   }

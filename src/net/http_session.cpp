@@ -147,10 +147,6 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
     if (take_in(outcome.bytes)) armed.reset();
-    if (!out_.empty()) {
-      idle_ = false;  // it is being answered: a drain waits for that
-      co_await context_.loop.end_of_batch();
-    }
     const bool sent = out_.empty() || co_await answer_plain();
     if (!sent) co_return Arrival::gone;
     feed();
@@ -214,6 +210,10 @@ bool HttpSession::answer_at_once() {
 
 // The same, waiting for the socket where it must. False: the other end is gone.
 Task<bool> HttpSession::answer_plain() {
+  if (!out_.empty()) {
+    idle_ = false;  // it is being answered: a drain waits for that
+    co_await context_.loop.end_of_batch();
+  }
   while (!out_.empty() || answer_at_once()) {
     if (out_.empty()) continue;
     const bool sent = co_await send_out();

@@ -84,7 +84,8 @@ void ServingThread::accepted_tcp(Socket socket, const SocketAddress& from) {
 
 void ServingThread::accepted_unix(Socket socket) {
   ServingThread* target = targets_[next_target_++ % targets_.size()].get();  // outlives this loop: the server joins all
-  target->loop_.post([target, peer = unix_peer_of(socket), accepted = std::move(socket)]() mutable {
+  Peer other = unix_peer_of(socket);
+  target->loop_.post([target, peer = std::move(other), accepted = std::move(socket)]() mutable {
     target->begin(make_stream(target->loop_, std::move(accepted)), std::move(peer));
   });
 }

@@ -45,7 +45,7 @@ class ServingThread : public std::enable_shared_from_this<ServingThread> {
 
  private:
   void accept_failed(std::error_code why);
-  void accepted_tcp(Socket socket, const SocketAddress& address);
+  void accepted_tcp(Socket socket, const SocketAddress& from);
   void accepted_unix(Socket socket);
   void begin(std::unique_ptr<ByteStream> stream, Peer peer);
   static Task<void> serve(std::shared_ptr<ServingThread> self, std::shared_ptr<HttpSession> session);

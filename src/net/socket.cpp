@@ -38,7 +38,7 @@ void Socket::reset() noexcept {
   close();
 }
 
-void Socket::set_no_delay() noexcept { set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1); }
+void Socket::set_no_delay() const noexcept { set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 bool Socket::is_quiet() const noexcept {
   char byte = 0;

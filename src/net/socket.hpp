@@ -25,7 +25,7 @@ class Socket {
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
   void close() noexcept;
   void reset() noexcept;  // a close that discards what was not sent yet and tells the other end at once
-  void set_no_delay() noexcept;
+  void set_no_delay() const noexcept;
   [[nodiscard]] bool is_quiet() const noexcept;  // nothing has come that was not read, the end neither
 
  private:

@@ -15,7 +15,9 @@ bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 }  // namespace
 
 SocketStream::SocketStream(EventLoop& loop, Socket socket) : loop_{loop}, socket_{std::move(socket)} {
-  if (!loop_.watch(socket_.descriptor(), *this, incoming)) SocketStream::close();  // every operation fails
+  if (loop_.watch(socket_.descriptor(), *this, incoming)) return;
+  socket_.close();  // every operation fails
+  readable_ = true;
 }
 
 SocketStream::~SocketStream() {

@@ -127,7 +127,7 @@ struct UpstreamClient::Impl {
   }
 
   Task<Result<std::unique_ptr<ByteStream>>> connect(EventLoop& loop, Deadlines& deadlines, Deadlines::Instant since,
-                                                    UpstreamEndpoint endpoint, std::vector<IpAddress> addresses) {
+                                                    UpstreamEndpoint endpoint, std::vector<IpAddress> addresses) const {
     ConnectDeadline deadline{deadlines, since};
     const auto* way = forward_proxy_for(endpoint);
     for (const IpAddress& address : addresses) {
