@@ -70,6 +70,21 @@ TEST_F(RemoteTokensTest, it_is_asked_for_anew_ahead_of_its_end) {
   EXPECT_NE(second->reveal(), first->reveal());
 }
 
+// The server's own rule for a token that is good still; a deadline of the caller's goes before it.
+TEST_F(RemoteTokensTest, a_valid_token_in_its_last_half_minute_is_not_waited_for_as_long_as_a_missing_one) {
+  bench.clock().advance(59min + 35s);
+  bench.provider().hang();
+  auto before = bench.clock().now();
+  const auto lease = tokens->get({.connection = id}).wait();
+  ASSERT_TRUE(lease) << lease.error().message;
+  EXPECT_EQ(lease->generation(), 1);
+  EXPECT_LE(bench.clock().now() - before, 3s);
+  before = bench.clock().now();
+  const auto patient = client(bench.api_key())->get({.connection = id, .deadline = 6s}).wait();
+  ASSERT_TRUE(patient) << patient.error().message;
+  EXPECT_GE(bench.clock().now() - before, 6s);
+}
+
 TEST_F(RemoteTokensTest, a_token_that_the_api_refused_is_replaced_and_never_given_again) {
   const auto refused = tokens->get({.connection = id}).wait();
   ASSERT_TRUE(tokens->get({.registration = "sandbox", .realm = realm}).wait());
