@@ -33,7 +33,9 @@ EVERGRANT_INLINE namespace library {
     std::filesystem::path ca_file;  // certificate authorities, PEM; empty: the system's
     Threads threads = Threads::application;
     Resume resume;                            // where coroutines go on; nothing: on the thread that runs it
-    Duration wait{std::chrono::seconds{10}};  // for the server, where a request names no deadline
+    // For the server's answer, where a request names no deadline. A token that is good still is not waited for as long: the
+    // server's own `refresh.reader_wait` and its two seconds hold then. `invalidate` waits for as long as this says.
+    Duration wait{std::chrono::seconds{10}};
     // A lease is asked for anew when less than this is left of its token's life.
     Duration margin{std::chrono::seconds{60}};
     // The server is asked again about a lease that is this old: so late is seen that a connection was revoked.

@@ -14,9 +14,8 @@ Error no_such_proxied(std::string_view id) {
           "list them with: evergrant connections list"};
 }
 
-// The method, before a token is read, a body taken or a gate passed. A caller that may use some methods only must not name
-// another one in the query.
-Result<> check_proxied_method(const Call& call) {
+// A caller that may use some methods only must not name another one in the query.
+Result<> judge_method(const Call& call) {
   if (auto proper = check_method(call.request.method); !proper) return proper;
   if (auto allowed = authorise_method(*call.caller, call.request.method); !allowed) return allowed;
   if (call.caller->policy.methods.empty() || !overrides_method(call.request.query)) return {};
@@ -35,6 +34,15 @@ std::optional<ProxyPath> proxy_path(std::string_view path) noexcept {
   const auto tail = behind.substr(proxy_segment.size());
   if (!tail.empty() && !tail.starts_with('/')) return std::nullopt;
   return ProxyPath{.id = rest.substr(0, slash), .tail = tail};
+}
+
+// Before a token is read, a body taken or a gate passed. The trail tells whose connection a refused call was for.
+Task<Result<>> Handlers::check_proxied_method(Call& call) const {
+  auto judged = judge_method(call);
+  if (judged) co_return judged;
+  const auto connection = co_await visible_connection(call, 0);
+  if (connection) call.audit.detail = "refused method " + printable(call.request.method, 40);
+  co_return judged;
 }
 
 // As for reading a token: what a caller may not see does not exist for it.
@@ -69,8 +77,8 @@ Task<Result<Handlers::ProxiedToken>> Handlers::token_to_proxy(Call& call) const 
 Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) const {
   const auto where = proxy_path(call.request.path);
   if (!where) co_return fail(Errc::internal, "a path that is not proxied came to the proxy");
-  if (auto fits = check_proxied_method(call); !fits) co_return std::unexpected(fits.error());
   call.path = {std::string{where->id}};
+  if (auto fits = co_await check_proxied_method(call); !fits) co_return std::unexpected(fits.error());
   auto token = co_await token_to_proxy(call);
   if (!token) co_return std::unexpected(token.error());
   const Registration* registration = parts_.registrations.find(token->lease.registration);

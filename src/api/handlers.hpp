@@ -102,6 +102,8 @@ class Handlers {
     std::map<std::string, std::string> extras;
   };
   Task<Result<ProxiedToken>> token_to_proxy(Call& call) const;
+  // Errors: invalid_argument, forbidden.
+  [[nodiscard]] Task<Result<>> check_proxied_method(Call& call) const;
 
   ApiParts parts_;
   ApiOptions options_;

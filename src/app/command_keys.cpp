@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "app/cli.hpp"
+#include "app/config_client_keys.hpp"
 #include "app/read_file.hpp"
 #include "app/table.hpp"
 #include "base/encoding.hpp"
@@ -42,22 +43,21 @@ void rotate(CliContext& context, const std::string& what, const std::string& ten
 // The KEK is written to a private file rather than shown: what is shown ends in a scrollback.
 void generate(CliContext& context, const std::string& file) {
   SystemRandom random;
-  if (read_file(file)) {
-    return context.report(Error{Errc::invalid_argument,
-                                file + " exists already: it is not overwritten, since a lost KEK cannot be had back",
-                                "name another file"});
-  }
   const Secret text = generate_kek_text(random);
-  if (auto written = write_private_file(file, std::string{text.reveal()} + "\n"); !written)
+  if (auto written = write_new_private_file(file, std::string{text.reveal()} + "\n"); !written)
     return context.report(written.error());
   if (context.json) return print_json(json::object{{"file", file}});
   print("A new key-encryption key is in " + file + " (mode 0600). Keep a copy where the database's backups are not.\n");
 }
 
+// TOML reads a JSON string as JSON does.
+std::string toml_text(std::string_view text) { return json::serialize(json::string(text)); }
+
 std::string how_to_use(const std::string& file, std::string_view algorithm, const std::string& kid,
                        const std::string& public_jwk) {
-  std::string table = "client_key = { pem = { file = \"" + file + "\" }, algorithm = \"" + std::string{algorithm} + "\"";
-  if (!kid.empty()) table += ", kid = \"" + kid + "\"";
+  std::string table =
+      "client_key = { pem = { file = " + toml_text(file) + " }, algorithm = \"" + std::string{algorithm} + "\"";
+  if (!kid.empty()) table += ", kid = " + toml_text(kid);
   return "A new private key of a client is in " + file +
          " (mode 0600). It is nowhere else: a lost one is replaced by another.\n\n"
          "In the registration's table:\n  client_auth = \"private_key_jwt\"\n  " +
@@ -70,16 +70,16 @@ std::string how_to_use(const std::string& file, std::string_view algorithm, cons
 // As a KEK: written to a private file, and no file is overwritten.
 void generate_client_key(CliContext& context, const std::string& file, const std::string& algorithm,
                          const std::string& kid) {
-  if (read_file(file)) {
-    return context.report(
-        Error{Errc::invalid_argument, file + " exists already: it is not overwritten", "name another file"});
+  if (!is_kid(kid)) {
+    return context.report(Error{Errc::invalid_argument, "--kid is longer than 200 characters, or cannot be printed",
+                                "choose a short name, or leave it out"});
   }
   const auto made = SigningKey::generate(algorithm, kid);
   auto pem = made ? made->to_pem() : std::unexpected(made.error());
   if (!pem) return context.report(pem.error());
   const auto key = read_client_key(ClientKeyRole::current, algorithm, kid, pem->clone());
   if (!key) return context.report(key.error());
-  if (auto written = write_private_file(file, pem->reveal()); !written) return context.report(written.error());
+  if (auto written = write_new_private_file(file, pem->reveal()); !written) return context.report(written.error());
   const std::string& public_jwk = key->public_jwk;
   if (!context.json) return print(how_to_use(file, algorithm, kid, public_jwk));
   print_json(

@@ -32,7 +32,7 @@ std::string with_hint(const Error& error) { return error.message + (error.hint.e
 void read_key(const GivenKey& given, const SecretReader& read, Registration& to, FieldProblems& problems) {
   const std::string_view field = field_of(given.role);
   if (given.config->pem.empty()) return;  // told where the file was read
-  if (given.config->kid.size() > longest_kid || printable(given.config->kid, longest_kid) != given.config->kid) {
+  if (!is_kid(given.config->kid)) {
     problems.push_back({field, "its kid is longer than 200 characters, or cannot be printed"});
     return;
   }
@@ -101,6 +101,8 @@ void check_profile(const Registration& made, FieldProblems& problems) {
 }
 
 }  // namespace
+
+bool is_kid(std::string_view text) { return text.size() <= longest_kid && printable(text, longest_kid) == text; }
 
 std::vector<FieldProblem> add_client_keys(const RegistrationConfig& from, const SecretReader& read, Registration& to) {
   FieldProblems problems;

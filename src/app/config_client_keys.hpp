@@ -16,6 +16,9 @@ struct FieldProblem {
   std::string text;
 };
 
+// Whether a key may bear this name in a key set: at most 200 characters, all of which can be shown. Empty: its thumbprint.
+[[nodiscard]] bool is_kid(std::string_view text);
+
 // Adds the keys to `to`, whose provider and secrets are there already. What is wrong, field by field.
 [[nodiscard]] std::vector<FieldProblem> add_client_keys(const RegistrationConfig& from, const SecretReader& read,
                                                         Registration& to);

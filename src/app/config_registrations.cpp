@@ -5,6 +5,7 @@
 #include "app/config_client_keys.hpp"
 #include "base/contains.hpp"
 #include "base/encoding.hpp"
+#include "oauth/client_assertion.hpp"
 #include "oauth/security_policy.hpp"
 #include "oauth/shared_secret.hpp"
 
@@ -30,6 +31,7 @@ class Maker {
   void check_client_auth(const RegistrationConfig& from, ClientAuth method);
   void check_claims(const RegistrationConfig& from, const Registration& made);
   void check_shared_secrets(const RegistrationConfig& from, const Registration& made);
+  void check_assertion_life(const RegistrationConfig& from, const Registration& made);
   void check_security(const RegistrationConfig& from, const Registration& made);
   void check_response_mode(const RegistrationConfig& from, ResponseMode mode);
   void problem(const RegistrationConfig& from, std::string_view field, const std::string& text) {
@@ -157,6 +159,12 @@ void Maker::check_shared_secrets(const RegistrationConfig& from, const Registrat
   }
 }
 
+// An assertion that ends while its request is under way proves nothing when it arrives.
+void Maker::check_assertion_life(const RegistrationConfig& from, const Registration& made) {
+  if (!proves_by_assertion(made.provider.token.client_auth) || config_.refresh.timeout <= assertion_lifetime) return;
+  problem(from, "client_auth", "signs assertions that live for 60s, but refresh.timeout is longer; set it to 60s or less");
+}
+
 void Maker::check_security(const RegistrationConfig& from, const Registration& made) {
   if (made.security != SecurityLevel::strict) return;
   for (const Shortfall& found : shortfalls(made)) {
@@ -191,6 +199,7 @@ Registration Maker::make(const RegistrationConfig& from) {
   to.notices = from.notices.value_or(config_.refresh_defaults.notices);
   to.provider = std::move(*provider);
   for (const auto& [field, text] : add_client_keys(from, read_, to)) problem(from, field, text);
+  check_assertion_life(from, to);
   check_claims(from, to);
   check_shared_secrets(from, to);
   check_security(from, to);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -35,6 +36,25 @@ std::unexpected<Error> failure(const std::string& path, const char* what) {
   return fail(code, path + ": " + what + ": " + std::generic_category().message(reason));
 }
 
+Result<> write_all(int file, const std::string& path, std::string_view content) {
+  if (::fchmod(file, S_IRUSR | S_IWUSR) != 0) return failure(path, "cannot be made private");
+  while (!content.empty()) {
+    const auto written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failure(path, "cannot be written");
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file) != 0) return failure(path, "cannot be synced");
+  return {};
+}
+
+// Unlike a rename, a link replaces nothing.
+Result<> link_new(const std::string& from, const std::string& path) {
+  if (::link(from.c_str(), path.c_str()) == 0) return {};
+  if (errno != EEXIST) return failure(path, "cannot be created");
+  return fail(Errc::invalid_argument, path + " exists already: it is not overwritten", "name another file");
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
@@ -59,17 +79,20 @@ Result<> write_private_file(const std::string& path, std::string_view content) {
   {
     const OpenFile file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
     if (file.get() < 0) return failure(beside, "cannot be created");
-    if (::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return failure(beside, "cannot be made private");
-    while (!content.empty()) {
-      const auto written = ::write(file.get(), content.data(), content.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return failure(beside, "cannot be written");
-      content.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(file.get()) != 0) return failure(beside, "cannot be synced");
+    if (auto written = write_all(file.get(), beside, content); !written) return written;
   }
   if (std::rename(beside.c_str(), path.c_str()) != 0) return failure(path, "cannot be replaced");
   return {};
+}
+
+Result<> write_new_private_file(const std::string& path, std::string_view content) {
+  std::string beside = path + ".XXXXXX";
+  const OpenFile file{::mkostemp(beside.data(), O_CLOEXEC)};  // O_EXCL: no file and no link that was there is written to
+  if (file.get() < 0) return failure(path, "cannot be created");
+  auto done = write_all(file.get(), beside, content);
+  if (done) done = link_new(beside, path);
+  ::unlink(beside.c_str());
+  return done;
 }
 
 }  // namespace evergrant

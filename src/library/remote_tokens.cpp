@@ -27,12 +27,19 @@ struct Question {
   std::string pair;
   std::string body;  // of a POST; empty: a GET
   Duration min_ttl{0}, wait{0};
+  bool names_wait = true;  // else the server goes by its own rules: who only prefers a newer token waits for less
 
   [[nodiscard]] std::string flight() const { return key + '\n' + std::to_string(min_ttl.count()) + body; }
   [[nodiscard]] std::string target() const {
     const auto seconds = [](Duration time) { return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()); };
-    return path + "?wait=" + seconds(wait) + (body.empty() ? "&min_ttl=" + seconds(min_ttl) : std::string{}) +
-           (pair.empty() ? std::string{} : "&pair=" + percent_encode(pair));
+    std::string query;
+    const auto add = [&query](std::string_view name, const std::string& value) {
+      query.append(query.empty() ? "?" : "&").append(name).append("=").append(value);
+    };
+    if (names_wait) add("wait", seconds(wait));
+    if (min_ttl > Duration{0}) add("min_ttl", seconds(min_ttl));
+    if (!pair.empty()) add("pair", percent_encode(pair));
+    return path + query;
   }
 };
 
@@ -164,7 +171,8 @@ Pending<TokenLease> RemoteTokens::get(const TokenRequest& request) {
                     .pair = std::string{request.pair},
                     .body = {},
                     .min_ttl = request.min_ttl,
-                    .wait = request.deadline.value_or(impl_->options.wait)};
+                    .wait = request.deadline.value_or(impl_->options.wait),
+                    .names_wait = request.deadline.has_value()};
   const Time now = impl_->clock->now();
   auto kept = impl_->shelf.find(
       question.key,

@@ -5,6 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "lifecycle/connect.hpp"
+#include "lifecycle/offboarding_end.hpp"
 #include "oauth/host_variables.hpp"
 #include "oauth/metadata.hpp"
 
@@ -48,8 +49,6 @@ Event event_of(const Connection& connection, Time at, std::string type, std::str
           .correlation = {}};
 }
 
-std::string offboarding_name(const TenantId& tenant) { return "offboarding:" + tenant.str(); }
-
 std::string sentence_of(RevocationOutcome outcome) {
   switch (outcome) {
     case RevocationOutcome::revoked: return "the provider confirmed the revocation";
@@ -77,6 +76,7 @@ struct Revoker::Impl {
   TokenService& tokens;
   Duration look_every;
   RevocationEndpoint endpoint;
+  OffboardingEnd offboardings;
   bool stopped = false;
   std::set<std::int64_t> in_flight;
   std::map<RegistrationId, std::size_t> per_registration;
@@ -164,39 +164,9 @@ struct Revoker::Impl {
     co_return count;
   }
 
-  // Whether any is left; asked after every revocation of an off-boarding, so it reads one row at most.
-  Task<Result<bool>> is_anything_left(TenantId tenant) {
-    for (const Status status : {Status::revoking, Status::active, Status::reauth_required, Status::quarantined}) {
-      ConnectionFilter filter;
-      filter.tenant = tenant;
-      filter.status = status;
-      auto page = co_await parts.store.connections(filter, "", 1);
-      if (!page) co_return std::unexpected(page.error());
-      if (!page->items.empty()) co_return true;
-    }
-    co_return false;
-  }
-
-  // Shreds the keys of an off-boarded tenant once nothing waits. True if they are shredded.
-  Task<Result<bool>> finish_offboarding(TenantId tenant) {
-    auto marked = co_await parts.store.meta(offboarding_name(tenant));
-    if (!marked) co_return std::unexpected(marked.error());
-    if (!*marked || (*marked)->empty()) co_return false;
-    auto left = co_await is_anything_left(tenant);
-    if (!left) co_return std::unexpected(left.error());
-    if (*left) co_return false;
-    auto shredded = co_await parts.vault.shred_tenant(tenant, true);
-    if (!shredded && shredded.error().code == Errc::conflict) co_return false;  // a connection was made meanwhile
-    if (!shredded) co_return std::unexpected(shredded.error());
-    auto cleared = co_await parts.store.set_meta(offboarding_name(tenant), "");
-    if (!cleared) co_return std::unexpected(cleared.error());
-    parts.log.info("tenant_shredded", {{"tenant", tenant.str()}, {"keys", *shredded}});
-    co_return true;
-  }
-
   Task<Result<OffboardReport>> offboard(TenantId tenant) {
     if (auto checked = check_tenant(tenant); !checked) co_return std::unexpected(checked.error());
-    auto marked = co_await parts.store.set_meta(offboarding_name(tenant), "1");
+    auto marked = co_await offboardings.mark(tenant);
     if (!marked) co_return std::unexpected(marked.error());
     OffboardReport report{.tenant = tenant, .at = parts.clock.now()};
     auto dated = co_await parts.store.set_meta(offboarded_name(tenant), std::to_string(to_epoch_ms(report.at)));
@@ -207,7 +177,7 @@ struct Revoker::Impl {
     auto left = co_await waiting(tenant);
     if (!left) co_return std::unexpected(left.error());
     report.waiting = *left;
-    auto shredded = co_await finish_offboarding(tenant);
+    auto shredded = co_await offboardings.finish(tenant);
     if (!shredded) co_return std::unexpected(shredded.error());
     report.keys_shredded = *shredded;
     co_return report;
@@ -274,9 +244,7 @@ struct Revoker::Impl {
     parts.log.info(type,
                    {{"connection", item.connection.str()}, {"registration", item.registration.str()}, {"outcome", outcome}});
     tokens.forget(item.connection);
-    auto finished = co_await finish_offboarding(item.tenant);
-    if (!finished)
-      parts.log.warning("offboarding_waits", {{"tenant", item.tenant.str()}, {"reason", finished.error().message}});
+    static_cast<void>(co_await offboardings.finish(item.tenant));  // where it cannot be, it is tried again
     co_return true;
   }
 
@@ -362,6 +330,7 @@ struct Revoker::Impl {
     while (!stopped) {
       look_again = false;
       co_await start_due();
+      co_await offboardings.again(look_every);
       if (stopped) break;
       if (look_again) continue;
       idle.emplace();
@@ -377,8 +346,8 @@ struct Revoker::Impl {
 std::string offboarded_name(const TenantId& tenant) { return "offboarded:" + tenant.str(); }
 
 Revoker::Revoker(TokenService::Parts parts, TokenService& tokens, Duration look_every)
-    : impl_{std::make_unique<Impl>(parts, tokens, look_every,
-                                   RevocationEndpoint{parts.transport, parts.clock, parts.random})} {}
+    : impl_{std::make_unique<Impl>(parts, tokens, look_every, RevocationEndpoint{parts.transport, parts.clock, parts.random},
+                                   OffboardingEnd{parts})} {}
 Revoker::~Revoker() = default;
 
 Task<Result<Connection>> Revoker::revoke(RevokeRequest request) {

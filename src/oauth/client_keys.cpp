@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/jose.hpp"
+#include "crypto/strict_json.hpp"
 
 namespace evergrant {
 
@@ -18,6 +19,11 @@ std::string_view field_of(ClientKeyRole role) noexcept {
 Result<ClientKey> read_client_key(ClientKeyRole role, std::string_view algorithm, std::string kid, Secret pem) {
   auto key = SigningKey::from_pem(algorithm, kid, pem);
   if (!key) return std::unexpected(key.error());
+  const auto jwk = parse_strict_object(key->public_jwk(), 1);
+  if (jwk && string_member(*jwk, "crv") == "Ed448") {
+    return fail(Errc::invalid_argument, "the private key is an Ed448 key",
+                "EdDSA takes an Ed25519 key: FAPI 2.0 Security Profile 5.4.1");
+  }
   if (kid.empty()) {
     auto thumbprint = jwk_thumbprint(key->public_jwk());
     if (!thumbprint) return std::unexpected(thumbprint.error());

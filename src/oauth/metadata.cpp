@@ -28,8 +28,11 @@ Result<> ProviderDirectory::compare(const Provider& provider, const ServerMetada
   now.last_named = laid_over(now.endpoints, before->last_named);
   const auto all = moved_endpoints(*before, now);
   for (const auto& moved : all) {
-    // A document that is refused for it is fetched again and again: each new place is told once.
-    if (std::exchange(told_moves_[provider.id.str() + " " + std::string{moved.name}], moved.to) == moved.to) continue;
+    // A document that is refused for it is fetched again and again: each new place is told once. The issuer tells
+    // registrations of one profile apart.
+    if (std::exchange(told_moves_[provider.id.str() + " " + provider.issuer + " " + std::string{moved.name}], moved.to) ==
+        moved.to)
+      continue;
     log_.warning("provider_endpoint_moved", {{"provider", provider.id.str()},
                                              {"endpoint", moved.name},
                                              {"from", moved.from},

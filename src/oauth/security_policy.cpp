@@ -73,6 +73,13 @@ bool names_none_of(const std::vector<std::string>& offered, const std::vector<st
   return !offered.empty() && std::ranges::none_of(wanted, [&](const std::string& one) { return contains(offered, one); });
 }
 
+// Empty: nothing is signed, or nobody knows with what.
+std::string assertion_algorithm(const Registration& registration) {
+  if (registration.provider.token.client_auth == ClientAuth::secret_jwt) return "HS256";
+  const ClientKey* key = signing_key_of(registration);
+  return key == nullptr ? std::string{} : key->algorithm;
+}
+
 bool lacks_pkce(const ResolvedProvider& resolved) {
   return resolved.documented && !contains(resolved.code_challenge_methods, "S256");
 }
@@ -102,9 +109,9 @@ std::optional<Shortfall> unlisted_proof(const Registration& registration, const 
     return Shortfall{"the provider's document does not name " + method + " for its token endpoint",
                      "it would refuse our client: RFC 8414 2"};
   }
-  const ClientKey* key = signing_key_of(registration);
-  if (key == nullptr || !names_none_of(resolved.token_auth_algorithms, {key->algorithm})) return std::nullopt;
-  return Shortfall{"the provider's document does not name " + key->algorithm + " for assertions of clients (" +
+  const std::string algorithm = assertion_algorithm(registration);
+  if (algorithm.empty() || !names_none_of(resolved.token_auth_algorithms, {algorithm})) return std::nullopt;
+  return Shortfall{"the provider's document does not name " + algorithm + " for assertions of clients (" +
                        join(resolved.token_auth_algorithms, ", ") + ")",
                    "it would refuse our client: RFC 8414 2"};
 }

@@ -18,11 +18,21 @@ bool is_method(std::string_view method) {
          std::ranges::all_of(method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
 }
 
+// As PHP reads a name, which ends at NUL or `[` and has `_` for a dot, a blank, and a `[` that nothing closes.
+std::string php_name(std::string name) {
+  name.resize(std::min(name.find('\0'), name.size()));
+  name = std::string{trim(name)};
+  const auto bracket = name.find('[');
+  if (bracket != std::string::npos && name.find(']', bracket) != std::string::npos) name.resize(bracket);
+  std::ranges::replace_if(name, [](char c) { return c == '.' || c == ' ' || c == '['; }, '_');
+  return name;
+}
+
 // What cannot be decoded is compared as it stands.
 std::string decoded_name(std::string_view parameter) {
-  std::string name{parameter.substr(0, parameter.find_first_of("=["))};
+  std::string name{parameter.substr(0, parameter.find('='))};
   std::ranges::replace(name, '+', ' ');
-  return to_lower_ascii(trim(percent_decode(name).value_or(name)));
+  return to_lower_ascii(php_name(percent_decode(name).value_or(name)));
 }
 
 }  // namespace

@@ -14,12 +14,13 @@ constexpr std::string_view jwt_bearer = "urn:ietf:params:oauth:client-assertion-
 constexpr Duration longest_life{std::chrono::minutes{5}};
 constexpr Duration clock_leeway{std::chrono::seconds{10}};  // FAPI 2.0 Security Profile 5.3.2.1, of iat
 constexpr Duration usual_max_age{std::chrono::minutes{5}};
+constexpr std::int64_t farthest_second = 253402300799;  // the end of the year 9999: what is beyond is as far away
 constexpr std::size_t max_claims_depth = 4;
 
 std::optional<Time> time_member(const json::object& claims, std::string_view name) {
   const auto* value = claims.if_contains(name);
   if (value == nullptr || !value->is_int64()) return std::nullopt;
-  return from_epoch_ms(value->get_int64() * 1000);
+  return from_epoch_ms(std::clamp(value->get_int64(), -farthest_second, farthest_second) * 1000);
 }
 
 std::string fault_of_times(const json::object& claims, Time now) {

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+import tomllib
 import unittest
 
 import evergrant_process as eg
@@ -165,13 +166,15 @@ class ClientKeys(unittest.TestCase):
 
     def test_each_request_has_a_jti_of_its_own_also_where_one_is_sent_again(self):
         """The sandbox takes none a second time."""
+        self.sandbox = eg.Sandbox("--rotation", "never")
+        self.addCleanup(self.sandbox.stop)
         server = self.serve(current="a")
         connection = server.connect("sandbox", "acme", REALM)
-        self.sandbox.fault(endpoint="token", grant_type="refresh_token", count=1, status=503)
+        # Processed, so that its jti is used up; answered as an outage, so that it is sent again by itself.
+        self.sandbox.fault(endpoint="token", grant_type="refresh_token", count=1, status=503, process=True)
         server.force(connection, status=503)
-        for _ in range(5):
-            server.call("POST", f"/v1/connections/{connection}/refresh", {})
-        self.assertNotIn(401, [status for _, status in self.token_requests()])
+        server.program.wait_for_line(f"refreshed.*{connection}", seconds=20)
+        self.assertEqual([status for _, status in self.token_requests()], [200, 503, 200])
 
     def test_a_secret_of_32_characters_signs_as_well(self):
         secret = "a-secret-of-thirty-two-characters"
@@ -224,11 +227,30 @@ class NewKeys(unittest.TestCase):
         self.assertIn(f'client_key = {{ pem = {{ file = "{self.file}" }}, algorithm = "ES256", kid = "spring" }}', out)
         self.assertIn("/jwks/<id>", out)
 
+    def test_a_kid_that_the_configuration_would_refuse_is_refused(self):
+        for kid in ("x" * 201, "a\u202eb"):
+            _, _, err = self.server.cli("keys", "client", str(self.file), "--kid", kid, check=2)
+            self.assertIn("--kid is longer than 200", err)
+            self.assertFalse(self.file.exists())
+
+    def test_what_to_configure_is_toml_whatever_the_names_hold(self):
+        file = self.server.folder / 'a "quoted" \\ key.pem'
+        _, out, _ = self.server.cli("keys", "client", str(file), "--kid", 'a"b', check=0)
+        line = next(line for line in out.splitlines() if line.startswith("  client_key = "))
+        key = tomllib.loads(line)["client_key"]
+        self.assertEqual((key["pem"]["file"], key["kid"]), (str(file), 'a"b'))
+
     def test_no_file_is_overwritten(self):
         self.file.write_text("mine")
         _, _, err = self.server.cli("keys", "client", str(self.file), check=2)
         self.assertIn("exists already", err)
         self.assertEqual(self.file.read_text(), "mine")
+        self.file.unlink()
+        self.file.symlink_to(self.server.folder / "nothing")
+        for command in (("keys", "client"), ("keys", "generate")):
+            _, _, err = self.server.cli(*command, str(self.file), check=2)
+            self.assertIn("exists already", err)
+            self.assertTrue(self.file.is_symlink())
 
     def test_another_algorithm_is_refused(self):
         code, _, err = self.server.cli("keys", "client", str(self.file), "--algorithm", "HS256")

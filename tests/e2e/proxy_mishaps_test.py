@@ -75,6 +75,9 @@ class MethodListTest(unittest.TestCase):
             with self.server.wire(f"{method} {where} HTTP/1.1\nContent-Length: 5\nExpect: 100-continue", key=key) as wire:
                 status, fields = wire.head()  # and no 100 Continue before it
             self.assertEqual((status, fields["evergrant-error"]), (403, "forbidden"))
+            entry = self.server.last_audit()
+            self.assertEqual((entry["connection"], entry["result"], entry["detail"], entry["fingerprint"]),
+                             (connection, "forbidden", f"refused method {method}", ""))
         for query in ("_HttpMethod=PATCH", "a=b&%5fmethod=DELETE", "$httpMethod=DELETE"):
             answer = self.server.call("GET", f"{where}?{query}", key=key)
             self.assertEqual((answer.status, problem_of(answer.body)), (403, "forbidden"), query)

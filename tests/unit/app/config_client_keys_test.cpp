@@ -54,6 +54,7 @@ class ClientKeysOfConfig : public testing::Test {
   Variable es_{"EVERGRANT_TEST_ES", pem_of("ES256")};
   Variable other_{"EVERGRANT_TEST_OTHER", pem_of("ES256")};
   Variable ps_{"EVERGRANT_TEST_PS", pem_of("PS256")};
+  Variable ed448_{"EVERGRANT_TEST_ED448", pem_of("Ed448")};
   Variable ed_{"EVERGRANT_TEST_ED", pem_of("EdDSA")};
   Variable short_{"EVERGRANT_TEST_SHORT", std::string{short_rsa}};
   Variable secret_{"EVERGRANT_TEST_SECRET", "a-secret-of-thirty-two-characters"};
@@ -105,6 +106,12 @@ TEST_F(ClientKeysOfConfig, what_cannot_be_is_told_at_its_place) {
       {oidc + key("ES", ", algorithm = \"PS256\""), "the private key does not fit PS256"},
       {oidc + key("ES", ", algorithm = \"EdDSA\""), "the private key does not fit EdDSA"},
       {oidc + key("SHORT", ", algorithm = \"PS256\""), "the RSA key has 1024 bits (RFC 7518 3.3 asks for 2048 or more)"},
+      {oidc + key("ED448", ", algorithm = \"EdDSA\""), "the private key is an Ed448 key (EdDSA takes an Ed25519 key"},
+      {oidc + es + "[refresh]\ntimeout = \"61s\"\nlease = \"130s\"\n",
+       "registration.client_auth': signs assertions that live for 60s, but refresh.timeout is longer"},
+      {"provider = \"oidc\"\nissuer = \"https://x.example\"\nclient_auth = \"secret_jwt\"\n" + secret +
+           "[refresh]\ntimeout = \"61s\"\nlease = \"130s\"\n",
+       "registration.client_auth': signs assertions that live for 60s"},
       {oidc + key("ES", ", kid = \"a\\u0007b\""), "registration.client_key': its kid is longer than 200"},
       {oidc + key("ES", ", kid = \"one\"") +
            "next_client_key = { pem = { env = \"EVERGRANT_TEST_OTHER\" }, kid = \"one\" }\n",
@@ -147,6 +154,10 @@ TEST_F(ClientKeysOfConfig, what_the_file_itself_gets_wrong_is_told_when_it_is_re
     ASSERT_FALSE(parsed) << lines;
     EXPECT_TRUE(parsed.error().message.contains(expected)) << parsed.error().message;
   }
+}
+
+TEST_F(ClientKeysOfConfig, a_minute_for_a_refresh_is_as_long_as_an_assertion_lives) {
+  EXPECT_EQ(problem(oidc + es + "[refresh]\ntimeout = \"60s\"\nlease = \"130s\"\n"), "");
 }
 
 TEST_F(ClientKeysOfConfig, rs256_is_to_be_had_where_nothing_strict_is_asked_for) {

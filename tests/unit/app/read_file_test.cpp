@@ -67,5 +67,30 @@ TEST_F(ReadFile, a_write_that_fails_leaves_the_old_file) {
   EXPECT_EQ(read_file(path("a")).value(), "old");
 }
 
+TEST_F(ReadFile, a_new_private_file_replaces_nothing) {
+  ASSERT_TRUE(write_new_private_file(path("new"), "first"));
+  EXPECT_EQ(mode_of(path("new")), 0600U);
+  ASSERT_EQ(::chmod(path("new").c_str(), 0), 0);  // cannot be read
+  std::filesystem::create_directory(path("folder"));
+  std::filesystem::create_symlink(path("nothing"), path("dangling"));
+  for (const char* name : {"new", "folder", "dangling"}) {
+    const auto written = write_new_private_file(path(name), "second");
+    ASSERT_FALSE(written) << name;
+    EXPECT_EQ(written.error().code, Errc::invalid_argument) << name;
+    EXPECT_TRUE(written.error().message.contains("exists already")) << written.error().message;
+  }
+  ASSERT_EQ(::chmod(path("new").c_str(), 0600), 0);
+  EXPECT_EQ(read_file(path("new")).value(), "first");
+  EXPECT_TRUE(std::filesystem::is_symlink(path("dangling")));
+  EXPECT_FALSE(std::filesystem::exists(path("nothing")));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator{folder}, {}), 3) << "no temporary file is left";
+}
+
+TEST_F(ReadFile, a_new_private_file_in_a_folder_that_is_not_there_is_refused) {
+  const auto written = write_new_private_file(path("none/new"), "x");
+  ASSERT_FALSE(written);
+  EXPECT_TRUE(written.error().message.contains(path("none/new")));
+}
+
 }  // namespace
 }  // namespace evergrant

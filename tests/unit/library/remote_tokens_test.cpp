@@ -70,6 +70,19 @@ TEST_F(RemoteTokensTest, it_is_asked_for_anew_ahead_of_its_end) {
   EXPECT_NE(second->reveal(), first->reveal());
 }
 
+// The server's own rule for a token that is good still.
+TEST_F(RemoteTokensTest, a_valid_token_in_its_last_half_minute_is_not_waited_for_as_long_as_a_missing_one) {
+  bench.provider().settings(R"({"access_lifetime": 300})");
+  const std::string short_lived = bench.connect("acme", "4620816365000000002");
+  bench.provider().hang();
+  bench.clock().advance(4min + 40s);
+  const auto before = bench.clock().now();
+  const auto lease = tokens->get({.connection = short_lived}).wait();
+  ASSERT_TRUE(lease) << lease.error().message;
+  EXPECT_EQ(lease->generation(), 1);
+  EXPECT_LE(bench.clock().now() - before, 3s);
+}
+
 TEST_F(RemoteTokensTest, a_token_that_the_api_refused_is_replaced_and_never_given_again) {
   const auto refused = tokens->get({.connection = id}).wait();
   ASSERT_TRUE(tokens->get({.registration = "sandbox", .realm = realm}).wait());

@@ -228,6 +228,40 @@ TEST_F(RevokerTest, off_boarding_shreds_the_keys_when_nothing_waits_any_more) {
   EXPECT_EQ(read(rivals), "at-a-3") << "other tenants are not concerned";
 }
 
+// Nothing is queued for it, so nothing says that it is over.
+TEST_F(RevokeShared, off_boarding_ends_behind_a_refresh_whose_answer_was_kept) {
+  fake.answer(200, answer_with("at-1", "rt-1", "a-1", R"(,"portal":7)"));
+  const auto first = connect_fake();
+  fake.answer(200, answer_with("at-2", "rt-2", "a-2", R"(,"portal":7)"));
+  const auto second = connect_fake(request("fake", "rival"));
+  work_off_outbox();
+  const auto commits = store.hold_next("commit");
+  fake.answer(200, answer_with("at-3", "rt-3", "a-1", R"(,"portal":7)"));
+  spawn(executor, [](TokenService& tokens, ConnectionId connection) -> Task<void> {  // ends with the commit
+    const auto lease = co_await tokens.refresh(connection, 1, std::nullopt);
+    static_cast<void>(lease);  // of the one that is revoked there is none
+  }(world().tokens, *first->connection));
+  executor.run_until_idle();
+  const auto attempts = run(executor, sqlite->unresolved_attempts(10)).value();
+  ASSERT_EQ(attempts.size(), 1U);
+  const Connection refreshed = row(attempts[0].connection);  // whichever holds the lease of both
+  const std::string tenant = refreshed.tenant.str();
+  const auto report = offboard(tenant);
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->keys_shredded) << "the kept answer is sealed with them";
+  executor.advance(10s);
+  EXPECT_GT(keys_of(tenant), 0U);
+  commits.set(true);
+  executor.run_until_idle();
+  EXPECT_EQ(row(refreshed.id).status, Status::revoked);
+  executor.advance(10s);
+  EXPECT_EQ(keys_of(tenant), 0U);
+  EXPECT_EQ(read(refreshed.id == *first->connection ? *second->connection : *first->connection), "at-3");
+  const auto told_at = lines.find("offboarding_waits");
+  ASSERT_NE(told_at, std::string::npos);
+  EXPECT_EQ(lines.find("offboarding_waits", told_at + 1), std::string::npos) << "told once";
+}
+
 TEST_F(RevokerTest, our_own_keys_cannot_be_off_boarded) {
   const auto report = offboard("@evergrant");
   ASSERT_FALSE(report);

@@ -236,6 +236,26 @@ TEST_F(ProviderDirectoryTest, an_endpoint_that_moves_to_another_host_is_told) {
   EXPECT_NE(lines.find("https://other.example"), std::string::npos) << lines;
 }
 
+// As registrations of the profile oidc have.
+TEST_F(ProviderDirectoryTest, two_issuers_under_one_id_are_told_apart) {
+  Provider second = provider;
+  second.issuer = "https://second.example";
+  const auto moved = [&](const Provider& one, const std::string& token) {
+    auto of_issuer = boost::json::parse(document()).as_object();
+    of_issuer["issuer"] = one.issuer;
+    of_issuer["token_endpoint"] = token;
+    transport.answer(200, boost::json::serialize(of_issuer));
+    EXPECT_TRUE(run(executor, directory.resolve(one)));
+  };
+  moved(provider, "https://id.example/token");
+  moved(second, "https://second.example/token");
+  clock.advance(2h);
+  moved(provider, "https://thief.example/token");
+  moved(second, "https://thief.example/token");
+  EXPECT_NE(metrics.render().find("evergrant_provider_endpoints_moved_total{provider=\"example\"} 2"), std::string::npos)
+      << metrics.render();
+}
+
 TEST_F(ProviderDirectoryTest, a_document_that_moves_an_endpoint_is_not_believed_where_the_provider_holds_them) {
   provider.holds_endpoints = true;
   transport.answer(200, document());

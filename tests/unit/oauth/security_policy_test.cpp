@@ -114,6 +114,7 @@ TEST(SecurityPolicy, a_document_is_held_against_how_the_client_proves_itself) {
       {ClientAuth::post, {"client_secret_post", "private_key_jwt"}, {}, "", true},
       {ClientAuth::post, {"client_secret_basic"}, {}, "client_secret_post", false},
       {ClientAuth::secret_jwt, {"client_secret_jwt", "private_key_jwt"}, {"HS256", "RS256"}, "", true},
+      {ClientAuth::secret_jwt, {"client_secret_jwt"}, {"RS256", "ES256"}, "HS256", false},
       {ClientAuth::none, {"none", "private_key_jwt"}, {}, "", false},
       {ClientAuth::private_key_jwt, {"private_key_jwt"}, {}, "", false},
       {ClientAuth::private_key_jwt, {"private_key_jwt"}, {"PS256", "ES256"}, "", false},

@@ -1,6 +1,7 @@
 #include "sandbox/client_assertions.hpp"
 
 #include <functional>
+#include <limits>
 
 #include "oauth/client_assertion.hpp"
 #include "oauth/client_keys.hpp"
@@ -72,6 +73,8 @@ TEST_F(ClientAssertionsTest, each_rule_of_the_standard_refuses) {
       {"exp is missing", [](auto& c) { c.erase("exp"); }},
       {"exp is missing", [now](auto& c) { c["exp"] = now; }},
       {"exp is too far", [now](auto& c) { c["exp"] = now + 400; }},
+      {"exp is too far", [](auto& c) { c["exp"] = std::numeric_limits<std::int64_t>::max() / 1000 + 1; }},
+      {"exp is missing", [](auto& c) { c["exp"] = std::numeric_limits<std::int64_t>::min(); }},
       {"iat is missing", [](auto& c) { c.erase("iat"); }},
       {"iat is missing", [now](auto& c) { c["iat"] = now + 30; }},
       {"jti is missing", [](auto& c) { c.erase("jti"); }},
