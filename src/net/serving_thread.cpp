@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
-#include "net/socket_stream.hpp"
+#include "net/tls_stream.hpp"
 
 namespace evergrant {
 namespace {

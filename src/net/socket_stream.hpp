@@ -1,8 +1,6 @@
-// ByteStreams over sockets on an event loop: plain ones and TLS. A socket is watched edge by edge, and read only where
-// something may have come.
+// A ByteStream over a socket on an event loop: the plain one, and what TLS is built on. A socket is watched edge by edge,
+// and read only where something may have come.
 #pragma once
-
-#include <openssl/types.h>
 
 #include <memory>
 #include <string>
@@ -82,11 +80,6 @@ class SocketStream : public ByteStream, private EventLoop::Watcher {
   Writing writing_;
 };
 
-// For both sides of TLS: the context outlives its streams.
 [[nodiscard]] std::unique_ptr<ByteStream> make_stream(EventLoop& loop, Socket socket);
-[[nodiscard]] std::unique_ptr<ByteStream> make_tls_stream(EventLoop& loop, Socket socket, SSL_CTX& context);
-// The client's side: `host` is what the certificate must be for, and is told to the server (SNI) if it is a name.
-[[nodiscard]] std::unique_ptr<ByteStream> make_tls_client_stream(EventLoop& loop, Socket socket, SSL_CTX& context,
-                                                                 const std::string& host);
 
 }  // namespace evergrant

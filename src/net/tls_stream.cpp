@@ -1,3 +1,5 @@
+#include "net/tls_stream.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -8,7 +10,6 @@
 #include <string_view>
 
 #include "net/ip_address.hpp"
-#include "net/socket_stream.hpp"
 
 namespace evergrant {
 namespace {

@@ -6,8 +6,7 @@
 #include "net/address_guard.hpp"
 #include "net/connecting.hpp"
 #include "net/host_resolver.hpp"
-#include "net/socket_stream.hpp"
-#include "net/tls_context.hpp"
+#include "net/tls_stream.hpp"
 #include "net/tunnel.hpp"
 #include "net/upstream_pool.hpp"
 

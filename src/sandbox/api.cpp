@@ -152,6 +152,8 @@ HttpResponse userinfo(SandboxState& state, const HttpRequest& request) {
   return json_answer(200, userinfo_of((*grant)->consent));
 }
 
+namespace {
+
 // The usual two, and what a client was set to.
 json::array auth_methods(const SandboxState& state) {
   json::array methods{"client_secret_post", "client_secret_basic"};
@@ -161,6 +163,8 @@ json::array auth_methods(const SandboxState& state) {
   }
   return methods;
 }
+
+}  // namespace
 
 json::object metadata(const SandboxState& state) {
   const std::string& base = state.options.base_url;

@@ -4,8 +4,7 @@
 
 #include <thread>
 
-#include "net/socket_stream.hpp"
-#include "net/tls_context.hpp"
+#include "net/tls_stream.hpp"
 #include "unit/net/certificates.hpp"
 #include "unit/net/loopback.hpp"
 
