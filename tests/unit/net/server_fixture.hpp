@@ -16,7 +16,10 @@ class TellingHandler final : public HttpHandler {
  public:
   Task<HttpResponse> handle(HttpRequest request) override {
     ++requests;
-    local_peer = request.local_peer;
+    {
+      const std::lock_guard lock{mutex};
+      local_peer = request.local_peer;
+    }
     if (request.path == "/throw") throw std::runtime_error{"token canary-1"};
     if (request.path == "/wait") {
       entered.open();
@@ -42,6 +45,7 @@ class TellingHandler final : public HttpHandler {
 
   std::atomic<int> requests = 0;
   std::optional<LocalPeer> local_peer;  // of the last request; read when its answer is there
+  std::mutex mutex;                     // of that: serving threads may be several
   Gate entered;
   Completion<bool> wake;
 };
