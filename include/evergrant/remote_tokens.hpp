@@ -32,7 +32,7 @@ EVERGRANT_INLINE namespace library {
     Secret api_key;                 // RFC 6750 2.1
     std::filesystem::path ca_file;  // certificate authorities, PEM; empty: the system's
     Threads threads = Threads::application;
-    Resume resume;                            // where coroutines go on; nothing: on the thread that runs it
+    Resume resume;  // where coroutines go on; nothing: on the thread that runs it
     // For the server's answer, where a request names no deadline. A token that is good still is not waited for as long: the
     // server's own `refresh.reader_wait` and its two seconds hold then. `invalidate` waits for as long as this says.
     Duration wait{std::chrono::seconds{10}};
