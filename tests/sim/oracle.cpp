@@ -79,6 +79,13 @@ void Oracle::check_alone(const Flight& flight) {
 
 void Oracle::check_right_to_send(const Flight& flight, const Connection& row, Time now) {
   const bool held = row.lease.owner == flight.owner && row.lease.until && *row.lease.until > now;
+  // Leases go by the clock: set back while a process stood still, it makes one that has run out look fresh.
+  const auto claim = claims_.find({flight.owner, row.id.str()});
+  const bool jumped = last_jump_ && claim != claims_.end() && *last_jump_ >= claim->second;
+  if (!held && jumped) {
+    flight.family->jumped = true;
+    return;
+  }
   if (!held) {
     violated("I1", flight.owner + " sends for " + row.id.str() + " without its lease, which is held by \"" +
                        row.lease.owner + '"');
@@ -134,7 +141,7 @@ void Oracle::read(std::size_t number, const Result<HttpResponse>& answer) {
   for (Mint& mint : flight.family->mints) {
     if (!success || !answer->body.ends_with('}') || !answer->body.contains('"' + mint.access + '"')) continue;
     flight.definite = true;
-    if (flight.began >= last_terminal_[flight.family]) terminals_[flight.family] = 0;  // no answer to what was asked before
+    answered_[mint.access] = flight.began;
     if (mint.reader.empty()) mint.reader = flight.owner;
   }
   if (!success) flight.definite = true;
@@ -148,6 +155,7 @@ void Oracle::claimed(const Connection& before, const Claim& claim, const std::op
   if (claim.connection.lease.fence <= lease.fence) violated("I3", "a claim of " + before.id.str() + " got an old fence");
   world_.note(claim.connection.lease.owner,
               "claims " + before.id.str() + " with fence " + std::to_string(claim.connection.lease.fence));
+  claims_[{claim.connection.lease.owner, before.id.str()}] = world_.steady();
   Watched& watched = watched_[before.id.str()];
   watched.attempt = attempt ? ClaimedAttempt{attempt->id, claim.connection.lease.fence} : ClaimedAttempt{};
 }
@@ -217,6 +225,10 @@ void Oracle::remember_durable(const Connection& after) {
   if (!mint->kept) mint->kept = world_.steady();
   watched.family = provider_.family_of(mint->refresh);
   watched.family->stored = true;
+  // From here on the success is known to all. An answer that died with its process was known to nobody else, and one to what
+  // was asked before the last refusal says nothing of what came after.
+  const auto answered = answered_.find(access);
+  if (answered != answered_.end() && answered->second >= last_terminal_[watched.family]) terminals_[watched.family] = 0;
   watched.durable[after.generation] = std::move(access);
 }
 

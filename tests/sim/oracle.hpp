@@ -118,8 +118,10 @@ class Oracle {
   std::vector<Flight> flights_;
   std::map<std::string, Watched> watched_;
   std::map<std::string, std::size_t> flight_of_attempt_;
-  std::map<const Family*, int> terminals_;  // refusals that were read since the last success
+  std::map<const Family*, int> terminals_;  // refusals that were read since the last success that was stored
   std::map<const Family*, Duration> last_terminal_;
+  std::map<std::string, Duration> answered_;  // access tokens that a process read, and when it had asked for them
+  std::map<std::pair<std::string, std::string>, Duration> claims_;  // by process and connection: when
   std::map<std::string, std::vector<std::pair<Duration, Duration>>> stops_;
   std::map<std::string, Duration> dead_, refused_;
   std::optional<Duration> last_jump_;
