@@ -84,7 +84,8 @@ class Callers {
   // alike).
   Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string> authorization);
   // The same without waiting: nothing if the key is not cached.
-  [[nodiscard]] std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization) const;
+  [[nodiscard]] std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization,
+                                                                              Time now) const;
 
  private:
   struct Impl;
@@ -109,7 +110,7 @@ class Audit {
   Audit& operator=(const Audit&) = delete;
 
   // Errors: store_unavailable when the buffer is full.
-  [[nodiscard]] Result<> record(const AuditNote& note);
+  [[nodiscard]] Result<> record(const AuditNote& note, Time now);
   [[nodiscard]] Result<> record(const AuditEntry& entry);
   // The same question before anything is done that has to be recorded afterwards.
   [[nodiscard]] Result<> check_room() const;

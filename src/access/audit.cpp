@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstring>
 #include <functional>
 #include <iterator>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "access/access_control.hpp"
@@ -28,29 +28,16 @@ AuditNote note_of(const AuditEntry& entry) {
           .remote = entry.remote};
 }
 
-AuditEntry entry_of(const AuditNote& note, std::int64_t sequence, Time at) {
-  AuditEntry entry;
-  entry.sequence = sequence;
-  entry.at = at;
-  entry.caller = CallerId{note.caller};
-  entry.action = note.action;
-  entry.result = note.result;
-  entry.registration = RegistrationId{note.registration};
-  entry.tenant = TenantId{note.tenant};
-  entry.connection = ConnectionId{note.connection};
-  entry.fingerprint = note.fingerprint;
-  entry.detail = note.detail;
-  entry.remote = note.remote;
-  return entry;
-}
+constexpr std::size_t field_count = 9;
 
 // A note as one text, by which it is found: the fields behind their lengths.
 class NoteText {
  public:
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
   explicit NoteText(const AuditNote& note) {
-    const std::array fields{note.connection, note.caller,       note.fingerprint, note.remote, note.action,
-                            note.result,     note.registration, note.tenant,      note.detail};
+    const std::array<std::string_view, field_count> fields{note.connection,   note.caller, note.fingerprint,
+                                                           note.remote,       note.action, note.result,
+                                                           note.registration, note.tenant, note.detail};
     std::size_t size = 0;
     for (const std::string_view field : fields) size += sizeof(std::uint32_t) + field.size();
     if (size > near_.size()) far_.resize(size);
@@ -74,11 +61,46 @@ class NoteText {
   std::string_view text_;
 };
 
+// How often it was noted, and when: as much as one look at the memory brings.
+struct Counted {
+  std::int64_t sequence = 0;
+  Time at;
+  Time last_at;
+  std::int64_t count = 1;
+};
+
+AuditEntry entry_of(std::string_view text, const Counted& counted) {
+  std::array<std::string, field_count> fields;
+  for (std::string& field : fields) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, text.data(), sizeof length);
+    field = text.substr(sizeof length, length);
+    text.remove_prefix(sizeof length + length);
+  }
+  auto& [connection, caller, fingerprint, remote, action, result, registration, tenant, detail] = fields;
+  AuditEntry entry;
+  entry.sequence = counted.sequence;
+  entry.at = counted.at;
+  entry.caller = CallerId{std::move(caller)};
+  entry.action = std::move(action);
+  entry.result = std::move(result);
+  entry.registration = RegistrationId{std::move(registration)};
+  entry.tenant = TenantId{std::move(tenant)};
+  entry.connection = ConnectionId{std::move(connection)};
+  entry.fingerprint = std::move(fingerprint);
+  entry.detail = std::move(detail);
+  entry.remote = std::move(remote);
+  entry.count = counted.count;
+  if (counted.count > 1) entry.last_at = counted.last_at;
+  return entry;
+}
+
 struct HashOfText {
   using is_transparent = void;
+  using is_avalanching = void;  // NOLINT(readability-identifier-naming): as Boost calls it
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
 };
-using Entries = std::unordered_map<std::string, AuditEntry, HashOfText, std::equal_to<>>;
+using Entries = boost::unordered_flat_map<std::string, Counted, HashOfText, std::equal_to<>>;
 
 // What was recorded on one processor since the last flush.
 struct alignas(64) Stripe {
@@ -87,15 +109,12 @@ struct alignas(64) Stripe {
 };
 
 // In the order in which they were made.
-std::vector<AuditEntry> in_order(std::array<Entries, stripe_count>& taken) {
-  std::vector<AuditEntry*> order;
-  for (Entries& entries : taken) {
-    for (auto& [text, entry] : entries) order.push_back(&entry);
-  }
-  std::ranges::sort(order, {}, &AuditEntry::sequence);
+std::vector<AuditEntry> in_order(const std::array<Entries, stripe_count>& taken) {
   std::vector<AuditEntry> made;
-  made.reserve(order.size());
-  for (AuditEntry* entry : order) made.push_back(std::move(*entry));
+  for (const Entries& entries : taken) {
+    for (const auto& [text, counted] : entries) made.push_back(entry_of(text, counted));
+  }
+  std::ranges::sort(made, {}, &AuditEntry::sequence);
   return made;
 }
 
@@ -165,8 +184,7 @@ Audit::~Audit() = default;
 
 Result<> Audit::check_room() const { return impl_->room(); }
 
-Result<> Audit::record(const AuditNote& note) {
-  const Time now = impl_->clock.now();
+Result<> Audit::record(const AuditNote& note, Time now) {
   const NoteText text{note};
   Stripe& stripe = impl_->stripes.at(ReadMostlyMutex::nearest_stripe(impl_->stripes.size()));
   const std::lock_guard lock{stripe.mutex};
@@ -177,11 +195,11 @@ Result<> Audit::record(const AuditNote& note) {
   }
   if (auto room = impl_->room(); !room) return room;
   impl_->entries.fetch_add(1, std::memory_order_relaxed);
-  stripe.entries.emplace(text.text(), entry_of(note, impl_->next.fetch_add(1, std::memory_order_relaxed), now));
+  stripe.entries.emplace(text.text(), Counted{impl_->next.fetch_add(1, std::memory_order_relaxed), now, now});
   return {};
 }
 
-Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry)); }
+Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry), impl_->clock.now()); }
 
 Task<Result<>> Audit::flush() {
   auto [batch, is_first] = impl_->take();

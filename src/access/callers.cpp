@@ -28,8 +28,8 @@ Error unauthenticated() {
 // The API key in an Authorization header; empty if it is none of ours.
 std::string_view key_in(std::string_view authorization) {
   constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size() || !equal_ignoring_case(authorization.substr(0, scheme.size()), scheme))
-    return {};
+  const auto said = authorization.substr(0, scheme.size());
+  if (said != "Bearer " && !equal_ignoring_case(said, scheme)) return {};
   const auto key = trim(authorization.substr(scheme.size()));
   return key.size() == key_length && key.starts_with(key_mark) ? key : std::string_view{};
 }
@@ -98,8 +98,7 @@ struct Callers::Impl {
     by_digest.insert_or_assign(digest, Cached{std::make_shared<const Caller>(caller), clock.now()});
   }
 
-  std::shared_ptr<const Caller> cached(const Digest& digest) const {
-    const auto now = clock.now();
+  std::shared_ptr<const Caller> cached(const Digest& digest, Time now) const {
     const std::shared_lock lock{mutex.nearest()};
     const auto found = by_digest.find(digest);
     if (found == by_digest.end()) return nullptr;
@@ -130,10 +129,10 @@ Task<Result<>> Callers::revoke(CallerId id) {
   co_return revoked;
 }
 
-std::optional<std::shared_ptr<const Caller>> Callers::authenticate_now(std::string_view authorization) const {
+std::optional<std::shared_ptr<const Caller>> Callers::authenticate_now(std::string_view authorization, Time now) const {
   const auto key = key_in(authorization);
   if (key.empty()) return std::nullopt;
-  auto caller = impl_->cached(sha256_digest(key));
+  auto caller = impl_->cached(sha256_digest(key), now);
   if (!caller) return std::nullopt;
   return caller;
 }
@@ -142,7 +141,7 @@ Task<Result<std::shared_ptr<const Caller>>> Callers::authenticate(std::optional<
   const auto key = authorization ? key_in(*authorization) : std::string_view{};
   if (key.empty()) co_return std::unexpected(unauthenticated());
   const Digest digest = sha256_digest(key);
-  if (auto cached = impl_->cached(digest)) co_return cached;
+  if (auto cached = impl_->cached(digest, impl_->clock.now())) co_return cached;
   const auto as_of = impl_->revocations_so_far();
   auto caller = co_await impl_->store.caller_by_key_hash(hex_encode({digest.data(), digest.size()}));
   if (!caller && caller.error().code == Errc::not_found) co_return std::unexpected(unauthenticated());

@@ -48,17 +48,18 @@ std::string Handlers::batch_item(const Caller& caller, std::string_view remote, 
   if (may_be_id(asked)) connection = asked.str();
   if (lease) connection = lease->connection.str();
   if (!caller.ancestors.empty()) detail += (detail.empty() ? "" : ", ") + derived_from(caller);
-  const auto recorded = parts_.audit.record({.caller = caller.id.str(),
-                                             .action = "token.read",
-                                             .result = lease ? "ok" : to_string(lease.error().code),
-                                             .registration = lease ? lease->registration.str() : std::string_view{},
-                                             .tenant = lease ? lease->tenant.str() : std::string_view{},
-                                             .connection = connection,
-                                             .fingerprint = fingerprint,
-                                             .detail = detail,
-                                             .remote = remote});
-  if (!recorded) return problem_item(asked, recorded.error());
-  return lease ? token_body(*lease, parts_.clock.now()) : problem_item(asked, lease.error());
+  const AuditNote note{.caller = caller.id.str(),
+                       .action = "token.read",
+                       .result = lease ? "ok" : to_string(lease.error().code),
+                       .registration = lease ? lease->registration.str() : std::string_view{},
+                       .tenant = lease ? lease->tenant.str() : std::string_view{},
+                       .connection = connection,
+                       .fingerprint = fingerprint,
+                       .detail = detail,
+                       .remote = remote};
+  const Time now = parts_.clock.now();
+  if (const auto recorded = parts_.audit.record(note, now); !recorded) return problem_item(asked, recorded.error());
+  return lease ? token_body(*lease, now) : problem_item(asked, lease.error());
 }
 
 Task<Result<TokenLease>> Handlers::lease_for(std::shared_ptr<const Caller> caller, ConnectionId id,

@@ -16,7 +16,12 @@ namespace {
 constexpr std::size_t id_length = 30;
 constexpr std::size_t most_digits = 7;
 
-bool is_in_id(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_id(std::string_view text) {
+  return none_is(text, [](ByteBlock letters) {
+    const auto known = ((letters >= 'a') & (letters <= 'z')) | ((letters >= '0') & (letters <= '9')) | (letters == '_');
+    return ~known;
+  });
+}
 
 // The connection's id in the path; empty: another path.
 std::string_view connection_in(std::string_view path) {
@@ -25,7 +30,7 @@ std::string_view connection_in(std::string_view path) {
   if (path.size() != before.size() + id_length + behind.size()) return {};
   if (!path.starts_with(before) || !path.ends_with(behind)) return {};
   const auto id = path.substr(before.size(), id_length);
-  return id.starts_with("con_") && std::ranges::all_of(id, is_in_id) ? id : std::string_view{};
+  return id.starts_with("con_") && is_id(id) ? id : std::string_view{};
 }
 
 // Of `name=digits`; less than nothing: it is not that.
@@ -58,75 +63,52 @@ std::optional<ReadRequest> read_request(std::string_view query) {
   return request;
 }
 
-// Stands in a JSON string as it is.
-bool is_plain(std::string_view text) {
-  return none_is(
-      text, [](ByteBlock letters) { return (letters < 0x20) | (letters >= 0x7F) | (letters == '"') | (letters == '\\'); });
-}
-
-// A short text that is put together without an allocation; what it has no room for, or what does not stand in JSON as it is,
-// makes it unfit.
-template <std::size_t most>
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled before it is read
+// Digits or a few words, put together without an allocation.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `room_` only what was written is read
 class ShortText {
  public:
-  void add(std::string_view text) {
-    if (text.size() > room_.size() - size_) {
-      fit_ = false;
-      return;
-    }
-    std::memcpy(room_.data() + size_, text.data(), text.size());
-    size_ += text.size();
-  }
-  void add_plain(std::string_view text) {
-    fit_ = fit_ && is_plain(text);
-    add(text);
-  }
+  explicit ShortText(std::string_view before = {}) { add(before); }
   void add(std::int64_t number) {
-    std::array<char, 20> digits{};
-    const auto* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    add({digits.data(), end});
+    size_ = static_cast<std::size_t>(std::to_chars(room_.data() + size_, room_.data() + room_.size(), number).ptr -
+                                     room_.data());
   }
-  [[nodiscard]] bool fits() const noexcept { return fit_; }
   [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), size_}; }
 
  private:
-  std::array<char, most> room_;
+  void add(std::string_view text) {
+    text.copy(room_.data(), text.size());
+    size_ = text.size();
+  }
+  std::array<char, 40> room_;
   std::size_t size_ = 0;
-  bool fit_ = true;
 };
 
-using Rest = ShortText<2048>;  // of the answer's body, behind the token
+constexpr char seconds_left = '\n';  // where they stand in a face: no JSON string has it
 
-// As token_body writes it (json_body.cpp); a test compares them.
-void write_rest(const Connection& row, Time now, Rest& rest) {
-  rest.add(R"(","token_type":")");
-  rest.add_plain(row.token_type);
+// Of the answer's body what stands behind the token, but for the seconds that are left. Empty: something of it does not
+// stand in JSON as it is. As token_body writes it (json_body.cpp); a test compares them.
+std::string face_of(const Connection& row) {
+  const std::string& id = public_id(row).str();
+  std::string face;
+  face.append(R"(","token_type":")").append(row.token_type);
   if (row.access_expires_at) {
-    rest.add(R"(","expires_at":")");
-    rest.add(to_rfc3339(*row.access_expires_at));
-    rest.add(R"(","expires_in":)");
-    rest.add((*row.access_expires_at - now).count() / 1000);
+    face.append(R"(","expires_at":")").append(to_rfc3339(*row.access_expires_at)).append(R"(","expires_in":)");
+    face += seconds_left;
   } else {
-    rest.add(R"(","expires_at":null,"expires_in":null)");
+    face.append(R"(","expires_at":null,"expires_in":null)");
   }
-  rest.add(R"(,"generation":)");
-  rest.add(row.generation);
-  rest.add(R"(,"scope":")");
-  bool first = true;
+  face.append(R"(,"generation":)").append(std::to_string(row.generation)).append(R"(,"scope":")");
+  bool plain =
+      stands_in_json(row.token_type) && stands_in_json(row.realm.str()) && stands_in_json(id) && stands_in_json(row.pair);
   for (const std::string& scope : row.scope) {
-    if (!std::exchange(first, false)) rest.add(" ");
-    rest.add_plain(scope);
+    if (&scope != &row.scope.front()) face += ' ';
+    face.append(scope);
+    plain = plain && stands_in_json(scope);
   }
-  rest.add(R"(","realm":")");
-  rest.add_plain(row.realm.str());
-  rest.add(R"(","connection":")");
-  rest.add_plain(public_id(row).str());
-  if (!row.pair.empty()) {
-    rest.add(R"(","pair":")");
-    rest.add_plain(row.pair);
-  }
-  rest.add(R"("})");
+  face.append(R"(","realm":")").append(row.realm.str()).append(R"(","connection":")").append(id);
+  if (!row.pair.empty()) face.append(R"(","pair":")").append(row.pair);
+  face.append(R"("})");
+  return plain ? face : std::string{};
 }
 
 bool may_read(const Caller& caller, const Connection& row) {
@@ -138,52 +120,58 @@ bool may_read(const Caller& caller, const Connection& row) {
       .has_value();
 }
 
-// Takes the token straight into the answer.
+// Takes the token straight into the answer, and writes the audit trail's entry.
 class Answer final : public TokenTaker {
  public:
-  Answer(const Caller& caller, Time now, std::string_view more_headers, AnswerRoom& room)
-      : caller_{caller}, now_{now}, more_headers_{more_headers}, room_{room} {}
+  struct Asked {
+    std::string_view connection;
+    const Caller& caller;
+    std::string_view remote;
+    Time now;
+  };
+  Answer(const Asked& asked, Audit& audit, std::string_view more_headers, AnswerRoom& room)
+      : asked_{asked}, audit_{audit}, more_headers_{more_headers}, room_{room} {}
 
-  std::span<char> room(const Connection& row, std::size_t size) override {
-    if (!row.main.empty() || !may_read(caller_, row)) return {};  // of a further pair the trail says more
-    Rest rest;
-    write_rest(row, now_, rest);
-    if (!rest.fits()) return {};
+  std::span<char> room(const Connection& row, const OnceText& face, std::size_t size) override {
+    if (!row.main.empty() || !may_read(asked_.caller, row)) return {};  // of a further pair the trail says more
+    const std::string_view rest = face.get([&] { return face_of(row); });
+    if (rest.empty()) return {};
+    const std::string_view head = rest.substr(0, rest.find(seconds_left));
+    const std::string_view tail = rest.substr(std::min(rest.size(), head.size() + 1));
+    ShortText left;
+    if (row.access_expires_at) left.add((*row.access_expires_at - asked_.now).count() / 1000);
     constexpr std::string_view before = R"({"access_token":")";
-    const auto body = room_.json(before.size() + size + rest.text().size(), more_headers_);
-    std::memcpy(body.data(), before.data(), before.size());
-    std::memcpy(body.data() + before.size() + size, rest.text().data(), rest.text().size());
-    registration_ = row.registration.str();
-    tenant_ = row.tenant.str();
-    detail_.add("generation ");
-    detail_.add(row.generation);
-    return token_ = body.subspan(before.size(), size);
+    const auto body = room_.json(before.size() + size + head.size() + left.text().size() + tail.size(), more_headers_);
+    char* out = std::ranges::copy(before, body.data()).out + size;
+    for (const std::string_view piece : {head, left.text(), tail}) out = std::ranges::copy(piece, out).out;
+    return body.subspan(before.size(), size);
   }
-  void opened(const TokenMark& mark) override { mark_ = mark; }
 
-  // The token stands in the JSON as it is.
-  [[nodiscard]] bool is_whole() const { return is_plain({token_.data(), token_.size()}); }
-  [[nodiscard]] AuditNote note(std::string_view connection, std::string_view remote) const {
-    return {.caller = caller_.id.str(),
-            .action = "token.read",
-            .result = "ok",
-            .registration = registration_,
-            .tenant = tenant_,
-            .connection = connection,
-            .fingerprint = mark_.text(),
-            .detail = detail_.text(),
-            .remote = remote};
+  void opened(const Connection& row, const TokenMark& mark) override {
+    if (!mark.stands_in_json()) return;
+    ShortText detail{"generation "};
+    detail.add(row.generation);
+    const AuditNote note{.caller = asked_.caller.id.str(),
+                         .action = "token.read",
+                         .result = "ok",
+                         .registration = row.registration.str(),
+                         .tenant = row.tenant.str(),
+                         .connection = asked_.connection,
+                         .fingerprint = mark.text(),
+                         .detail = detail.text(),
+                         .remote = asked_.remote};
+    complete_ = audit_.record(note, asked_.now).has_value();
   }
+
+  // The answer stands in JSON as it is, and is in the trail.
+  [[nodiscard]] bool is_complete() const noexcept { return complete_; }
 
  private:
-  const Caller& caller_;
-  Time now_;
+  const Asked& asked_;
+  Audit& audit_;
   std::string_view more_headers_;
   AnswerRoom& room_;
-  std::span<char> token_;
-  std::string registration_, tenant_;
-  ShortText<40> detail_;
-  TokenMark mark_;
+  bool complete_ = false;
 };
 
 }  // namespace
@@ -198,16 +186,17 @@ bool QuickToken::answer(const QuickRequest& request, const QuickPeer& peer, Answ
   if (connection.empty()) return false;
   const auto wanted = read_request(request.query);
   if (!wanted) return false;
+  const Time now = parts_.clock.now();
   std::shared_ptr<const Caller> caller;
   if (!request.authorization.empty()) {
-    if (auto known = parts_.callers.authenticate_now(request.authorization)) caller = std::move(*known);
+    if (auto known = parts_.callers.authenticate_now(request.authorization, now)) caller = std::move(*known);
   } else if (peer.local) {
     if (auto known = local_callers_->authenticate(*peer.local)) caller = std::move(*known);
   }
   if (!caller || has_rate_limit(*caller) || !caller->ancestors.empty() || !parts_.audit.check_room()) return false;
-  Answer answer{*caller, parts_.clock.now(), more_headers_, room};
-  const bool taken = parts_.tokens.read_now(connection, *wanted, answer) == TakenNow::taken;
-  if (taken && answer.is_whole() && parts_.audit.record(answer.note(connection, peer.remote))) return true;
+  const Answer::Asked asked{.connection = connection, .caller = *caller, .remote = peer.remote, .now = now};
+  Answer answer{asked, parts_.audit, more_headers_, room};
+  if (parts_.tokens.read_now(connection, *wanted, now, answer) == TakenNow::taken && answer.is_complete()) return true;
   room.drop();
   return false;
 }

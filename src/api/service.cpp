@@ -97,7 +97,7 @@ struct ApiService::Impl {
   // Before the store is asked for a key that is not known.
   Result<> hold_flood(Call& call, std::optional<std::string_view> header) {
     const auto wait = failed_keys.refuse(call.request.remote);
-    if (!wait || (header && parts.callers.authenticate_now(*header))) return {};
+    if (!wait || (header && parts.callers.authenticate_now(*header, parts.clock.now()))) return {};
     parts.metrics.counter("evergrant_failed_key_floods_total", "Requests refused after too many invalid keys").increment();
     call.retry_after = wait;
     return fail(Errc::rate_limited, "too many requests without a valid API key came from this address",

@@ -33,4 +33,10 @@ template <class Odd>
   return (halves[0] | halves[1]) == 0;
 }
 
+// As a JSON string has it, without an escape: visible ASCII and blanks, no quote and no backslash.
+[[nodiscard]] inline bool stands_in_json(std::string_view text) noexcept {
+  return none_is(
+      text, [](ByteBlock letters) { return (letters < 0x20) | (letters >= 0x7F) | (letters == '"') | (letters == '\\'); });
+}
+
 }  // namespace evergrant

@@ -261,17 +261,17 @@ std::string to_lower_ascii(std::string_view text) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
-  return std::ranges::equal(a, b, [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(x) == lower(y);
-  });
+  const auto lower = [](char c) { return static_cast<unsigned>(c) + (c >= 'A' && c <= 'Z' ? 32U : 0U); };
+  unsigned different = 0;  // without a branch for each letter
+  for (std::size_t i = 0; i < a.size(); ++i) different |= lower(a[i]) ^ lower(b[i]);
+  return different == 0;
 }
 
 std::string_view trim(std::string_view text) noexcept {
-  constexpr std::string_view blank = " \t\r\n";
-  const auto first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

@@ -15,7 +15,7 @@ std::unique_ptr<Clock> clock_or_the_machines(std::unique_ptr<Clock> clock) {
 // Takes a token from memory into a lease of its own.
 class IntoLease final : public TokenTaker {
  public:
-  std::span<char> room(const Connection& row, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& /*face*/, std::size_t size) override {
     std::string joined;  // of more than one scope
     lease_.emplace(lease_parts(row, joined), size);
     return {lease_->room(), size};
@@ -211,7 +211,8 @@ Pending<TokenLease> TokenManager::get(const TokenRequest& request) {
   if (!request.pair.empty()) return impl_->get_pair(request, reading);
   if (!request.connection.empty()) {
     IntoLease taker;
-    if (tokens.read_now(request.connection, reading, taker) == TakenNow::taken) return Result<TokenLease>{taker.lease()};
+    if (tokens.read_now(request.connection, reading, impl_->seams.clock->now(), taker) == TakenNow::taken)
+      return Result<TokenLease>{taker.lease()};
     return impl_->begin(shown(tokens.token(ConnectionId{request.connection}, reading)), request.deadline);
   }
   if (request.registration.empty() || request.realm.empty()) return Result<TokenLease>{names_none()};

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/once_text.hpp"
 #include "base/read_mostly_mutex.hpp"
 #include "model/connection.hpp"
 #include "model/registration.hpp"
@@ -51,6 +52,7 @@ struct CachedToken {
   mutable std::atomic<std::int64_t> used_at{0};              // epoch ms, as last noted in the cache
   mutable std::atomic<bool> recently_read = false;
   mutable std::atomic<std::uint64_t> mark{0};  // of the token, once it has been hashed
+  const OnceText face;                         // what a taker says of it at every read
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/byte_blocks.hpp"
+
 namespace evergrant {
 
 using namespace std::chrono_literals;
@@ -14,6 +16,7 @@ namespace {
 constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
 constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
+constexpr std::size_t usual_face = 320;    // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
 bool is_valid(const Connection& row, Time now) { return !row.access_expires_at || *row.access_expires_at > now; }
@@ -30,7 +33,7 @@ TokenLease lease_of(const Connection& row, Secret access_token) {
 
 class LeaseTaker final : public TokenTaker {
  public:
-  std::span<char> room(const Connection& row, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& /*face*/, std::size_t size) override {
     Secret token = Secret::of_size(size);
     const auto bytes = token.bytes();
     lease_.emplace(lease_of(row, std::move(token)));
@@ -44,18 +47,19 @@ class LeaseTaker final : public TokenTaker {
 
 // Twelve hex digits are six bytes, and never look like none.
 constexpr std::uint64_t there = 1ULL << 63U;
+constexpr std::uint64_t in_json = 1ULL << 62U;
 
 std::uint64_t packed(const TokenMark& mark) {
   std::uint64_t number = 0;
   std::from_chars(mark.text().data(), mark.text().data() + mark.text().size(), number, 16);
-  return mark.text().empty() ? 0 : number | there;
+  return mark.text().empty() ? 0 : number | there | (mark.stands_in_json() ? in_json : 0);
 }
 
 TokenMark unpacked(std::uint64_t packed_mark) {
   constexpr std::string_view hex = "0123456789abcdef";
   std::array<char, TokenMark::digits> text{};
   for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_mark >> (4 * i)) & 0xFU];
-  return TokenMark{{text.data(), text.size()}};
+  return {{text.data(), text.size()}, (packed_mark & in_json) != 0};
 }
 
 bool used_lately(const CachedToken& entry, Time now) {
@@ -99,12 +103,11 @@ void TokenReader::post(std::move_only_function<void(TokenReader&)> work) {
 
 std::optional<TokenLease> TokenReader::read_now(const ConnectionId& id, const ReadRequest& request) {
   LeaseTaker taker;
-  if (read_now(id.str(), request, taker) != TakenNow::taken) return std::nullopt;
+  if (read_now(id.str(), request, clock_.now(), taker) != TakenNow::taken) return std::nullopt;
   return taker.lease();
 }
 
-TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker) {
-  const Time now = clock_.now();
+TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker) {
   Taking taking;
   CachedTokenPtr entry;  // only where something is to be done about it: readers of one entry share nothing else
   cache_.visit(id, [&](const CachedTokenPtr& found) {
@@ -121,6 +124,7 @@ TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, 
 TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
                                       TokenTaker& taker) const {
   entry.opening.prefetch();
+  entry.face.prefetch(usual_face);
   const Connection& row = entry.connection;
   for (const std::string* text : {&row.id.str(), &row.realm.str(), &row.tenant.str()}) __builtin_prefetch(text->data());
   if (!row.scope.empty()) __builtin_prefetch(row.scope.data());
@@ -131,11 +135,11 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
   const std::size_t size = entry.opening.sealed.plain_size();
   if (size == 0) return {};
-  const std::span<char> room = taker.room(row, size);
+  const std::span<char> room = taker.room(row, entry.face, size);
   if (room.size() < size) return {.taken = TakenNow::refused};
   const auto opened = vault_.open_into_now(entry.opening, room);
   if (!opened || !*opened) return {};
-  taker.opened(mark_of(entry, {room.data(), size}));
+  taker.opened(row, mark_of(entry, {room.data(), size}));
   const bool quiet = to_epoch_ms(now) < entry.quiet_until.load(std::memory_order_relaxed);
   return {.taken = TakenNow::taken,
           .refresh = action == ReadAction::serve_and_refresh && !quiet,
@@ -144,11 +148,11 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
           .used = !used_lately(entry, now)};
 }
 
-// Hashed once for each entry: a keyed hash of a whole token costs as much as opening it.
+// Looked at once for each entry: a keyed hash of a whole token costs as much as opening it.
 TokenMark TokenReader::mark_of(const CachedToken& entry, std::string_view token) const {
   const std::uint64_t known = entry.mark.load(std::memory_order_relaxed);
   if (known != 0) return unpacked(known);
-  const TokenMark mark{vault_.fingerprint(token)};
+  const TokenMark mark{vault_.fingerprint(token), stands_in_json(token)};
   entry.mark.store(packed(mark), std::memory_order_relaxed);
   return mark;
 }

@@ -19,7 +19,7 @@ class TokenReader {
   ~TokenReader();
 
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
-  TakenNow read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker);
+  TakenNow read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker);
   Task<Result<TokenLease>> read(ConnectionId id, ReadRequest request);
   Task<Result<TokenLease>> force(ConnectionId id, std::optional<Generation> seen, std::optional<Duration> deadline);
   // The scheduler is told when a connection that others store falls due.

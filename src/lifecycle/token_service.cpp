@@ -77,8 +77,8 @@ std::optional<TokenLease> TokenService::read_now(const ConnectionId& id, const R
   return impl_->reader.read_now(id, request);
 }
 
-TakenNow TokenService::read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker) {
-  return impl_->reader.read_now(id, request, taker);
+TakenNow TokenService::read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker) {
+  return impl_->reader.read_now(id, request, now, taker);
 }
 
 std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& registration, const RealmId& realm,

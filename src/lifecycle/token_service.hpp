@@ -15,6 +15,7 @@
 #include "base/executor.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/once_text.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
 #include "lifecycle/mass_failure_guard.hpp"
@@ -56,16 +57,22 @@ struct ReadRequest {
   std::optional<Duration> deadline;  // from now; nothing: reader_wait
 };
 
-// By what a token is known in the audit trail: the first twelve hex digits of a keyed hash.
+// What is found out once about a token. By the text it is known in the audit trail: the first twelve hex digits of a keyed
+// hash.
 class TokenMark {
  public:
   static constexpr std::size_t digits = 12;
   TokenMark() = default;
-  explicit TokenMark(std::string_view text) noexcept { text.copy(text_.data(), digits); }
+  TokenMark(std::string_view text, bool stands_in_json) noexcept : stands_in_json_{stands_in_json} {
+    text.copy(text_.data(), digits);
+  }
   [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), text_[0] == '\0' ? 0 : digits}; }
+  // The token itself, in a string, as it is.
+  [[nodiscard]] bool stands_in_json() const noexcept { return stands_in_json_; }
 
  private:
   std::array<char, digits> text_ = {};
+  bool stands_in_json_ = false;
 };
 
 // Takes a token out of memory on the reader's own thread, without a copy on the way.
@@ -74,9 +81,10 @@ class TokenTaker {
   virtual ~TokenTaker() = default;
   // Whose token it is, and where its `size` bytes go; less room: this reader may not have it. Called at most once, with the
   // cache locked: it is short and asks the service for nothing. Where the token does not open after all, the room is zeros.
-  virtual std::span<char> room(const Connection& row, std::size_t size) = 0;
-  // Then the token is in the room.
-  virtual void opened(const TokenMark& /*mark*/) {}
+  // `face` lives as long as this token stays in memory: for what this kind of taker says of it at every read.
+  virtual std::span<char> room(const Connection& row, const OnceText& face, std::size_t size) = 0;
+  // Then the token is in the room; the cache is still locked, and the row the same.
+  virtual void opened(const Connection& /*row*/, const TokenMark& /*mark*/) {}
 };
 enum class TakenNow : std::uint8_t { taken, refused, absent };  // refused: no room was given
 
@@ -105,7 +113,7 @@ class TokenService {
   // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
   // As read_now. Absent: then `token`.
-  TakenNow read_now(std::string_view id, const ReadRequest& request, TokenTaker& taker);
+  TakenNow read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker);
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
   // As read_now, of a further token pair of the connection (REF-23).

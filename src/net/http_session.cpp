@@ -146,9 +146,13 @@ Task<HttpSession::Arrival> HttpSession::receive() {
     const auto outcome = co_await stream_->read({in_.data() + end_, in_.size() - end_});
     if (expired_) co_return idle_ ? Arrival::gone : refuse(request_timeout);
     if (!outcome.ok) co_return Arrival::gone;
-    if (take_in(outcome.bytes)) armed.reset();
-    const bool sent = out_.empty() || co_await answer_plain();
-    if (!sent) co_return Arrival::gone;
+    if (take_in(outcome.bytes)) {
+      armed.reset();
+      idle_ = false;  // it is being answered: a drain waits for that
+      co_await context_.loop.end_of_batch();
+      const bool sent = write_out() && begin_ == end_ ? true : co_await answer_plain();  // mostly without a frame of its own
+      if (!sent) co_return Arrival::gone;
+    }
     feed();
   }
   slot_.disarm();
@@ -196,24 +200,26 @@ bool HttpSession::answer_at_once() {
   bool any = false;
   while (answer_one_write()) {
     any = true;
-    const std::size_t written = stream_->write_now(out_);
-    if (written < out_.size()) {
-      std::string rest{std::string_view{out_}.substr(written)};
-      wipe(out_);
-      out_ = std::move(rest);
-      break;
-    }
-    empty_out();
+    if (!write_out()) break;
   }
   return any;
 }
 
+// True: the socket has taken all of out_. Otherwise the rest stays there.
+bool HttpSession::write_out() {
+  const std::size_t written = stream_->write_now(out_);
+  if (written == out_.size()) {
+    empty_out();
+    return true;
+  }
+  std::string rest{std::string_view{out_}.substr(written)};
+  wipe(out_);
+  out_ = std::move(rest);
+  return false;
+}
+
 // The same, waiting for the socket where it must. False: the other end is gone.
 Task<bool> HttpSession::answer_plain() {
-  if (!out_.empty()) {
-    idle_ = false;  // it is being answered: a drain waits for that
-    co_await context_.loop.end_of_batch();
-  }
   while (!out_.empty() || answer_at_once()) {
     if (out_.empty()) continue;
     const bool sent = co_await send_out();

@@ -57,6 +57,7 @@ class HttpSession final : private Deadlines::Owner {
   bool take_in(std::size_t bytes);
   bool answer_one_write();
   bool answer_at_once();
+  bool write_out();
   Task<bool> answer_plain();
   Task<bool> send_continue();
   Task<void> answer_refusal(Refusal refusal);

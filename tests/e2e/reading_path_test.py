@@ -84,6 +84,22 @@ class ReadingPath(unittest.TestCase):
                 self.assertFalse(self.quick(answer))
                 self.assertEqual(json.loads(answer[2])["access_token"], 'to"k\\en')
 
+    def test_what_json_must_escape_beside_the_token_goes_the_long_way(self):
+        connection = self.imported('realm "odd"', "token-of-odd-realm")
+        for _ in range(2):
+            for answer in self.both_ways(connection):
+                self.assertFalse(self.quick(answer))
+                self.assertEqual(json.loads(answer[2])["realm"], 'realm "odd"')
+
+    def test_a_token_without_an_end_is_answered_alike(self):
+        connection = self.server.expect(201, "POST", "/v1/connections", {
+            "registration": "one", "tenant": "acme", "realm": "realm-endless", "access_token": "token-without-end"})["id"]
+        self.server.expect(200, "GET", self.path(connection))
+        quick, slow = self.both_ways(connection)
+        self.assertTrue(self.quick(quick))
+        self.assertEqual(quick[2], slow[2])
+        self.assertIsNone(json.loads(quick[2])["expires_in"])
+
     def test_requests_in_one_segment_are_answered_in_their_order(self):
         other = self.imported("realm-2", "token-of-realm-2")
         self.server.expect(200, "GET", self.path(other))

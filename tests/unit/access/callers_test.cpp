@@ -96,22 +96,22 @@ TEST_F(CallersTest, an_expired_key_is_refused_also_from_the_cache) {
   const auto made = make(3s);
   EXPECT_TRUE(come_in(callers, header(made)));
   executor.advance(2999ms);
-  EXPECT_TRUE(callers.authenticate_now(header(made)));
+  EXPECT_TRUE(callers.authenticate_now(header(made), clock.now()));
   executor.advance(1ms);
-  EXPECT_FALSE(callers.authenticate_now(header(made)));
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now()));
   EXPECT_EQ(refusal(header(made)), Errc::unauthenticated);
 }
 
 TEST_F(CallersTest, a_known_key_is_answered_without_the_store_for_a_while) {
   const auto made = make();
-  EXPECT_FALSE(callers.authenticate_now(header(made))) << "never seen";
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now())) << "never seen";
   ASSERT_TRUE(come_in(callers, header(made)));
   store.fail_all(true);
   executor.advance(5s);
-  EXPECT_TRUE(callers.authenticate_now(header(made)));
+  EXPECT_TRUE(callers.authenticate_now(header(made), clock.now()));
   EXPECT_TRUE(come_in(callers, header(made)));
   executor.advance(1ms);
-  EXPECT_FALSE(callers.authenticate_now(header(made)));
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now()));
   EXPECT_EQ(refusal(header(made)), Errc::store_unavailable) << "not 'unauthenticated': the key may be good";
 }
 
@@ -119,14 +119,14 @@ TEST_F(CallersTest, the_cache_does_not_outlive_a_clock_that_was_set_back) {
   const auto made = make();
   ASSERT_TRUE(come_in(callers, header(made)));
   clock.advance(-1h);
-  EXPECT_FALSE(callers.authenticate_now(header(made)));
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now()));
 }
 
 TEST_F(CallersTest, a_revocation_is_seen_at_once_in_this_process) {
   const auto made = make();
   ASSERT_TRUE(come_in(callers, header(made)));
   ASSERT_TRUE(run(executor, callers.revoke(made.caller.id)));
-  EXPECT_FALSE(callers.authenticate_now(header(made)));
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now()));
   EXPECT_EQ(refusal(header(made)), Errc::unauthenticated);
 }
 
@@ -146,7 +146,7 @@ TEST_F(CallersTest, a_row_that_was_read_before_a_revocation_is_not_kept) {
     if (!std::exchange(revoked, true)) ASSERT_TRUE(run(executor, callers.revoke(made.caller.id)));
   });
   const auto crossing = come_in(callers, header(made));  // it was good when it was read
-  EXPECT_FALSE(callers.authenticate_now(header(made)));
+  EXPECT_FALSE(callers.authenticate_now(header(made), clock.now()));
   EXPECT_EQ(refusal(header(made)), Errc::unauthenticated);
 }
 

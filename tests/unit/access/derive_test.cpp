@@ -84,15 +84,15 @@ TEST_F(DeriveTest, revoking_a_key_ends_all_that_derives_from_it_at_once_also_in_
   const auto grandchild = std::move(from(child).value());
   const auto sibling = std::move(from(parent).value());
   for (const auto* key : {&parent, &child, &grandchild, &sibling})
-    ASSERT_TRUE(callers.authenticate_now(header(*key)) || come_in(*key));
+    ASSERT_TRUE(callers.authenticate_now(header(*key), clock.now()) || come_in(*key));
   ASSERT_TRUE(run(executor, callers.revoke(child.caller.id)));
-  EXPECT_FALSE(callers.authenticate_now(header(grandchild)));
+  EXPECT_FALSE(callers.authenticate_now(header(grandchild), clock.now()));
   EXPECT_FALSE(come_in(child));
   EXPECT_FALSE(come_in(grandchild));
   EXPECT_TRUE(come_in(sibling));
   EXPECT_TRUE(come_in(parent));
   ASSERT_TRUE(run(executor, callers.revoke(parent.caller.id)));
-  EXPECT_FALSE(callers.authenticate_now(header(sibling)));
+  EXPECT_FALSE(callers.authenticate_now(header(sibling), clock.now()));
   EXPECT_FALSE(come_in(sibling));
 }
 

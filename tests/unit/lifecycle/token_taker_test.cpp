@@ -11,21 +11,32 @@ using namespace std::chrono_literals;
 class RoomFor final : public TokenTaker {
  public:
   explicit RoomFor(std::size_t most) : buffer(most, 'x') {}
-  std::span<char> room(const Connection& row, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& its_face, std::size_t size) override {
     ++calls;
+    face = its_face.get([&] { return "made by call " + std::to_string(++faces_made); });
     tenant = row.tenant.str();
     if (size > buffer.size()) return {};
     buffer.resize(size);
     return buffer;
   }
+  void opened(const Connection& row, const TokenMark& mark) override {
+    generation = row.generation;
+    stands_in_json = mark.stands_in_json();
+  }
   std::string buffer;
   std::string tenant;
+  std::string face;
+  Generation generation = 0;
+  bool stands_in_json = false;
   int calls = 0;
+  inline static int faces_made = 0;
 };
 
 class TokenTakerTest : public RefreshBench {
  protected:
-  TakenNow take(RoomFor& taker, ReadRequest request = {}) { return node().service.read_now("con_1", request, taker); }
+  TakenNow take(RoomFor& taker, ReadRequest request = {}) {
+    return node().service.read_now("con_1", request, clock.now(), taker);
+  }
 };
 
 TEST_F(TokenTakerTest, the_token_is_in_the_room_that_was_given) {
@@ -35,6 +46,30 @@ TEST_F(TokenTakerTest, the_token_is_in_the_room_that_was_given) {
   EXPECT_EQ(take(taker), TakenNow::taken);
   EXPECT_EQ(taker.buffer, "at-con_1-1");
   EXPECT_EQ(taker.tenant, row("con_1").tenant.str());
+}
+
+TEST_F(TokenTakerTest, what_is_said_of_a_token_is_made_once_and_anew_for_the_next_token) {
+  connect("con_1");
+  read("con_1");
+  RoomFor first{1000}, second{1000}, refreshed{1000};
+  EXPECT_EQ(take(first), TakenNow::taken);
+  EXPECT_EQ(take(second), TakenNow::taken);
+  EXPECT_EQ(first.face, second.face);
+  let_pass(1h);
+  read("con_1");
+  EXPECT_EQ(take(refreshed), TakenNow::taken);
+  EXPECT_NE(refreshed.face, first.face);
+  EXPECT_GT(refreshed.generation, first.generation);
+}
+
+TEST_F(TokenTakerTest, whether_a_token_stands_in_json_as_it_is_is_known_at_every_read) {
+  connect("con_1");
+  read("con_1");
+  for (int i = 0; i < 2; ++i) {
+    RoomFor taker{1000};
+    EXPECT_EQ(take(taker), TakenNow::taken);
+    EXPECT_TRUE(taker.stands_in_json);
+  }
 }
 
 TEST_F(TokenTakerTest, who_gives_no_room_is_given_nothing) {
