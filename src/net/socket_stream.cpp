@@ -1,8 +1,6 @@
 #include "net/socket_stream.hpp"
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -41,7 +39,7 @@ Socket SocketStream::release() noexcept {
 // descriptors were passed: whoever sends those waits for the deadline.)
 SocketStream::Moved SocketStream::receive_bytes(char* into, std::size_t size) noexcept {
   for (;;) {  // ends: a signal interrupts a call that does not wait once at most
-    const auto got = ::syscall(SYS_recvfrom, socket_.descriptor(), into, size, 0, nullptr, nullptr);
+    const auto got = ::recv(socket_.descriptor(), into, size, 0);
     if (got > 0) {
       const auto bytes = static_cast<std::size_t>(got);
       readable_ = bytes == size || ended_;
@@ -57,7 +55,7 @@ SocketStream::Moved SocketStream::receive_bytes(char* into, std::size_t size) no
 
 SocketStream::Moved SocketStream::send_bytes(const char* from, std::size_t size) noexcept {
   for (;;) {  // as above
-    const auto sent = ::syscall(SYS_sendto, socket_.descriptor(), from, size, MSG_NOSIGNAL, nullptr, 0);
+    const auto sent = ::send(socket_.descriptor(), from, size, MSG_NOSIGNAL);
     if (sent >= 0) return {Went::some, static_cast<std::size_t>(sent)};
     if (errno == EINTR) continue;
     if (!would_block(errno)) {
