@@ -20,6 +20,13 @@ EVERGRANT_INLINE namespace library {
     own,          // the library starts what it needs and joins them when it ends
   };
 
+  // A key by which our client proves itself instead of a secret (RFC 7523, OpenID Connect Core 9: private_key_jwt).
+  struct ClientKeyOptions {
+    Secret pem;                       // PKCS#8, as `evergrant keys client` writes it; empty: none
+    std::string algorithm = "ES256";  // or PS256, EdDSA, RS256
+    std::string kid;                  // empty: the key's thumbprint (RFC 7638)
+  };
+
   // Our client at one provider.
   struct RegistrationOptions {
     std::string id;                          // a short name of your own: [a-z0-9_-]{1,64}
@@ -28,7 +35,10 @@ EVERGRANT_INLINE namespace library {
     std::string client_id;                   // RFC 6749 2.2
     Secret client_secret;                    // RFC 6749 2.3.1; empty: a public client
     Secret previous_client_secret;           // still tried while a secret is being replaced
-    std::vector<std::string> scopes;         // empty: those that the profile names
+    // Where profile_toml says token.client_auth = "private_key_jwt". Publish TokenManager::client_key_set, or give the
+    // provider the key by hand. A rotation: first as the next one, then as the one that signs, the old as the previous one.
+    ClientKeyOptions client_key, next_client_key, previous_client_key;
+    std::vector<std::string> scopes;  // empty: those that the profile names
     // Where a browser may be sent after connecting: an exact URL, or an origin with a path that ends in '/'.
     std::vector<std::string> return_urls;
     // Fields of the profile that are different here, as TOML: "allow_loopback_http = true\nissuer = \"https://…\"".

@@ -130,6 +130,11 @@ EVERGRANT_INLINE namespace library {
     // Errors: invalid_argument (status, cursor).
     Pending<ConnectionPage> list(ConnectionFilter filter = {});
 
+    // The public keys of a registration that proves itself by keys, for its jwks_uri at the provider: a JWK set (RFC 7517
+    // 5), which others may keep for a quarter of an hour. At once. Errors: not_found (no such registration, or it has no
+    // keys).
+    [[nodiscard]] Result<std::string> client_key_set(std::string_view registration) const;
+
    private:
     struct Impl;
     explicit TokenManager(std::unique_ptr<Impl> impl);

@@ -67,6 +67,7 @@ class ServiceGraph {
   [[nodiscard]] Callers& callers() noexcept { return callers_; }
   [[nodiscard]] Connector& connector() noexcept { return connector_; }
   [[nodiscard]] TokenService& tokens() noexcept { return tokens_; }
+  [[nodiscard]] const Registrations& registrations() const noexcept { return registrations_; }
   [[nodiscard]] Revoker& revoker() noexcept { return revoker_; }
 
  private:

@@ -59,12 +59,23 @@ void RunLoop::cancel(TimerId timer) {
   dropped = timers_->remove(timer);
 }
 
+// A timer that is due and what was posted take turns. One at a time: each may cancel the next.
+Work RunLoop::take_next() {
+  timers_turn_ = !timers_turn_;
+  if (timers_turn_ || ready_.empty()) {
+    if (Work due = timers_->take_due(std::chrono::steady_clock::now())) return due;
+  }
+  if (ready_.empty()) return {};
+  Work work = std::move(ready_.front());
+  ready_.pop_front();
+  return work;
+}
+
 void RunLoop::run() {
   std::unique_lock lock{mutex_};
   while (!stopped_) {
-    const auto now = std::chrono::steady_clock::now();
-    for (Work due = timers_->take_due(now); due; due = timers_->take_due(now)) ready_.push_back(std::move(due));
-    if (ready_.empty()) {
+    Work work = take_next();
+    if (!work) {
       if (const auto next = timers_->next()) {
         wake_.wait_until(lock, *next);
       } else {
@@ -72,8 +83,6 @@ void RunLoop::run() {
       }
       continue;
     }
-    Work work = std::move(ready_.front());
-    ready_.pop_front();
     lock.unlock();
     work();
     work = nullptr;

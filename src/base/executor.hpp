@@ -81,7 +81,11 @@ class RunLoop final : public Executor {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> ready_;
+  // Under the lock. Nothing: there is none to be done now.
+  Work take_next();
+
   std::unique_ptr<TimerQueue> timers_;
+  bool timers_turn_ = false;
   bool stopped_ = false;
 };
 

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "base/encoding.hpp"
 #include "library/embedded_engine.hpp"
 #include "library/shown.hpp"
+#include "oauth/client_keys.hpp"
 
 namespace evergrant::library {
 namespace {
@@ -261,6 +263,14 @@ Pending<ConnectionInfo> TokenManager::import(ImportRequest request) {
 Pending<ConnectionInfo> TokenManager::revoke(std::string connection, std::string reason) {
   return impl_->begin(shown_connection(impl_->graph.revoker().revoke(
       {.connection = ConnectionId{std::move(connection)}, .reason = std::move(reason), .force = false})));
+}
+
+Result<std::string> TokenManager::client_key_set(std::string_view registration) const {
+  const Registration* known = impl_->graph.registrations().find(RegistrationId{registration});
+  auto keys = known == nullptr ? std::nullopt : public_key_set(*known);
+  if (keys) return std::move(*keys);
+  return fail(Errc::not_found, "there is no key set of \"" + printable(registration, 64) + "\"",
+              "a registration has one where token.client_auth is \"private_key_jwt\"");
 }
 
 Pending<ConnectionPage> TokenManager::list(ConnectionFilter filter) {

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include "app/config_registrations.hpp"
@@ -28,14 +31,36 @@ Result<std::string> id_of_store(evergrant::Store& store) {
   return std::move(**id);
 }
 
-// Where a registration's own secret is meant.
-std::string secret_name(const RegistrationOptions& registration, bool previous) {
-  return (previous ? "previous_client_secret of " : "client_secret of ") + registration.id;
+// A registration's own secrets, by the names of their fields.
+std::array<std::pair<std::string_view, const Secret*>, 5> secrets_in(const RegistrationOptions& registration) {
+  return {{{"client_secret", &registration.client_secret},
+           {"previous_client_secret", &registration.previous_client_secret},
+           {"client_key", &registration.client_key.pem},
+           {"next_client_key", &registration.next_client_key.pem},
+           {"previous_client_key", &registration.previous_client_key.pem}}};
 }
 
-SecretReference reference_to(const RegistrationOptions& registration, const Secret& secret, bool previous) {
+std::string secret_name(const RegistrationOptions& registration, std::string_view field) {
+  return std::string{field} + " of " + registration.id;
+}
+
+SecretReference reference_to(const RegistrationOptions& registration, const Secret& secret, std::string_view field) {
   if (secret.empty()) return {};
-  return {.place = SecretPlace::application, .name = secret_name(registration, previous)};
+  return {.place = SecretPlace::application, .name = secret_name(registration, field)};
+}
+
+Result<ClientKeyConfig> key_of(const RegistrationOptions& registration, const ClientKeyOptions& from,
+                               std::string_view field) {
+  const auto* const algorithm = std::ranges::find(client_key_algorithms, from.algorithm);
+  if (algorithm == client_key_algorithms.end()) {
+    return fail(Errc::invalid_argument,
+                secret_name(registration, field) + ": no such algorithm, \"" + printable(from.algorithm, 20) + "\"",
+                "ClientKeyOptions::algorithm: ES256, PS256, EdDSA or RS256");
+  }
+  return ClientKeyConfig{.given = !from.pem.empty(),
+                         .pem = reference_to(registration, from.pem, field),
+                         .algorithm = *algorithm,
+                         .kid = from.kid};
 }
 
 // Table headers as the configuration has them, so that messages say where something is wrong.
@@ -49,8 +74,16 @@ Result<RegistrationConfig> configured(const RegistrationOptions& from) {
   to.provider = from.provider;
   to.environment = from.environment;
   to.client_id = from.client_id;
-  to.client_secret = reference_to(from, from.client_secret, false);
-  to.previous_client_secret = reference_to(from, from.previous_client_secret, true);
+  to.client_secret = reference_to(from, from.client_secret, "client_secret");
+  to.previous_client_secret = reference_to(from, from.previous_client_secret, "previous_client_secret");
+  for (const auto& [key, options, field] :
+       {std::tuple{&to.client_key, &from.client_key, "client_key"},
+        std::tuple{&to.next_client_key, &from.next_client_key, "next_client_key"},
+        std::tuple{&to.previous_client_key, &from.previous_client_key, "previous_client_key"}}) {
+    auto made = key_of(from, *options, field);
+    if (!made) return std::unexpected(made.error());
+    *key = std::move(*made);
+  }
   to.scopes = from.scopes;
   to.return_urls = from.return_urls;
   auto profile = parse_toml(from.profile_toml, "profile_toml of registration " + from.id);
@@ -85,8 +118,9 @@ Result<Config> config_of(const Options& options, const std::filesystem::path& st
 SecretReader secrets_of(const Options& options) {
   return [&options](const SecretReference& reference) -> Result<Secret> {
     for (const auto& registration : options.registrations) {
-      if (reference.name == secret_name(registration, false)) return registration.client_secret.clone();
-      if (reference.name == secret_name(registration, true)) return registration.previous_client_secret.clone();
+      for (const auto& [field, secret] : secrets_in(registration)) {
+        if (reference.name == secret_name(registration, field)) return secret->clone();
+      }
     }
     return fail(Errc::internal, "no such secret");
   };

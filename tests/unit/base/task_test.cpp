@@ -167,6 +167,34 @@ TEST_F(LoopTest, timers_fire_by_their_time_and_not_when_cancelled) {
   EXPECT_EQ(order, "early late");
 }
 
+TEST(RunLoop, a_timer_that_one_due_with_it_cancels_does_not_run) {
+  RunLoop loop;
+  std::string notes;
+  Executor::TimerId second = 0;
+  loop.post([&] {
+    loop.call_after(0ms, [&] {
+      notes += "first";
+      loop.cancel(second);
+    });
+    second = loop.call_after(0ms, [&] { notes += " second"; });
+    loop.call_after(0ms, [&] { loop.stop(); });
+  });
+  loop.run();
+  EXPECT_EQ(notes, "first");
+}
+
+TEST(RunLoop, timers_that_are_always_due_keep_nothing_that_is_posted_from_running) {
+  RunLoop loop;
+  int rounds = 0;
+  std::function<void()> again = [&] {
+    if (++rounds < 1000) loop.call_after(0ms, again);
+  };
+  loop.call_after(0ms, again);
+  loop.post([&] { loop.stop(); });
+  loop.run();
+  EXPECT_LT(rounds, 10);
+}
+
 TEST_F(LoopTest, wait_on_gives_the_exception) { EXPECT_THROW(wait_on(loop, thrower()), std::runtime_error); }
 
 TEST(RunLoop, drops_what_is_queued_when_it_stops) {

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "crypto/jose.hpp"
 #include "unit/library/embedding_application.hpp"
 
 namespace evergrant::inline library {
@@ -157,6 +158,56 @@ TEST_F(TokenManagerTest, what_is_wrong_with_the_options_is_said) {
 }
 
 // Threads ---------------------------------------------------------------------------------------------------------------
+
+class ClientKeysTest : public EmbeddingApplication {
+ protected:
+  static Secret new_key() { return std::move(*SigningKey::generate("ES256", "")->to_pem()); }
+  static Options with_keys() {
+    Options made = options();
+    RegistrationOptions& books = made.registrations[0];
+    books.client_secret = {};
+    books.client_key.pem = new_key();
+    books.next_client_key.pem = new_key();
+    books.profile_toml = "[token]\nclient_auth = \"private_key_jwt\"";
+    return made;
+  }
+};
+
+TEST_F(ClientKeysTest, a_client_proves_itself_by_the_key_that_it_publishes) {
+  const auto keyed = manager(with_keys(), seams());
+  const auto keys = keyed->client_key_set("books");
+  ASSERT_TRUE(keys) << keys.error().message;
+  EXPECT_EQ(keys->find("\"d\""), std::string::npos) << "no private member";
+  SandboxOptions provider;
+  provider.settings.auto_consent_by_hint = true;
+  provider.clients[0].auth_method = "private_key_jwt";
+  provider.clients[0].jwks = *keys;
+  link->sandbox = std::make_shared<Sandbox>(provider, clock, random, *log);
+  const std::string id = connect(*keyed, realm);
+  EXPECT_FALSE(id.empty());
+}
+
+TEST_F(ClientKeysTest, a_registration_without_keys_has_no_set) {
+  const auto plain = manager(options(), seams());
+  EXPECT_EQ(plain->client_key_set("books").error().code, Errc::not_found);
+  EXPECT_EQ(plain->client_key_set("sheets").error().code, Errc::not_found);
+}
+
+TEST_F(ClientKeysTest, what_is_wrong_with_a_key_is_said) {
+  const auto error_of = [this](auto change) {
+    Options wrong = with_keys();
+    change(wrong.registrations[0]);
+    auto made = TokenManager::make(std::move(wrong), seams());
+    return made ? std::string{} : made.error().message + " " + made.error().hint;
+  };
+  EXPECT_NE(error_of([](auto& books) { books.client_key.algorithm = "HS256"; }).find("client_key of books"),
+            std::string::npos);
+  EXPECT_NE(error_of([](auto& books) { books.next_client_key.pem = Secret{"no key"}; }).find("next_client_key"),
+            std::string::npos);
+  EXPECT_NE(error_of([](auto& books) { books.client_key = {}; }).find("client_key"), std::string::npos);
+  EXPECT_NE(error_of([](auto& books) { books.previous_client_key.pem = books.client_key.pem.clone(); }).find("same key"),
+            std::string::npos);
+}
 
 TEST_F(TokenManagerTest, without_being_asked_it_starts_no_thread) {
   const auto before = threads_of_this_process();
