@@ -83,7 +83,7 @@ class Callers {
   // The value of an Authorization header. Errors: unauthenticated (missing, malformed, unknown, expired, revoked: all
   // alike).
   Task<Result<std::shared_ptr<const Caller>>> authenticate(std::optional<std::string> authorization);
-  // The same without waiting: nothing if the key is not cached.
+  // The same without waiting: nothing if the key is not cached. `now`: the clock's.
   [[nodiscard]] std::optional<std::shared_ptr<const Caller>> authenticate_now(std::string_view authorization,
                                                                               Time now) const;
 
@@ -109,7 +109,7 @@ class Audit {
   Audit(const Audit&) = delete;
   Audit& operator=(const Audit&) = delete;
 
-  // Errors: store_unavailable when the buffer is full.
+  // `now`: the clock's, as the request saw it. Errors: store_unavailable when the buffer is full.
   [[nodiscard]] Result<> record(const AuditNote& note, Time now);
   [[nodiscard]] Result<> record(const AuditEntry& entry);
   // The same question before anything is done that has to be recorded afterwards.

@@ -29,6 +29,7 @@ AuditNote note_of(const AuditEntry& entry) {
 }
 
 constexpr std::size_t field_count = 9;
+constexpr std::size_t most_reserved = 4096;  // entries of one stripe
 
 // A note as one text, by which it is found: the fields behind their lengths.
 class NoteText {
@@ -69,6 +70,7 @@ struct Counted {
   std::int64_t count = 1;
 };
 
+// What NoteText wrote, read back.
 AuditEntry entry_of(std::string_view text, const Counted& counted) {
   std::array<std::string, field_count> fields;
   for (std::string& field : fields) {
@@ -110,11 +112,14 @@ struct alignas(64) Stripe {
 
 // In the order in which they were made.
 std::vector<AuditEntry> in_order(const std::array<Entries, stripe_count>& taken) {
-  std::vector<AuditEntry> made;
+  std::vector<const Entries::value_type*> order;
   for (const Entries& entries : taken) {
-    for (const auto& [text, counted] : entries) made.push_back(entry_of(text, counted));
+    for (const auto& entry : entries) order.push_back(&entry);
   }
-  std::ranges::sort(made, {}, &AuditEntry::sequence);
+  std::ranges::sort(order, {}, [](const auto* entry) { return entry->second.sequence; });
+  std::vector<AuditEntry> made;
+  made.reserve(order.size());
+  for (const auto* entry : order) made.push_back(entry_of(entry->first, entry->second));
   return made;
 }
 
@@ -129,10 +134,11 @@ struct Audit::Impl {
   const Clock& clock;
   const Log& log;
   std::size_t capacity;
-  std::atomic<std::int64_t> next = 0;    // in which order they were made: the store numbers them anew
-  std::atomic<std::size_t> entries = 0;  // waiting, or on their way to the store, from where they may come back
-  std::mutex mutex;                      // of what follows
-  std::vector<AuditEntry> returned;      // by the store: the older ones
+  std::atomic<std::int64_t> next = 0;             // in which order they were made: the store numbers them anew
+  std::atomic<std::size_t> entries = 0;           // waiting, or on their way to the store, from where they may come back
+  std::mutex mutex;                               // of what follows
+  std::vector<AuditEntry> returned;               // by the store: the older ones
+  std::array<std::size_t, stripe_count> usual{};  // entries of each stripe at the last flush
   std::size_t being_written = 0;
   bool refused = false;  // the store refused the last batch: said once, not at every flush
   std::atomic<bool> stopped = false;
@@ -150,9 +156,12 @@ struct Audit::Impl {
   Batch take() {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
     std::array<Entries, stripe_count> taken;
+    // They become those that are written to: as large as the last ones, so that no request waits while one grows.
+    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].reserve(std::min(usual[i], most_reserved));
     for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two notes the later one is not taken without the earlier
     for (std::size_t i = 0; i < taken.size(); ++i) taken[i].swap(stripes[i].entries);
     for (Stripe& stripe : stripes) stripe.mutex.unlock();
+    for (std::size_t i = 0; i < taken.size(); ++i) usual[i] = taken[i].size();
     std::vector<AuditEntry> fresh = in_order(taken);
     Batch batch{std::exchange(returned, {}), being_written == 0};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
@@ -190,12 +199,12 @@ Result<> Audit::record(const AuditNote& note, Time now) {
   const std::lock_guard lock{stripe.mutex};
   if (const auto found = stripe.entries.find(text.text()); found != stripe.entries.end()) {
     ++found->second.count;
-    found->second.last_at = now;
+    found->second.last_at = std::max(found->second.last_at, now);  // another thread may have looked at the clock later
     return {};
   }
   if (auto room = impl_->room(); !room) return room;
-  impl_->entries.fetch_add(1, std::memory_order_relaxed);
   stripe.entries.emplace(text.text(), Counted{impl_->next.fetch_add(1, std::memory_order_relaxed), now, now});
+  impl_->entries.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 

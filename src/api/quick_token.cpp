@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "access/rate_limits.hpp"
 #include "base/byte_blocks.hpp"
@@ -63,7 +62,7 @@ std::optional<ReadRequest> read_request(std::string_view query) {
   return request;
 }
 
-// Digits or a few words, put together without an allocation.
+// Digits, or a word and digits (forty letters, which nothing here comes near), put together without an allocation.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `room_` only what was written is read
 class ShortText {
  public:
@@ -83,32 +82,33 @@ class ShortText {
   std::size_t size_ = 0;
 };
 
-constexpr char seconds_left = '\n';  // where they stand in a face: no JSON string has it
+constexpr std::size_t longest_caption = 8192;  // it stays in memory
+constexpr char seconds_left = '\n';            // where they stand in a caption: no JSON string has it
 
 // Of the answer's body what stands behind the token, but for the seconds that are left. Empty: something of it does not
-// stand in JSON as it is. As token_body writes it (json_body.cpp); a test compares them.
-std::string face_of(const Connection& row) {
+// stand in JSON as it is, or it is long. As token_body writes it (json_body.cpp); a test compares them.
+std::string caption_of(const Connection& row) {
   const std::string& id = public_id(row).str();
-  std::string face;
-  face.append(R"(","token_type":")").append(row.token_type);
+  std::string caption;
+  caption.append(R"(","token_type":")").append(row.token_type);
   if (row.access_expires_at) {
-    face.append(R"(","expires_at":")").append(to_rfc3339(*row.access_expires_at)).append(R"(","expires_in":)");
-    face += seconds_left;
+    caption.append(R"(","expires_at":")").append(to_rfc3339(*row.access_expires_at)).append(R"(","expires_in":)");
+    caption += seconds_left;
   } else {
-    face.append(R"(","expires_at":null,"expires_in":null)");
+    caption.append(R"(","expires_at":null,"expires_in":null)");
   }
-  face.append(R"(,"generation":)").append(std::to_string(row.generation)).append(R"(,"scope":")");
+  caption.append(R"(,"generation":)").append(std::to_string(row.generation)).append(R"(,"scope":")");
   bool plain =
       stands_in_json(row.token_type) && stands_in_json(row.realm.str()) && stands_in_json(id) && stands_in_json(row.pair);
   for (const std::string& scope : row.scope) {
-    if (&scope != &row.scope.front()) face += ' ';
-    face.append(scope);
+    if (&scope != &row.scope.front()) caption += ' ';
+    caption.append(scope);
     plain = plain && stands_in_json(scope);
   }
-  face.append(R"(","realm":")").append(row.realm.str()).append(R"(","connection":")").append(id);
-  if (!row.pair.empty()) face.append(R"(","pair":")").append(row.pair);
-  face.append(R"("})");
-  return plain ? face : std::string{};
+  caption.append(R"(","realm":")").append(row.realm.str()).append(R"(","connection":")").append(id);
+  if (!row.pair.empty()) caption.append(R"(","pair":")").append(row.pair);
+  caption.append(R"("})");
+  return plain && caption.size() <= longest_caption ? caption : std::string{};
 }
 
 bool may_read(const Caller& caller, const Connection& row) {
@@ -132,9 +132,9 @@ class Answer final : public TokenTaker {
   Answer(const Asked& asked, Audit& audit, std::string_view more_headers, AnswerRoom& room)
       : asked_{asked}, audit_{audit}, more_headers_{more_headers}, room_{room} {}
 
-  std::span<char> room(const Connection& row, const OnceText& face, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& caption, std::size_t size) override {
     if (!row.main.empty() || !may_read(asked_.caller, row)) return {};  // of a further pair the trail says more
-    const std::string_view rest = face.get([&] { return face_of(row); });
+    const std::string_view rest = caption.get([&] { return caption_of(row); });
     if (rest.empty()) return {};
     const std::string_view head = rest.substr(0, rest.find(seconds_left));
     const std::string_view tail = rest.substr(std::min(rest.size(), head.size() + 1));

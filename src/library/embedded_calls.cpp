@@ -17,7 +17,7 @@ std::unique_ptr<Clock> clock_or_the_machines(std::unique_ptr<Clock> clock) {
 // Takes a token from memory into a lease of its own.
 class IntoLease final : public TokenTaker {
  public:
-  std::span<char> room(const Connection& row, const OnceText& /*face*/, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& /*caption*/, std::size_t size) override {
     std::string joined;  // of more than one scope
     lease_.emplace(lease_parts(row, joined), size);
     return {lease_->room(), size};

@@ -28,7 +28,7 @@
 
 namespace evergrant {
 
-// One connection's sealed token set as it was in the store; immutable but for the marks.
+// One connection's sealed token set as it was in the store; immutable but for the marks, and for what is made once.
 struct CachedToken {
   CachedToken(Connection row, const Registration& registration, Time loaded_at);
   CachedToken(const CachedToken&) = delete;
@@ -51,8 +51,8 @@ struct CachedToken {
   mutable std::atomic<std::int64_t> recheck_quiet_until{0};  // the same for reading the row again
   mutable std::atomic<std::int64_t> used_at{0};              // epoch ms, as last noted in the cache
   mutable std::atomic<bool> recently_read = false;
-  mutable std::atomic<std::uint64_t> mark{0};  // of the token, once it has been hashed
-  const OnceText face;                         // what a taker says of it at every read
+  mutable std::atomic<std::uint64_t> mark{0};  // of the token, packed, once it was looked at
+  const OnceText caption;                      // what a taker says of it at every read
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 

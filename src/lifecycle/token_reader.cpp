@@ -15,8 +15,8 @@ namespace {
 
 constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
-constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
-constexpr std::size_t usual_face = 320;    // bytes
+constexpr Duration ask_engine_every = 5s;   // about one connection, while nothing comes of it
+constexpr std::size_t usual_caption = 320;  // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
 bool is_valid(const Connection& row, Time now) { return !row.access_expires_at || *row.access_expires_at > now; }
@@ -33,7 +33,7 @@ TokenLease lease_of(const Connection& row, Secret access_token) {
 
 class LeaseTaker final : public TokenTaker {
  public:
-  std::span<char> room(const Connection& row, const OnceText& /*face*/, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& /*caption*/, std::size_t size) override {
     Secret token = Secret::of_size(size);
     const auto bytes = token.bytes();
     lease_.emplace(lease_of(row, std::move(token)));
@@ -124,7 +124,7 @@ TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, 
 TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
                                       TokenTaker& taker) const {
   entry.opening.prefetch();
-  entry.face.prefetch(usual_face);
+  entry.caption.prefetch(usual_caption);
   const Connection& row = entry.connection;
   for (const std::string* text : {&row.id.str(), &row.realm.str(), &row.tenant.str()}) __builtin_prefetch(text->data());
   if (!row.scope.empty()) __builtin_prefetch(row.scope.data());
@@ -135,7 +135,7 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
   const std::size_t size = entry.opening.sealed.plain_size();
   if (size == 0) return {};
-  const std::span<char> room = taker.room(row, entry.face, size);
+  const std::span<char> room = taker.room(row, entry.caption, size);
   if (room.size() < size) return {.taken = TakenNow::refused};
   const auto opened = vault_.open_into_now(entry.opening, room);
   if (!opened || !*opened) return {};

@@ -80,9 +80,10 @@ class TokenTaker {
  public:
   virtual ~TokenTaker() = default;
   // Whose token it is, and where its `size` bytes go; less room: this reader may not have it. Called at most once, with the
-  // cache locked: it is short and asks the service for nothing. Where the token does not open after all, the room is zeros.
-  // `face` lives as long as this token stays in memory: for what this kind of taker says of it at every read.
-  virtual std::span<char> room(const Connection& row, const OnceText& face, std::size_t size) = 0;
+  // cache locked: it is short and asks the service for nothing. Where the token does not open after all, nothing in the room
+  // means anything.
+  // `caption` lives as long as this token stays in memory: for what this kind of taker says of it at every read.
+  virtual std::span<char> room(const Connection& row, const OnceText& caption, std::size_t size) = 0;
   // Then the token is in the room; the cache is still locked, and the row the same.
   virtual void opened(const Connection& /*row*/, const TokenMark& /*mark*/) {}
 };
@@ -112,7 +113,7 @@ class TokenService {
   // The token if it is in memory, valid and needs nobody to wait; nothing otherwise (then `token`). Starts a refresh behind
   // inside the advisory margin. Thread-safe, takes no lock that is held across I/O.
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
-  // As read_now. Absent: then `token`.
+  // As that. `now`: the clock's. Absent: then `token`.
   TakenNow read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker);
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);

@@ -29,7 +29,7 @@ std::span<char> AnswerRoom::json(std::size_t size, std::string_view more) {
   append_length(out_, size);
   out_.append("\r\n").append(more).append("\r\n");
   const std::size_t at = out_.size();
-  out_.resize_and_overwrite(at + size, [](char*, std::size_t all) { return all; });  // the handler writes them all
+  out_.resize_and_overwrite(at + size, [](char*, std::size_t all) { return all; });  // as libstdc++ lets it
   return {out_.data() + at, size};
 }
 

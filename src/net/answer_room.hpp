@@ -16,7 +16,8 @@ class AnswerRoom {
   AnswerRoom& operator=(const AnswerRoom&) = delete;
 
   // Begins a 200 answer that nobody may store, with a JSON body of just this many bytes, to be written there. `more` holds
-  // further whole header lines. Call it once; the room stays where it is until the handler returns.
+  // further whole header lines. Call it once; the room stays where it is until the handler returns. What is in the room is
+  // not zeroed: write all of it, or drop it.
   std::span<char> json(std::size_t size, std::string_view more = {});
   // There is no answer after all.
   void drop() noexcept;

@@ -150,7 +150,8 @@ Task<HttpSession::Arrival> HttpSession::receive() {
       armed.reset();
       idle_ = false;  // it is being answered: a drain waits for that
       co_await context_.loop.end_of_batch();
-      const bool sent = write_out() && begin_ == end_ ? true : co_await answer_plain();  // mostly without a frame of its own
+      const bool all_sent = write_out() && begin_ == end_;
+      const bool sent = all_sent || co_await answer_plain();  // which mostly needs no frame of its own
       if (!sent) co_return Arrival::gone;
     }
     feed();
@@ -195,16 +196,6 @@ bool HttpSession::answer_one_write() {
   return any;
 }
 
-// The same, sent. True if there was one; what the socket does not take at once stays in out_.
-bool HttpSession::answer_at_once() {
-  bool any = false;
-  while (answer_one_write()) {
-    any = true;
-    if (!write_out()) break;
-  }
-  return any;
-}
-
 // True: the socket has taken all of out_. Otherwise the rest stays there.
 bool HttpSession::write_out() {
   const std::size_t written = stream_->write_now(out_);
@@ -216,6 +207,16 @@ bool HttpSession::write_out() {
   wipe(out_);
   out_ = std::move(rest);
   return false;
+}
+
+// The plain requests that have come, answered and sent. True if there was one; what the socket does not take stays in out_.
+bool HttpSession::answer_at_once() {
+  bool any = false;
+  while (answer_one_write()) {
+    any = true;
+    if (!write_out()) break;
+  }
+  return any;
 }
 
 // The same, waiting for the socket where it must. False: the other end is gone.

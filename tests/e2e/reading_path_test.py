@@ -22,10 +22,10 @@ class ReadingPath(unittest.TestCase):
         cls.server.expect(200, "GET", f"/v1/connections/{cls.connection}/token")  # it is in memory from here on
 
     @classmethod
-    def imported(cls, realm, token, tenant="acme"):
+    def imported(cls, realm, token, tenant="acme", scope=("com.intuit.quickbooks.accounting",)):
         return cls.server.expect(201, "POST", "/v1/connections", {
             "registration": "one", "tenant": tenant, "realm": realm, "access_token": token, "access_expires_at": FAR,
-            "scope": ["com.intuit.quickbooks.accounting"]})["id"]
+            "scope": list(scope)})["id"]
 
     def request(self, path, key=None, more=""):
         return (f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key or self.server.key}\r\n{more}\r\n").encode()
@@ -67,7 +67,13 @@ class ReadingPath(unittest.TestCase):
         return quick, slow
 
     def test_both_ways_answer_the_same(self):
-        quick, slow = self.both_ways(self.connection)
+        several = self.imported("realm-scopes", "token-of-scopes", scope=("accounting", "payments", "openid"))
+        self.server.expect(200, "GET", self.path(several))
+        self.assertEqual(self.compared(several)["scope"], "accounting payments openid")
+        self.compared(self.connection)
+
+    def compared(self, connection):
+        quick, slow = self.both_ways(connection)
         self.assertTrue(self.quick(quick))
         self.assertFalse(self.quick(slow))
         one, other = json.loads(quick[2]), json.loads(slow[2])
@@ -76,6 +82,7 @@ class ReadingPath(unittest.TestCase):
         self.assertEqual(list(json.loads(quick[2])), list(json.loads(slow[2])), "in the same order")
         own = {"Connection", "Date"}
         self.assertEqual({one for one in quick[1] if one[0] not in own}, {one for one in slow[1] if one[0] not in own})
+        return one
 
     def test_a_token_that_json_must_escape_goes_the_long_way(self):
         connection = self.imported("realm-odd", 'to"k\\en')

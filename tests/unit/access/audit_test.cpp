@@ -56,6 +56,68 @@ TEST_F(AuditTest, entries_are_durable_after_a_flush_with_the_time_they_were_made
   EXPECT_EQ(store.calls("append_audit"), 1) << "nothing waits, so nothing is written";
 }
 
+TEST_F(AuditTest, every_field_comes_back_in_its_place_however_long_it_is) {
+  Audit large{store, clock, *log};
+  for (const std::size_t size : {0U, 1U, 449U, 450U, 451U, 452U, 453U, 454U, 455U, 511U, 512U, 513U, 5000U}) {
+    AuditEntry made = entry("action");
+    made.result = "result";
+    made.registration = RegistrationId{"registration"};
+    made.tenant = TenantId{"tenant"};
+    made.connection = ConnectionId{"connection"};
+    made.fingerprint = "fingerprint";
+    made.detail = std::string(size, 'd');
+    made.remote = "remote";
+    ASSERT_TRUE(large.record(made));
+    ASSERT_TRUE(run(executor, large.flush()));
+    const auto page = run(executor, sqlite->audit(std::nullopt, std::nullopt, "", 1));
+    const AuditEntry& back = page->items.at(0);
+    EXPECT_EQ(back.caller.str(), "cal_1");
+    EXPECT_EQ(back.action, "action");
+    EXPECT_EQ(back.result, "result");
+    EXPECT_EQ(back.registration.str(), "registration");
+    EXPECT_EQ(back.tenant.str(), "tenant");
+    EXPECT_EQ(back.connection.str(), "connection");
+    EXPECT_EQ(back.fingerprint, "fingerprint");
+    EXPECT_EQ(back.detail, made.detail);
+    EXPECT_EQ(back.remote, "remote");
+  }
+}
+
+TEST_F(AuditTest, what_happens_again_is_counted_from_its_first_time_to_its_last) {
+  const Time first = clock.now();
+  ASSERT_TRUE(audit.record(entry("again")));
+  ASSERT_TRUE(audit.record(entry("once")));
+  executor.advance(1s);
+  ASSERT_TRUE(audit.record(entry("again")));
+  executor.advance(1s);
+  const Time last = clock.now();
+  ASSERT_TRUE(audit.record(entry("again")));
+  const AuditNote late{.caller = "cal_1", .action = "again", .result = "ok"};
+  ASSERT_TRUE(audit.record(late, first)) << "of a thread that was slower";
+  ASSERT_TRUE(run(executor, audit.flush()));
+  const auto page = run(executor, sqlite->audit(std::nullopt, std::nullopt, "", 10));
+  ASSERT_EQ(page->items.size(), 2U);
+  EXPECT_EQ(page->items[0].action, "once");
+  EXPECT_EQ(page->items[0].count, 1);
+  EXPECT_EQ(page->items[0].last_at, std::nullopt);
+  EXPECT_EQ(page->items[1].count, 4);
+  EXPECT_EQ(page->items[1].at, first);
+  EXPECT_EQ(page->items[1].last_at, last);
+}
+
+TEST_F(AuditTest, fields_that_read_the_same_in_a_row_are_two_notes) {
+  AuditEntry one = entry("a");
+  AuditEntry other = entry("a");
+  one.registration = RegistrationId{"ab"};
+  one.tenant = TenantId{"c"};
+  other.registration = RegistrationId{"a"};
+  other.tenant = TenantId{"bc"};
+  ASSERT_TRUE(audit.record(one));
+  ASSERT_TRUE(audit.record(other));
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written().size(), 2U);
+}
+
 TEST_F(AuditTest, what_the_store_refuses_waits_in_order_and_is_complained_about_once) {
   store.fail_next("append_audit", 2);
   ASSERT_TRUE(audit.record(entry("first")));

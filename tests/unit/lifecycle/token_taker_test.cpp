@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 class RoomFor final : public TokenTaker {
  public:
   explicit RoomFor(std::size_t most) : buffer(most, 'x') {}
-  std::span<char> room(const Connection& row, const OnceText& its_face, std::size_t size) override {
+  std::span<char> room(const Connection& row, const OnceText& its_caption, std::size_t size) override {
     ++calls;
-    face = its_face.get([&] { return "made by call " + std::to_string(++faces_made); });
+    caption = its_caption.get([&] { return "made by call " + std::to_string(++captions_made); });
     tenant = row.tenant.str();
     if (size > buffer.size()) return {};
     buffer.resize(size);
@@ -25,17 +25,17 @@ class RoomFor final : public TokenTaker {
   }
   std::string buffer;
   std::string tenant;
-  std::string face;
+  std::string caption;
   Generation generation = 0;
   bool stands_in_json = false;
   int calls = 0;
-  inline static int faces_made = 0;
+  inline static int captions_made = 0;
 };
 
 class TokenTakerTest : public RefreshBench {
  protected:
-  TakenNow take(RoomFor& taker, ReadRequest request = {}) {
-    return node().service.read_now("con_1", request, clock.now(), taker);
+  TakenNow take(RoomFor& taker, ReadRequest request = {}, std::string_view id = "con_1") {
+    return node().service.read_now(id, request, clock.now(), taker);
   }
 };
 
@@ -54,11 +54,11 @@ TEST_F(TokenTakerTest, what_is_said_of_a_token_is_made_once_and_anew_for_the_nex
   RoomFor first{1000}, second{1000}, refreshed{1000};
   EXPECT_EQ(take(first), TakenNow::taken);
   EXPECT_EQ(take(second), TakenNow::taken);
-  EXPECT_EQ(first.face, second.face);
+  EXPECT_EQ(first.caption, second.caption);
   let_pass(1h);
   read("con_1");
   EXPECT_EQ(take(refreshed), TakenNow::taken);
-  EXPECT_NE(refreshed.face, first.face);
+  EXPECT_NE(refreshed.caption, first.caption);
   EXPECT_GT(refreshed.generation, first.generation);
 }
 
@@ -69,6 +69,13 @@ TEST_F(TokenTakerTest, whether_a_token_stands_in_json_as_it_is_is_known_at_every
     RoomFor taker{1000};
     EXPECT_EQ(take(taker), TakenNow::taken);
     EXPECT_TRUE(taker.stands_in_json);
+  }
+  store_grant("con_2", "books", "con_2", "with \"quotes\"", "rt");
+  read("con_2");
+  for (int i = 0; i < 2; ++i) {
+    RoomFor taker{1000};
+    EXPECT_EQ(take(taker, {}, "con_2"), TakenNow::taken);
+    EXPECT_FALSE(taker.stands_in_json);
   }
 }
 

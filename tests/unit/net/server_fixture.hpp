@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "net/answer_room.hpp"
 #include "net/http_server.hpp"
+#include "net/quick_request.hpp"
 #include "unit/net/loopback.hpp"
 
 namespace evergrant::test {
@@ -36,6 +39,15 @@ class TellingHandler final : public HttpHandler {
                    (request.secure ? "secure" : "plain") + "|" + request.body);
   }
 
+  // "/quick?x": as many x as `quick_size` says.
+  bool answer_now(const QuickRequest& request, const QuickPeer&, AnswerRoom& room) override {
+    if (request.path != "/quick") return false;
+    ++quick_answers;
+    std::ranges::fill(room.json(quick_size), request.query.front());
+    entered.open();
+    return true;
+  }
+
   static HttpResponse text(std::string body) {
     HttpResponse response;
     response.headers.add("Content-Type", "text/plain");
@@ -44,6 +56,8 @@ class TellingHandler final : public HttpHandler {
   }
 
   std::atomic<int> requests = 0;
+  std::atomic<int> quick_answers = 0;
+  std::size_t quick_size = 10;
   std::optional<LocalPeer> local_peer;  // of the last request; read when its answer is there
   std::mutex mutex;                     // of that: serving threads may be several
   Gate entered;
