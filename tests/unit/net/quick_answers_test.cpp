@@ -33,14 +33,14 @@ TEST_F(QuickAnswersTest, requests_of_one_segment_are_answered_in_their_order) {
 }
 
 TEST_F(QuickAnswersTest, who_reads_late_is_given_every_answer_whole_and_in_order) {
-  handler.quick_size = beyond_buffers / 8;
+  handler.quick_size = beyond_buffers;
   start();
   Wire wire = connect();
   std::string all;
-  for (char letter = 'a'; letter <= 'z'; ++letter) all += quick(letter);
+  for (char letter = 'a'; letter <= 'd'; ++letter) all += quick(letter);
   wire.write(all);
   ASSERT_TRUE(handler.entered.wait());
-  for (char letter = 'a'; letter <= 'z'; ++letter) {
+  for (char letter = 'a'; letter <= 'd'; ++letter) {
     const std::string answer = wire.read_message();
     ASSERT_THAT(answer.substr(0, 200), StartsWith("HTTP/1.1 200"));
     ASSERT_TRUE(body_of(answer) == std::string(handler.quick_size, letter)) << letter;
