@@ -132,11 +132,7 @@ Task<HttpSession::Arrival> HttpSession::receive() {
   while (parser_.state() == State::header || parser_.state() == State::body) {
     idle_ = !request_begun();
     if (idle_ && context_.draining) co_return Arrival::gone;
-    const auto kind = kind_of_wait();
-    if (armed != kind) arm(kind);
-    armed = kind;
-    if (idle_) idle_since_ = context_.loop.now();
-    rested_ = false;
+    const auto kind = begin_wait(armed);
     if (parser_.state() == State::body && parser_.wants_continue() && !continue_sent_) {
       const bool told = co_await send_continue();
       if (!told) co_return Arrival::gone;
@@ -151,7 +147,7 @@ Task<HttpSession::Arrival> HttpSession::receive() {
       idle_ = false;  // it is being answered: a drain waits for that
       co_await context_.loop.end_of_batch();
       const bool all_sent = write_out() && begin_ == end_;
-      const bool sent = all_sent || co_await answer_plain();  // which mostly needs no frame of its own
+      const bool sent = all_sent || co_await answer_plain();  // mostly the former, without a frame of its own
       if (!sent) co_return Arrival::gone;
     }
     feed();
@@ -163,9 +159,16 @@ Task<HttpSession::Arrival> HttpSession::receive() {
   co_return parser_.state() == State::streaming ? Arrival::streaming : Arrival::complete;
 }
 
-Deadlines::Kind HttpSession::kind_of_wait() const {
-  if (idle_) return Deadlines::Kind::idle;
-  return parser_.state() == RequestParser::State::header ? Deadlines::Kind::header : Deadlines::Kind::body;
+// For what comes next; of a request that has begun, each part has one deadline.
+Deadlines::Kind HttpSession::begin_wait(std::optional<Deadlines::Kind>& armed) {
+  using enum Deadlines::Kind;
+  const auto of_request = parser_.state() == RequestParser::State::header ? header : body;
+  const auto kind = idle_ ? idle : of_request;
+  if (armed != kind) arm(kind);
+  armed = kind;
+  if (idle_) idle_since_ = context_.loop.now();
+  rested_ = false;
+  return kind;
 }
 
 // What has come is answered where it is plain, and otherwise the parser's. True if something was answered and is to be sent.

@@ -53,7 +53,7 @@ class HttpSession final : private Deadlines::Owner {
   enum class Arrival : std::uint8_t { complete, streaming, refused, gone };
 
   Task<Arrival> receive();
-  [[nodiscard]] Deadlines::Kind kind_of_wait() const;
+  Deadlines::Kind begin_wait(std::optional<Deadlines::Kind>& armed);
   bool take_in(std::size_t bytes);
   bool answer_one_write();
   bool answer_at_once();
