@@ -83,16 +83,25 @@ TEST_F(PreparedKeyTest, the_key_schedule_is_left_out_of_core_images) {
   }
 }
 
+// Byte by byte and unseen by the address sanitizer: what else lies in these pages may have been freed.
+[[clang::no_sanitize("address")]] bool stands_in(std::span<const char> pages, std::string_view text) {
+  for (std::size_t at = 0; at + text.size() <= pages.size(); ++at) {
+    std::size_t same = 0;
+    while (same < text.size() && pages[at + same] == text[same]) ++same;
+    if (same == text.size()) return true;
+  }
+  return false;
+}
+
 // AES-256 expands a key to 240 bytes that begin with the key itself.
 TEST_F(PreparedKeyTest, the_key_schedule_lies_where_it_is_said_to_and_is_gone_after_clear) {
   const Secret rare{"a key that stands nowhere else.."};
   prepared.set(rare);
   const auto pages = prepared.kept_at();
-  const std::string_view memory{pages.data(), pages.size()};
   // OpenSSL keeps the first round key as it is: its first half is enough to know it by.
-  EXPECT_NE(memory.find(rare.reveal().substr(0, 16)), std::string_view::npos);
+  EXPECT_TRUE(stands_in(pages, rare.reveal().substr(0, 16)));
   prepared.clear();
-  EXPECT_EQ(memory.find(rare.reveal().substr(0, 16)), std::string_view::npos);
+  EXPECT_FALSE(stands_in(pages, rare.reveal().substr(0, 16)));
 }
 
 }  // namespace
