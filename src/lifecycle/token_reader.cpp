@@ -370,8 +370,13 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
   const bool under_way = flights_.running(flight_key(token.connection));
   std::optional<Forced> earlier;
   if (!superseded && !too_early && !under_way) earlier = note_forced(token.connection, token.registration, now);
-  const bool answered = earlier && !seen && token.connection.generation > earlier->about;
-  if (earlier && !answered) co_return std::unexpected(forced_too_often(id, earlier->at));
+  bool answered = false;
+  if (earlier) {  // that one has ended, maybe after this row was read
+    const auto again = co_await current(id, true);
+    if (!again) co_return std::unexpected(again.error());
+    answered = (*again)->connection.generation > seen.value_or(earlier->about);
+    if (!answered) co_return std::unexpected(forced_too_often(id, earlier->at));
+  }
   if (superseded || too_early || answered) {
     auto lease = co_await read(std::move(id), request);
     co_return lease;

@@ -43,9 +43,9 @@ class EscrowTest(unittest.TestCase):
         return [item for item in found if item["subject"].startswith("escrow")]
 
     def test_an_answer_survives_a_store_that_refuses_it_and_a_kill(self):
-        connection = self.server.import_grant(self.sandbox.grant(REALM), expired=True)
-        self.assertEqual(["good"], [item["health"] for item in self.doctor()])
         self.sandbox.fault(endpoint="token", grant_type="refresh_token", latency_after_ms=3000)
+        self.assertEqual(["good"], [item["health"] for item in self.doctor()])
+        connection = self.server.import_grant(self.sandbox.grant(REALM), expired=True)
         self.refresh_behind(connection)
         self.wait_until(lambda: self.sandbox.grants()[0]["refreshes"] == 1)
         database = self.locked_store()

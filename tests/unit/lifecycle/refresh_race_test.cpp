@@ -25,9 +25,9 @@ class RefreshRaceTest : public RefreshBench {
     spawn(other().executor, other().service.run());  // ends with the engine
     node().executor.run_until_idle();
   }
-  std::shared_ptr<Reading> start_force() {
+  std::shared_ptr<Reading> start_force(std::optional<Generation> seen = std::nullopt) {
     auto reading = std::make_shared<Reading>();
-    spawn(node().executor, read_into(node().service.refresh(ConnectionId{"con_1"}, std::nullopt, std::nullopt), reading));
+    spawn(node().executor, read_into(node().service.refresh(ConnectionId{"con_1"}, seen, std::nullopt), reading));
     node().executor.run_until_idle();
     return reading;
   }
@@ -50,6 +50,33 @@ class RefreshRaceTest : public RefreshBench {
 
   VirtualExecutor elsewhere{clock};
 };
+
+TEST_F(RefreshRaceTest, a_report_that_read_the_row_before_another_ones_refresh_ended_is_given_what_that_one_brought) {
+  for (const std::optional<Generation> seen : {std::optional<Generation>{1}, std::optional<Generation>{}}) {
+    let_pass(1h);
+    const Generation before = row("con_1").generation;
+    const auto reported = seen ? std::optional{before} : seen;
+    const auto commit = node().store.hold_next("commit");
+    const auto first = start_force(reported);
+    const Completion<bool> read;
+    bool held = false;
+    node().store.interpose([&, read](std::string operation, FaultyStore::Moment moment) -> Task<FaultyStore::Interference> {
+      if (operation == "connection" && moment == FaultyStore::Moment::after && !std::exchange(held, true)) co_await read;
+      co_return FaultyStore::Interference::none;
+    });
+    const auto second = start_force(reported);
+    commit.set(true);
+    node().executor.run_until_idle();
+    ASSERT_TRUE(first->result && *first->result);
+    read.set(true);
+    node().executor.run_until_idle();
+    ASSERT_TRUE(second->result && *second->result) << text(*second->result);
+    EXPECT_EQ((*second->result)->generation, before + 1);
+    EXPECT_EQ(text(force("con_1", before + 1)), "rate_limited")
+        << "about the newer one there was none yet, and it is too soon";
+    node().store.interpose({});
+  }
+}
 
 TEST_F(RefreshRaceTest, a_connection_that_another_process_puts_on_hold_before_the_commit_is_not_served_from_memory) {
   const auto commit = node().store.hold_next("commit");
