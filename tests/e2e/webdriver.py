@@ -15,15 +15,26 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--no-proxy-server", "--window-size=900,700")
 
 
+def start_driver():
+    """The process and its address. It looks for a port that is free for IPv4 and takes the same for IPv6, where somebody
+    else may be by now: then it ends at once, and another one finds another port."""
+    said = ""
+    for _ in range(5):
+        driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        said = ""
+        for line in driver.stdout:
+            said += line
+            if found := re.search(r"started successfully on port (\d+)", line):
+                return driver, f"http://127.0.0.1:{found[1]}"
+        driver.wait()
+        driver.stdout.close()
+    raise RuntimeError(f"chromedriver does not start:\n{said}")
+
+
 class Browser:
     def __init__(self, dark=False):
         self.profile = tempfile.mkdtemp(prefix="evergrant-browser-")
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.base = ""
-        for line in self.driver.stdout:
-            if found := re.search(r"started successfully on port (\d+)", line):
-                self.base = f"http://127.0.0.1:{found[1]}"
-                break
+        self.driver, self.base = start_driver()
         arguments = [*FLAGS, f"--user-data-dir={self.profile}", *(["--force-dark-mode"] if dark else [])]
         options = {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"performance": "ALL"},
                    "timeouts": {"implicit": 10000, "pageLoad": 60000}}
