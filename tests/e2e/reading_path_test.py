@@ -84,19 +84,12 @@ class ReadingPath(unittest.TestCase):
         self.assertEqual({one for one in quick[1] if one[0] not in own}, {one for one in slow[1] if one[0] not in own})
         return one
 
-    def test_a_token_that_json_must_escape_goes_the_long_way(self):
-        connection = self.imported("realm-odd", 'to"k\\en')
-        for _ in range(2):
-            for answer in self.both_ways(connection):
+    def test_what_json_must_escape_goes_the_long_way(self):
+        for field, realm, token in (("access_token", "realm-odd", 'to"k\\en'), ("realm", 'realm "odd"', "token-of-odd-realm")):
+            connection = self.imported(realm, token)
+            for answer in [*self.both_ways(connection), *self.both_ways(connection)]:
                 self.assertFalse(self.quick(answer))
-                self.assertEqual(json.loads(answer[2])["access_token"], 'to"k\\en')
-
-    def test_what_json_must_escape_beside_the_token_goes_the_long_way(self):
-        connection = self.imported('realm "odd"', "token-of-odd-realm")
-        for _ in range(2):
-            for answer in self.both_ways(connection):
-                self.assertFalse(self.quick(answer))
-                self.assertEqual(json.loads(answer[2])["realm"], 'realm "odd"')
+                self.assertEqual(json.loads(answer[2])[field], token if field == "access_token" else realm)
 
     def test_a_token_without_an_end_is_answered_alike(self):
         connection = self.server.expect(201, "POST", "/v1/connections", {
