@@ -97,6 +97,13 @@ struct AuditNote {
   std::string_view caller, action, result, registration, tenant, connection, fingerprint, detail, remote;
 };
 
+// What is noted again and again, such as the reading of one token: of one subject the note says always the same, but for who
+// asks and from where.
+struct AuditRepeat {
+  std::uint64_t subject = 0;  // Audit::new_subject
+  std::string_view caller, remote;
+};
+
 // The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. What happens several
 // times in between, the same in every respect, is one entry that counts it: so a token that is read a thousand times a
 // second costs the store no more than one that is read twice. If the store refuses, entries wait in a bounded buffer; when
@@ -112,6 +119,10 @@ class Audit {
   // `now`: the clock's, as the request saw it. Errors: store_unavailable when the buffer is full.
   [[nodiscard]] Result<> record(const AuditNote& note, Time now);
   [[nodiscard]] Result<> record(const AuditEntry& entry);
+  // The same without the note, where it was given before. False: say it (below), nothing is recorded.
+  [[nodiscard]] bool record_again(const AuditRepeat& repeat, Time now);
+  [[nodiscard]] Result<> record(const AuditRepeat& repeat, const AuditNote& note, Time now);
+  [[nodiscard]] std::uint64_t new_subject() noexcept;
   // The same question before anything is done that has to be recorded afterwards.
   [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();

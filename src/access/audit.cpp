@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <cstring>
-#include <functional>
 #include <iterator>
 #include <mutex>
 #include <utility>
 
 #include "access/access_control.hpp"
+#include "access/audit_tally.hpp"
 #include "base/read_mostly_mutex.hpp"
 
 namespace evergrant {
@@ -28,100 +26,11 @@ AuditNote note_of(const AuditEntry& entry) {
           .remote = entry.remote};
 }
 
-constexpr std::size_t field_count = 9;
-constexpr std::size_t most_reserved = 4096;  // entries of one stripe
-
-// A note as one text, by which it is found: the fields behind their lengths.
-class NoteText {
- public:
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
-  explicit NoteText(const AuditNote& note) {
-    const std::array<std::string_view, field_count> fields{note.connection,   note.caller, note.fingerprint,
-                                                           note.remote,       note.action, note.result,
-                                                           note.registration, note.tenant, note.detail};
-    std::size_t size = 0;
-    for (const std::string_view field : fields) size += sizeof(std::uint32_t) + field.size();
-    if (size > near_.size()) far_.resize(size);
-    char* out = far_.empty() ? near_.data() : far_.data();
-    text_ = {out, size};
-    for (const std::string_view field : fields) {
-      const auto length = static_cast<std::uint32_t>(field.size());
-      std::memcpy(out, &length, sizeof length);
-      if (!field.empty()) std::memcpy(out + sizeof length, field.data(), field.size());
-      out += sizeof length + field.size();
-    }
-  }
-  NoteText(const NoteText&) = delete;
-  NoteText& operator=(const NoteText&) = delete;
-  ~NoteText() = default;
-  [[nodiscard]] std::string_view text() const noexcept { return text_; }
-
- private:
-  std::array<char, 512> near_;
-  std::string far_;  // where that is too small
-  std::string_view text_;
-};
-
-// How often it was noted, and when: as much as one look at the memory brings.
-struct Counted {
-  std::int64_t sequence = 0;
-  Time at;
-  Time last_at;
-  std::int64_t count = 1;
-};
-
-// What NoteText wrote, read back.
-AuditEntry entry_of(std::string_view text, const Counted& counted) {
-  std::array<std::string, field_count> fields;
-  for (std::string& field : fields) {
-    std::uint32_t length = 0;
-    std::memcpy(&length, text.data(), sizeof length);
-    field = text.substr(sizeof length, length);
-    text.remove_prefix(sizeof length + length);
-  }
-  auto& [connection, caller, fingerprint, remote, action, result, registration, tenant, detail] = fields;
-  AuditEntry entry;
-  entry.sequence = counted.sequence;
-  entry.at = counted.at;
-  entry.caller = CallerId{std::move(caller)};
-  entry.action = std::move(action);
-  entry.result = std::move(result);
-  entry.registration = RegistrationId{std::move(registration)};
-  entry.tenant = TenantId{std::move(tenant)};
-  entry.connection = ConnectionId{std::move(connection)};
-  entry.fingerprint = std::move(fingerprint);
-  entry.detail = std::move(detail);
-  entry.remote = std::move(remote);
-  entry.count = counted.count;
-  if (counted.count > 1) entry.last_at = counted.last_at;
-  return entry;
-}
-
-struct HashOfText {
-  using is_transparent = void;
-  using is_avalanching = void;  // NOLINT(readability-identifier-naming): as Boost calls it
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
-using Entries = boost::unordered_flat_map<std::string, Counted, HashOfText, std::equal_to<>>;
-
 // What was recorded on one processor since the last flush.
 struct alignas(64) Stripe {
   std::mutex mutex;
-  Entries entries;
+  AuditTally tally;
 };
-
-// In the order in which they were made.
-std::vector<AuditEntry> in_order(const std::array<Entries, stripe_count>& taken) {
-  std::vector<const Entries::value_type*> order;
-  for (const Entries& entries : taken) {
-    for (const auto& entry : entries) order.push_back(&entry);
-  }
-  std::ranges::sort(order, {}, [](const auto* entry) { return entry->second.sequence; });
-  std::vector<AuditEntry> made;
-  made.reserve(order.size());
-  for (const auto* entry : order) made.push_back(entry_of(entry->first, entry->second));
-  return made;
-}
 
 }  // namespace
 
@@ -135,10 +44,11 @@ struct Audit::Impl {
   const Log& log;
   std::size_t capacity;
   std::atomic<std::int64_t> next = 0;             // in which order they were made: the store numbers them anew
+  std::atomic<std::uint64_t> next_subject = 1;
   std::atomic<std::size_t> entries = 0;           // waiting, or on their way to the store, from where they may come back
   std::mutex mutex;                               // of what follows
   std::vector<AuditEntry> returned;               // by the store: the older ones
-  std::array<std::size_t, stripe_count> usual{};  // entries of each stripe at the last flush
+  std::array<AuditTally::Size, stripe_count> usual{};  // of each stripe at the last flush
   std::size_t being_written = 0;
   bool refused = false;  // the store refused the last batch: said once, not at every flush
   std::atomic<bool> stopped = false;
@@ -149,20 +59,32 @@ struct Audit::Impl {
                 "mend the store (disk full, file permissions); requests are served again by themselves");
   }
 
+  Stripe& stripe() { return stripes.at(ReadMostlyMutex::nearest_stripe(stripes.size())); }
+
+  // With the stripe locked.
+  template <class Put>
+  Result<> add(Put&& put) {
+    if (auto known = room(); !known) return known;
+    std::forward<Put>(put)(next.fetch_add(1, std::memory_order_relaxed));
+    entries.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+
   struct Batch {
     std::vector<AuditEntry> entries;
     bool is_first = true;  // no other batch is on its way to the store
   };
   Batch take() {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
-    std::array<Entries, stripe_count> taken;
+    std::array<AuditTally, stripe_count> taken;
     // They become those that are written to: as large as the last ones, so that no request waits while one grows.
-    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].reserve(std::min(usual[i], most_reserved));
+    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].reserve(usual[i]);
     for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two notes the later one is not taken without the earlier
-    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].swap(stripes[i].entries);
+    for (std::size_t i = 0; i < taken.size(); ++i) std::swap(taken[i], stripes[i].tally);
     for (Stripe& stripe : stripes) stripe.mutex.unlock();
     for (std::size_t i = 0; i < taken.size(); ++i) usual[i] = taken[i].size();
-    std::vector<AuditEntry> fresh = in_order(taken);
+    for (AuditTally& tally : taken) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
+    std::vector<AuditEntry> fresh = AuditTally::in_order(taken);
     Batch batch{std::exchange(returned, {}), being_written == 0};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
     being_written += batch.entries.size();
@@ -193,19 +115,28 @@ Audit::~Audit() = default;
 
 Result<> Audit::check_room() const { return impl_->room(); }
 
+std::uint64_t Audit::new_subject() noexcept { return impl_->next_subject.fetch_add(1, std::memory_order_relaxed); }
+
 Result<> Audit::record(const AuditNote& note, Time now) {
   const NoteText text{note};
-  Stripe& stripe = impl_->stripes.at(ReadMostlyMutex::nearest_stripe(impl_->stripes.size()));
+  Stripe& stripe = impl_->stripe();
   const std::lock_guard lock{stripe.mutex};
-  if (const auto found = stripe.entries.find(text.text()); found != stripe.entries.end()) {
-    ++found->second.count;
-    found->second.last_at = std::max(found->second.last_at, now);  // another thread may have looked at the clock later
-    return {};
-  }
-  if (auto room = impl_->room(); !room) return room;
-  stripe.entries.emplace(text.text(), Counted{impl_->next.fetch_add(1, std::memory_order_relaxed), now, now});
-  impl_->entries.fetch_add(1, std::memory_order_relaxed);
-  return {};
+  if (stripe.tally.count(text, now)) return {};
+  return impl_->add([&](std::int64_t sequence) { stripe.tally.add(text, now, sequence); });
+}
+
+bool Audit::record_again(const AuditRepeat& repeat, Time now) {
+  Stripe& stripe = impl_->stripe();
+  const std::lock_guard lock{stripe.mutex};
+  return stripe.tally.count(repeat, now);
+}
+
+Result<> Audit::record(const AuditRepeat& repeat, const AuditNote& note, Time now) {
+  const NoteText text{note};
+  Stripe& stripe = impl_->stripe();
+  const std::lock_guard lock{stripe.mutex};
+  if (stripe.tally.count(repeat, now)) return {};  // on another processor than a moment ago
+  return impl_->add([&](std::int64_t sequence) { stripe.tally.add(repeat, text, now, sequence); });
 }
 
 Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry), impl_->clock.now()); }

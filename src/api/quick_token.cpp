@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "access/rate_limits.hpp"
 #include "base/byte_blocks.hpp"
@@ -82,32 +83,59 @@ class ShortText {
 };
 
 constexpr std::size_t longest_caption = 8192;  // it stays in memory
-constexpr char seconds_left = '\n';            // where they stand in a caption: no JSON string has it
 
-// Of the answer's body what stands behind the token, but for the seconds that are left. Empty: something of it does not
-// stand in JSON as it is, or it is long. As token_body writes it (json_body.cpp); a test compares them.
-std::string caption_of(const Connection& row) {
+// What is kept beside a token: under which number the trail counts its readers, and of the answer's body what stands behind
+// the token, but for the seconds that are left.
+struct Caption {
+  std::uint64_t subject = 0;
+  std::string_view head, tail;
+};
+
+// As one text: the number, the length of the head, and both.
+std::string caption_text(std::uint64_t subject, std::string_view head, std::string_view tail) {
+  const std::uint64_t head_size = head.size();
+  std::string text(sizeof subject + sizeof head_size, '\0');
+  std::memcpy(text.data(), &subject, sizeof subject);
+  std::memcpy(text.data() + sizeof subject, &head_size, sizeof head_size);
+  return text.append(head).append(tail);
+}
+
+// Nothing: there is no text.
+std::optional<Caption> read_caption(std::string_view text) {
+  Caption caption;
+  std::uint64_t head_size = 0;
+  if (text.empty()) return std::nullopt;
+  std::memcpy(&caption.subject, text.data(), sizeof caption.subject);
+  std::memcpy(&head_size, text.data() + sizeof caption.subject, sizeof head_size);
+  text.remove_prefix(sizeof caption.subject + sizeof head_size);
+  caption.head = text.substr(0, head_size);
+  caption.tail = text.substr(head_size);
+  return caption;
+}
+
+// Empty: something of it does not stand in JSON as it is, or it is long. As token_body writes it (json_body.cpp); a test
+// compares them.
+std::string caption_of(const Connection& row, std::uint64_t subject) {
   const std::string& id = public_id(row).str();
-  std::string caption;
-  caption.append(R"(","token_type":")").append(row.token_type);
+  std::string head, tail;
+  head.append(R"(","token_type":")").append(row.token_type);
   if (row.access_expires_at) {
-    caption.append(R"(","expires_at":")").append(to_rfc3339(*row.access_expires_at)).append(R"(","expires_in":)");
-    caption += seconds_left;
+    head.append(R"(","expires_at":")").append(to_rfc3339(*row.access_expires_at)).append(R"(","expires_in":)");
   } else {
-    caption.append(R"(","expires_at":null,"expires_in":null)");
+    head.append(R"(","expires_at":null,"expires_in":null)");
   }
-  caption.append(R"(,"generation":)").append(std::to_string(row.generation)).append(R"(,"scope":")");
+  tail.append(R"(,"generation":)").append(std::to_string(row.generation)).append(R"(,"scope":")");
   bool plain =
       stands_in_json(row.token_type) && stands_in_json(row.realm.str()) && stands_in_json(id) && stands_in_json(row.pair);
   for (const std::string& scope : row.scope) {
-    if (&scope != &row.scope.front()) caption += ' ';
-    caption.append(scope);
+    if (&scope != &row.scope.front()) tail += ' ';
+    tail.append(scope);
     plain = plain && stands_in_json(scope);
   }
-  caption.append(R"(","realm":")").append(row.realm.str()).append(R"(","connection":")").append(id);
-  if (!row.pair.empty()) caption.append(R"(","pair":")").append(row.pair);
-  caption.append(R"("})");
-  return plain && caption.size() <= longest_caption ? caption : std::string{};
+  tail.append(R"(","realm":")").append(row.realm.str()).append(R"(","connection":")").append(id);
+  if (!row.pair.empty()) tail.append(R"(","pair":")").append(row.pair);
+  tail.append(R"("})");
+  return plain && head.size() + tail.size() <= longest_caption ? caption_text(subject, head, tail) : std::string{};
 }
 
 bool may_read(const Caller& caller, const Connection& row) {
@@ -133,10 +161,10 @@ class Answer final : public TokenTaker {
 
   std::span<char> room(const Connection& row, const OnceText& caption, std::size_t size) override {
     if (!row.main.empty() || !may_read(asked_.caller, row)) return {};  // of a further pair the trail says more
-    const std::string_view rest = caption.get([&] { return caption_of(row); });
-    if (rest.empty()) return {};
-    const std::string_view head = rest.substr(0, rest.find(seconds_left));
-    const std::string_view tail = rest.substr(std::min(rest.size(), head.size() + 1));
+    const auto known = read_caption(caption.get([&] { return caption_of(row, audit_.new_subject()); }));
+    if (!known) return {};
+    const auto& [subject, head, tail] = *known;
+    subject_ = subject;
     ShortText left;
     if (row.access_expires_at) left.add((*row.access_expires_at - asked_.now).count() / 1000);
     constexpr std::string_view before = R"({"access_token":")";
@@ -148,28 +176,35 @@ class Answer final : public TokenTaker {
 
   void opened(const Connection& row, const TokenMark& mark) override {
     if (!mark.stands_in_json()) return;
-    ShortText detail{"generation "};
-    detail.add(row.generation);
-    const AuditNote note{.caller = asked_.caller.id.str(),
-                         .action = "token.read",
-                         .result = "ok",
-                         .registration = row.registration.str(),
-                         .tenant = row.tenant.str(),
-                         .connection = asked_.connection,
-                         .fingerprint = mark.text(),
-                         .detail = detail.text(),
-                         .remote = asked_.remote};
-    complete_ = audit_.record(note, asked_.now).has_value();
+    const AuditRepeat repeat{.subject = subject_, .caller = asked_.caller.id.str(), .remote = asked_.remote};
+    complete_ = audit_.record_again(repeat, asked_.now) || record(row, mark, repeat);
   }
 
   // The answer stands in JSON as it is, and is in the trail.
   [[nodiscard]] bool is_complete() const noexcept { return complete_; }
 
  private:
+  bool record(const Connection& row, const TokenMark& mark, const AuditRepeat& repeat) {
+    ShortText detail{"generation "};
+    detail.add(row.generation);
+    const std::string fingerprint = mark.fingerprint();
+    const AuditNote note{.caller = repeat.caller,
+                         .action = "token.read",
+                         .result = "ok",
+                         .registration = row.registration.str(),
+                         .tenant = row.tenant.str(),
+                         .connection = asked_.connection,
+                         .fingerprint = fingerprint,
+                         .detail = detail.text(),
+                         .remote = repeat.remote};
+    return audit_.record(repeat, note, asked_.now).has_value();
+  }
+
   const Asked& asked_;
   Audit& audit_;
   std::string_view more_headers_;
   AnswerRoom& room_;
+  std::uint64_t subject_ = 0;
   bool complete_ = false;
 };
 
@@ -185,6 +220,7 @@ bool QuickToken::answer(const QuickRequest& request, const QuickPeer& peer, Answ
   if (connection.empty()) return false;
   const auto wanted = read_request(request.query);
   if (!wanted) return false;
+  parts_.tokens.expect_read(connection);
   const Time now = parts_.clock.now();
   std::shared_ptr<const Caller> caller;
   if (!request.authorization.empty()) {

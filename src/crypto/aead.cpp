@@ -1,10 +1,5 @@
 #include "crypto/aead.hpp"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <array>
 #include <climits>
 #include <cstring>
@@ -12,6 +7,7 @@
 #include <stdexcept>
 
 #include "crypto/evp.hpp"
+#include "crypto/gcm_opener.hpp"
 
 namespace evergrant {
 namespace {
@@ -70,27 +66,6 @@ EVP_CIPHER_CTX* thread_context() {
 void blank(EVP_CIPHER_CTX* context) noexcept {
   static constexpr std::array<unsigned char, key_bytes> blank_key{};
   EVP_CipherInit_ex2(context, nullptr, blank_key.data(), nullptr, -1, nullptr);
-}
-
-// Locks the memory of a context that has a key and leaves it out of core dumps, as that of the keys. OpenSSL has no way to
-// say where a context is to be; it does tell the address of the nonce (provider-cipher(7), "iv" as a pointer), which lies in
-// the same block. Nothing where it does not.
-std::span<const char> guard_pages_of(EVP_CIPHER_CTX* context) {
-  constexpr std::size_t before = 512;  // the block has less than a thousand bytes, the nonce near its front
-  constexpr std::size_t behind = 1536;
-  static constexpr std::array<unsigned char, nonce_bytes> nonce{};
-  if (EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), -1, nullptr) != 1) return {};
-  void* found = nullptr;
-  std::array params{OSSL_PARAM_construct_octet_ptr(OSSL_CIPHER_PARAM_IV, &found, nonce_bytes), OSSL_PARAM_construct_end()};
-  if (EVP_CIPHER_CTX_get_params(context, params.data()) != 1 || found == nullptr) return {};
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto at = reinterpret_cast<std::uintptr_t>(found);
-  const std::uintptr_t first = (at - before) / page * page;
-  const std::uintptr_t end = (at + behind + page - 1) / page * page;
-  auto* pages = reinterpret_cast<char*>(first);  // NOLINT(performance-no-int-to-ptr)
-  if (madvise(pages, end - first, MADV_DONTDUMP) != 0) return {};
-  mlock2(pages, end - first, 0);  // where the limit is met: as for the keys themselves
-  return {pages, end - first};
 }
 
 // One message through a cipher context. `key` null: the key that the context has.
@@ -206,15 +181,6 @@ void Openable::prefetch() const noexcept {
 
 namespace {
 
-Result<std::size_t> finish_opening(CipherUse& use, std::string_view bound, std::string_view ciphertext, std::string_view tag,
-                                   std::span<char> out) {
-  use.bind(bound);
-  use.transform(ciphertext, out.data());
-  if (use.finish_if_tag_is(tag)) return ciphertext.size();
-  if (!out.empty()) explicit_bzero(out.data(), out.size());
-  return broken();
-}
-
 std::unexpected<Error> too_small() { return fail(Errc::invalid_argument, "the buffer for an opened value is too small"); }
 
 }  // namespace
@@ -223,37 +189,34 @@ Result<std::size_t> open_into(KeyView key, const Openable& sealed, std::span<cha
   if (sealed.empty() || key.reveal_bytes().size() != key_bytes) return broken();
   if (out.size() < sealed.plain_size()) return too_small();
   ThreadCipherUse use{Direction::decrypt, key, sealed.nonce_};
-  return finish_opening(use, sealed.bound_, sealed.ciphertext_, sealed.tag_, out);
+  use.bind(sealed.bound_);
+  use.transform(sealed.ciphertext_, out.data());
+  if (use.finish_if_tag_is(sealed.tag_)) return sealed.ciphertext_.size();
+  if (!out.empty()) explicit_bzero(out.data(), out.size());
+  return broken();
 }
 
 struct PreparedKey::Context {
-  evp::CipherContext cipher = new_context();
+  GcmOpener opener;
 };
 
-PreparedKey::PreparedKey() : context_{std::make_unique<Context>()} {
-  blank(context_->cipher.get());
-  kept_ = guard_pages_of(context_->cipher.get());
-}
-
+PreparedKey::PreparedKey() : context_{std::make_unique<Context>()}, kept_{context_->opener.lock_memory()} {}
 PreparedKey::~PreparedKey() { clear(); }
 
 void PreparedKey::set(KeyView key) {
   if (key.reveal_bytes().size() != key_bytes) throw std::invalid_argument{"a sealing key has exactly 32 bytes"};
-  if (kept_.empty()) return;
-  if (EVP_CipherInit_ex2(context_->cipher.get(), nullptr, key.reveal_bytes().data(), nullptr,
-                         static_cast<int>(Direction::decrypt), nullptr) != 1) {
-    throw std::runtime_error{"OpenSSL refuses a key"};
-  }
+  if (!kept_.empty() && !context_->opener.set(key.reveal_bytes())) throw std::runtime_error{"OpenSSL refuses a key"};
 }
 
-void PreparedKey::clear() noexcept { blank(context_->cipher.get()); }
+void PreparedKey::clear() noexcept { context_->opener.clear(); }
 
 Result<std::size_t> PreparedKey::open_into(KeyView key, const Openable& sealed, std::span<char> out) {
   if (kept_.empty()) return evergrant::open_into(key, sealed, out);
   if (sealed.empty()) return broken();
   if (out.size() < sealed.plain_size()) return too_small();
-  CipherUse use{context_->cipher.get(), Direction::decrypt, nullptr, sealed.nonce_};
-  return finish_opening(use, sealed.bound_, sealed.ciphertext_, sealed.tag_, out);
+  if (context_->opener.open(sealed.nonce_, sealed.bound_, sealed.ciphertext_, sealed.tag_, out)) return sealed.plain_size();
+  if (!out.empty()) explicit_bzero(out.data(), out.size());
+  return broken();
 }
 
 Result<Secret> open(KeyView key, std::string_view associated, const Sealed& sealed) {

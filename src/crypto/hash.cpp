@@ -8,7 +8,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "crypto/evp.hpp"
+#include "crypto/provider.hpp"
 
 namespace evergrant {
 namespace {
@@ -55,9 +55,55 @@ std::string digest(HashKind kind, std::string_view data) {
   return out;
 }
 
+namespace {
+
+// SHA-256 as the provider has it, for keys that are digested at each request.
+struct Sha256Functions {
+  evp::Offer offer = evp::offer_of(EVP_MD_get0_provider(algorithm_of(HashKind::sha256)), OSSL_OP_DIGEST, "SHA256");
+  OSSL_FUNC_digest_newctx_fn* make = evp::function_of<OSSL_FUNC_digest_newctx>(offer, OSSL_FUNC_DIGEST_NEWCTX);
+  OSSL_FUNC_digest_freectx_fn* release = evp::function_of<OSSL_FUNC_digest_freectx>(offer, OSSL_FUNC_DIGEST_FREECTX);
+  OSSL_FUNC_digest_init_fn* begin = evp::function_of<OSSL_FUNC_digest_init>(offer, OSSL_FUNC_DIGEST_INIT);
+  OSSL_FUNC_digest_update_fn* update = evp::function_of<OSSL_FUNC_digest_update>(offer, OSSL_FUNC_DIGEST_UPDATE);
+  OSSL_FUNC_digest_final_fn* finish = evp::function_of<OSSL_FUNC_digest_final>(offer, OSSL_FUNC_DIGEST_FINAL);
+  [[nodiscard]] bool complete() const noexcept {
+    return make != nullptr && release != nullptr && begin != nullptr && update != nullptr && finish != nullptr;
+  }
+};
+
+const Sha256Functions& sha256_functions() {
+  static const Sha256Functions found;
+  return found;
+}
+
+// One for each thread; it is wiped when a digest is finished.
+class Sha256Context {
+ public:
+  Sha256Context() : context_{sha256_functions().complete() ? sha256_functions().make(sha256_functions().offer.provider) : nullptr} {}
+  Sha256Context(const Sha256Context&) = delete;
+  Sha256Context& operator=(const Sha256Context&) = delete;
+  ~Sha256Context() {
+    if (context_ != nullptr) sha256_functions().release(context_);
+  }
+  // False: it is to be asked for in the usual way.
+  [[nodiscard]] bool digest(std::string_view data, unsigned char* out, std::size_t room) const {
+    const Sha256Functions& functions = sha256_functions();
+    std::size_t size = 0;
+    return context_ != nullptr && functions.begin(context_, nullptr) == 1 &&
+           functions.update(context_, evp::bytes_of(data), data.size()) == 1 &&
+           functions.finish(context_, out, &size, room) == 1 && size == room;
+  }
+
+ private:
+  void* context_;
+};
+
+}  // namespace
+
 Digest sha256_digest(std::string_view data) {
+  thread_local const Sha256Context context;
   Digest out{};
-  digest_into(HashKind::sha256, data, reinterpret_cast<unsigned char*>(out.data()));  // NOLINT: text as bytes
+  auto* const bytes = reinterpret_cast<unsigned char*>(out.data());  // NOLINT: text as bytes
+  if (!context.digest(data, bytes, out.size())) digest_into(HashKind::sha256, data, bytes);
   return out;
 }
 

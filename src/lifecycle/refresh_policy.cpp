@@ -201,6 +201,11 @@ Margins margins_of(const Provider& provider, std::optional<Duration> lifetime) {
   return margins;
 }
 
+Time served_until(const Connection& connection, const Provider& provider, std::optional<Duration> lifetime) {
+  if (!connection.access_expires_at) return Time::max();
+  return *connection.access_expires_at - margins_of(provider, lifetime).advisory;
+}
+
 ReadAction decide_read(const Connection& connection, const Provider& provider, std::optional<Duration> lifetime,
                        Duration min_ttl, Time now) {
   const auto remaining = remaining_life(connection, now);

@@ -40,6 +40,8 @@ enum class ReadAction : std::uint8_t {
   refresh_or_fail,    // expired
 };
 
+// Before this instant `decide_read` says `serve` to whoever asks for no `min_ttl`.
+[[nodiscard]] Time served_until(const Connection& connection, const Provider& provider, std::optional<Duration> lifetime);
 // `min_ttl` is clamped to life minus the advisory margin: a fresh token then qualifies for at least that margin, so callers
 // that ask for more life than the provider gives cause one refresh per margin, not one at every read.
 [[nodiscard]] ReadAction decide_read(const Connection& connection, const Provider& provider,

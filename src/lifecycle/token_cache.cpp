@@ -24,8 +24,18 @@ CachedToken::CachedToken(Connection row, const Registration& its_registration, T
       registration{its_registration},
       opening{place_of(connection, "access_token", connection.generation), connection.tokens.access_token},
       lifetime{lifetime_of(connection)},
+      served_until{evergrant::served_until(connection, registration.provider, lifetime)},
       loaded_at{at} {
   if (const auto gate = not_before(connection)) quiet_until.store(to_epoch_ms(*gate), std::memory_order_relaxed);
+}
+
+void CachedToken::prefetch() const noexcept {
+  constexpr std::size_t line = 64;
+  const auto* const begin = reinterpret_cast<const char*>(&opening);   // NOLINT: as bytes
+  const auto* const end = reinterpret_cast<const char*>(this + 1);  // NOLINT: as bytes
+  for (const char* at = begin; at < end; at += line) __builtin_prefetch(at);
+  __builtin_prefetch(&connection.main);
+  __builtin_prefetch(&connection.access_expires_at);
 }
 
 TokenCache::TokenCache(std::size_t entries) : entries_per_shard_{std::max<std::size_t>(1, entries / shard_count)} {}
@@ -48,6 +58,14 @@ std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registr
   const auto found = shard.ids.find(key);
   if (found == shard.ids.end()) return std::nullopt;
   return found->second;
+}
+
+void TokenCache::expect_visit(std::string_view id) const noexcept {
+  const std::size_t hash = hash_of(id);
+  Shard& shard = shards_[hash % shard_count];
+  const std::shared_lock lock{shard.mutex.nearest()};
+  const auto found = shard.index.find(Wanted{hash, id});
+  if (found != shard.index.end()) found->entry->prefetch();
 }
 
 TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {

@@ -35,16 +35,13 @@ struct CachedToken {
   CachedToken& operator=(const CachedToken&) = delete;
   ~CachedToken() = default;
   // Of a hundred thousand few are at hand: what a reader looks at is fetched all at once.
-  void prefetch() const noexcept {
-    constexpr std::size_t line = 64;
-    for (std::size_t at = 0; at < sizeof(CachedToken); at += line)
-      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
-  }
+  void prefetch() const noexcept;
 
   const Connection connection;  // without its refresh token's and extras' bytes where they are not needed for decisions
   const Registration& registration;
   const Opening opening;  // of the access token, made once
   const std::optional<Duration> lifetime;
+  const Time served_until;  // without a second thought (refresh_policy.hpp)
   const Time loaded_at;
   // Epoch ms before which readers ask the engine for nothing more about this entry.
   mutable std::atomic<std::int64_t> quiet_until{0};
@@ -83,6 +80,8 @@ class TokenCache {
     std::forward<Read>(read)(found->entry);
     return true;
   }
+  // Asks the processor to fetch what a visit will look at, while something else is done.
+  void expect_visit(std::string_view id) const noexcept;
   // The row of one token pair; `pair` empty: the main one.
   [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm,
                                                        const std::string& pair = {}) const;
@@ -104,10 +103,26 @@ class TokenCache {
     std::size_t hash;
     std::string_view id;
   };
+  // With the beginning of its id, which is mostly the whole of it: so that an item is known without a look at its entry.
   struct Item {
+    Item(std::size_t its_hash, CachedTokenPtr its_entry, std::size_t its_slot)
+        : hash{its_hash},
+          entry{std::move(its_entry)},
+          slot{static_cast<std::uint32_t>(its_slot)},
+          id_size{static_cast<std::uint32_t>(id().size())} {
+      id().copy(near_id.data(), near_id.size());
+    }
+    [[nodiscard]] std::string_view id() const noexcept { return entry->connection.id.str(); }
+    [[nodiscard]] bool is(const Wanted& wanted) const noexcept {
+      if (hash != wanted.hash || id_size != wanted.id.size()) return false;
+      if (id_size > near_id.size()) return id() == wanted.id;
+      return std::string_view{near_id.data(), id_size} == wanted.id;
+    }
     std::size_t hash;
     CachedTokenPtr entry;
-    std::size_t slot;  // its place in the order of going
+    std::uint32_t slot;  // its place in the order of going
+    std::uint32_t id_size;
+    std::array<char, 32> near_id{};
   };
   struct Hash {
     using is_transparent = void;
@@ -117,12 +132,9 @@ class TokenCache {
   };
   struct Same {
     using is_transparent = void;
-    static bool same(std::size_t hash, std::string_view id, const Item& item) noexcept {
-      return item.hash == hash && item.entry->connection.id.str() == id;
-    }
-    bool operator()(const Item& a, const Item& b) const noexcept { return same(a.hash, a.entry->connection.id.str(), b); }
-    bool operator()(const Wanted& a, const Item& b) const noexcept { return same(a.hash, a.id, b); }
-    bool operator()(const Item& a, const Wanted& b) const noexcept { return same(b.hash, b.id, a); }
+    bool operator()(const Item& a, const Item& b) const noexcept { return b.is({a.hash, a.id()}); }
+    bool operator()(const Wanted& a, const Item& b) const noexcept { return b.is(a); }
+    bool operator()(const Item& a, const Wanted& b) const noexcept { return a.is(b); }
   };
   struct Shard {
     ReadMostlyMutex mutex;

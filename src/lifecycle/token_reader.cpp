@@ -1,7 +1,6 @@
 #include "lifecycle/token_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
@@ -45,23 +44,6 @@ class LeaseTaker final : public TokenTaker {
   std::optional<TokenLease> lease_;
 };
 
-// Twelve hex digits are six bytes, and never look like none.
-constexpr std::uint64_t there = 1ULL << 63U;
-constexpr std::uint64_t in_json = 1ULL << 62U;
-
-std::uint64_t packed(const TokenMark& mark) {
-  std::uint64_t number = 0;
-  std::from_chars(mark.text().data(), mark.text().data() + mark.text().size(), number, 16);
-  return mark.text().empty() ? 0 : number | there | (mark.stands_in_json() ? in_json : 0);
-}
-
-TokenMark unpacked(std::uint64_t packed_mark) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::array<char, TokenMark::digits> text{};
-  for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_mark >> (4 * i)) & 0xFU];
-  return {{text.data(), text.size()}, (packed_mark & in_json) != 0};
-}
-
 bool used_lately(const CachedToken& entry, Time now) {
   return to_epoch_ms(now) - entry.used_at.load(std::memory_order_relaxed) < note_use_every.count();
 }
@@ -77,6 +59,18 @@ Error took_too_long(const ConnectionId& id) {
 }
 
 }  // namespace
+
+TokenMark::TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept {
+  std::from_chars(fingerprint.data(), fingerprint.data() + fingerprint.size(), packed_, 16);
+  packed_ |= (fingerprint.empty() ? 0 : there) | (stands_in_json ? in_json : 0);
+}
+
+std::string TokenMark::fingerprint() const {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string text(packed_ == 0 ? 0 : digits, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_ >> (4 * i)) & 0xFU];
+  return text;
+}
 
 TokenReader::TokenReader(const TokenService::Parts& parts, RefreshOptions options, TokenCache& cache, RefreshReport& report,
                          SingleFlight& flights, DueLoop& due_loop)
@@ -126,12 +120,11 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   entry.opening.prefetch();
   entry.caption.prefetch(usual_caption);
   const Connection& row = entry.connection;
-  for (const std::string* text : {&row.id.str(), &row.realm.str(), &row.tenant.str()}) __builtin_prefetch(text->data());
-  if (!row.scope.empty()) __builtin_prefetch(row.scope.data());
-  if (row.tokens.access_token.empty()) return {};
   const Duration age = now - entry.loaded_at;
   if (options_.recheck > 0ms && age > options_.recheck * 4) return {};
-  const ReadAction action = decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
+  const bool at_once = request.min_ttl <= 0ms && now < entry.served_until;
+  const ReadAction action = at_once ? ReadAction::serve
+                                    : decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
   if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
   const std::size_t size = entry.opening.sealed.plain_size();
   if (size == 0) return {};
@@ -151,9 +144,9 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
 // Looked at once for each entry: a keyed hash of a whole token costs as much as opening it.
 TokenMark TokenReader::mark_of(const CachedToken& entry, std::string_view token) const {
   const std::uint64_t known = entry.mark.load(std::memory_order_relaxed);
-  if (known != 0) return unpacked(known);
+  if (known != 0) return TokenMark{known};
   const TokenMark mark{vault_.fingerprint(token), stands_in_json(token)};
-  entry.mark.store(packed(mark), std::memory_order_relaxed);
+  entry.mark.store(mark.packed(), std::memory_order_relaxed);
   return mark;
 }
 

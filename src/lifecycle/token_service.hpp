@@ -57,22 +57,25 @@ struct ReadRequest {
   std::optional<Duration> deadline;  // from now; nothing: reader_wait
 };
 
-// What is found out once about a token. By the text it is known in the audit trail: the first twelve hex digits of a keyed
-// hash.
+// What is found out once about a token. By the fingerprint it is known in the audit trail: the first twelve hex digits of a
+// keyed hash.
 class TokenMark {
  public:
   static constexpr std::size_t digits = 12;
   TokenMark() = default;
-  TokenMark(std::string_view text, bool stands_in_json) noexcept : stands_in_json_{stands_in_json} {
-    text.copy(text_.data(), digits);
-  }
-  [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), text_[0] == '\0' ? 0 : digits}; }
+  TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept;
+  // In one number; 0: there is none.
+  explicit TokenMark(std::uint64_t packed) noexcept : packed_{packed} {}
+  [[nodiscard]] std::uint64_t packed() const noexcept { return packed_; }
+  [[nodiscard]] std::string fingerprint() const;
   // The token itself, in a string, as it is.
-  [[nodiscard]] bool stands_in_json() const noexcept { return stands_in_json_; }
+  [[nodiscard]] bool stands_in_json() const noexcept { return (packed_ & in_json) != 0; }
 
  private:
-  std::array<char, digits> text_ = {};
-  bool stands_in_json_ = false;
+  // Twelve hex digits are six bytes, and never look like none.
+  static constexpr std::uint64_t there = 1ULL << 63U;
+  static constexpr std::uint64_t in_json = 1ULL << 62U;
+  std::uint64_t packed_ = 0;
 };
 
 // Takes a token out of memory on the reader's own thread, without a copy on the way.
@@ -115,6 +118,8 @@ class TokenService {
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
   // As that. `now`: the clock's. Absent: then `token`.
   TakenNow read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker);
+  // Asks the processor to fetch what `read_now` will look at, while something else is done. Tells nothing.
+  void expect_read(std::string_view id) const noexcept;
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
   // As read_now, of a further token pair of the connection (REF-23).

@@ -81,6 +81,7 @@ void EventLoop::post(Work work) {
     const std::lock_guard lock{mutex_};
     first = posted_.empty();
     posted_.push_back(std::move(work));
+    has_posted_.store(true, std::memory_order_release);
   }
   if (first && !on_this_thread()) wake();
 }
@@ -90,6 +91,7 @@ Executor::TimerId EventLoop::call_after(Duration delay, Work work) {
   {
     const std::lock_guard lock{mutex_};
     id = timers_.add(std::chrono::steady_clock::now() + delay, std::move(work));
+    note_next_due();
   }
   if (!on_this_thread()) wake();
   return id;
@@ -99,17 +101,22 @@ void EventLoop::cancel(TimerId timer) {
   Work dropped;  // declared before the lock, so destroyed outside it: it may own what takes locks of its own
   const std::lock_guard lock{mutex_};
   dropped = timers_.remove(timer);
+  note_next_due();
 }
+
+// With the lock.
+void EventLoop::note_next_due() { next_due_.store(timers_.next().value_or(Instant::max()), std::memory_order_release); }
 
 void EventLoop::stop() {
   stopped_.store(true);
   if (!on_this_thread()) wake();
 }
 
+// The clock is asked once a round: a timer may be late by what the round before it took.
 void EventLoop::run() {
   loop_of_thread = this;
+  now_ = std::chrono::steady_clock::now();
   while (!stopped_.load(std::memory_order_relaxed)) {
-    now_ = std::chrono::steady_clock::now();
     run_posted();
     run_soon();
     if (stopped_.load(std::memory_order_relaxed)) break;
@@ -122,22 +129,29 @@ void EventLoop::run() {
 
 // What there is now, and the timers that are due; what those post is the next round's, so that nobody waits for ever.
 void EventLoop::run_posted() {
-  std::deque<Work> all;
-  {
-    const std::lock_guard lock{mutex_};
-    all.swap(posted_);
+  if (has_posted_.load(std::memory_order_acquire)) {
+    std::vector<Work> all;
+    {
+      const std::lock_guard lock{mutex_};
+      all.swap(posted_);
+      has_posted_.store(false, std::memory_order_relaxed);
+    }
+    for (Work& work : all) {
+      if (stopped_.load(std::memory_order_relaxed)) return;
+      std::exchange(work, {})();
+    }
   }
-  for (; !all.empty() && !stopped_.load(std::memory_order_relaxed); all.pop_front()) all.front()();
-  while (!stopped_.load(std::memory_order_relaxed)) {  // ends: a timer that is set now is due after this round's beginning
-    Work due = take_due();                             // one at a time: each may cancel the next
-    if (!due) return;
-    due();
+  while (now_ >= next_due_.load(std::memory_order_acquire) && !stopped_.load(std::memory_order_relaxed)) {
+    Work due = take_due();  // one at a time: each may cancel the next; one that is set now is due after this round's beginning
+    if (due) due();
   }
 }
 
 Work EventLoop::take_due() {
   const std::lock_guard lock{mutex_};
-  return timers_.take_due(now_);
+  Work due = timers_.take_due(now_);
+  note_next_due();
+  return due;
 }
 
 void EventLoop::run_soon() {
@@ -151,12 +165,11 @@ void EventLoop::run_soon() {
   running_.clear();
 }
 
-int EventLoop::wait_ms() {
-  const std::lock_guard lock{mutex_};
-  if (!posted_.empty() || !soon_.empty()) return 0;
-  const auto next = timers_.next();
-  if (!next) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now()).count();
+int EventLoop::wait_ms() const {
+  if (!soon_.empty() || has_posted_.load(std::memory_order_acquire)) return 0;
+  const Instant due = next_due_.load(std::memory_order_acquire);
+  if (due == Instant::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now_).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -88,7 +87,8 @@ class EventLoop final : public Executor {
   void run_posted();
   [[nodiscard]] Work take_due();
   void run_soon();
-  [[nodiscard]] int wait_ms();
+  void note_next_due();
+  [[nodiscard]] int wait_ms() const;
   void dispatch(std::size_t count);
   void resume_senders();
 
@@ -98,8 +98,11 @@ class EventLoop final : public Executor {
   Instant now_ = std::chrono::steady_clock::now();
 
   std::mutex mutex_;  // of what other threads may reach
-  std::deque<Work> posted_;
+  std::vector<Work> posted_;
   TimerQueue timers_;
+  // What a round looks at without the lock: whether there is anything posted, and when the next timer is due.
+  std::atomic<bool> has_posted_ = false;
+  std::atomic<Instant> next_due_ = Instant::max();
 
   std::array<epoll_event, batch_size> batch_{};
   std::size_t batch_at_ = 0;

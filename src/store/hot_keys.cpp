@@ -8,17 +8,6 @@
 
 namespace evergrant {
 
-struct HotKeys::Slot {
-  std::size_t hash = 0;
-  std::shared_ptr<OpenKey> key;
-  PreparedKey prepared;
-
-  void clear() noexcept {
-    prepared.clear();
-    key = nullptr;
-  }
-};
-
 namespace {
 
 // One face for every reason, as in sealing.cpp.
@@ -35,28 +24,34 @@ Result<std::size_t> refused(const Opening& opening) {
 HotKeys::HotKeys(std::function<std::shared_ptr<OpenKey>(const KeyId&)> find) : find_{std::move(find)} {}
 HotKeys::~HotKeys() = default;
 
+void HotKeys::Slot::clear() noexcept {
+  prepared.clear();
+  key = nullptr;
+}
+
 std::shared_ptr<OpenKey> HotKeys::look_up(const Opening& opening) const {
   auto key = opening.known_key();
   if (key && !key->forgotten) return key;
   key = find_(opening.key);
-  if (key) opening.note_key(key);
+  if (key && may_open(*key, opening)) opening.note_key(key);
   return key;
 }
 
 HotKeys::Slot* HotKeys::ready(Stripe& stripe, const Opening& opening) {
-  const auto set = std::span{stripe.slots}.subspan(opening.key_hash % sets * kept_per_set, kept_per_set);
-  for (const auto& slot : set) {
-    if (!slot || slot->hash != opening.key_hash || !slot->key || slot->key->id != opening.key) continue;
+  const auto set = std::span{stripe.kept}.subspan(opening.key_hash % sets * kept_per_set, kept_per_set);
+  for (const auto& [hash, slot] : set) {
+    if (hash != opening.key_hash || !slot || !slot->key) continue;
+    if (!opening.is_noted(slot->key) && slot->key->id != opening.key) continue;
     if (!slot->key->forgotten) return slot.get();
     slot->clear();
   }
   auto key = look_up(opening);
   if (!key) return nullptr;
-  auto& slot = set[stripe.next++ % kept_per_set];
+  auto& [hash, slot] = set[stripe.next++ % kept_per_set];
   if (!slot) slot = std::make_unique<Slot>();
   slot->prepared.set(key->material);
   slot->key = std::move(key);
-  slot->hash = opening.key_hash;
+  hash = opening.key_hash;
   return slot.get();
 }
 
@@ -65,7 +60,7 @@ std::optional<Result<std::size_t>> HotKeys::open(const Opening& opening, std::sp
   if (const std::unique_lock lock{stripe.mutex, std::try_to_lock}; lock) {
     Slot* slot = ready(stripe, opening);
     if (slot == nullptr) return std::nullopt;
-    if (!may_open(*slot->key, opening)) return refused(opening);
+    if (!opening.is_noted(slot->key) && !may_open(*slot->key, opening)) return refused(opening);
     return slot->prepared.open_into(slot->key->material, opening.sealed, out);
   }
   const auto key = look_up(opening);  // another thread on this processor was interrupted while it opens
@@ -84,7 +79,7 @@ template <class Predicate>
 void HotKeys::clear_where(Predicate predicate) {
   for (Stripe& stripe : stripes_) {
     const std::lock_guard lock{stripe.mutex};
-    for (const auto& slot : stripe.slots) {
+    for (const auto& [hash, slot] : stripe.kept) {
       if (!slot || !slot->key || !predicate(*slot->key)) continue;
       slot->key->forgotten = true;  // another stripe may be given it from here meanwhile
       slot->clear();

@@ -30,11 +30,19 @@ class HotKeys {
 
  private:
   static constexpr std::size_t sets = 16;
-  static constexpr std::size_t kept_per_set = 4;
-  struct Slot;
+  static constexpr std::size_t kept_per_set = 8;
+  struct Slot {
+    std::shared_ptr<OpenKey> key;
+    PreparedKey prepared;
+    void clear() noexcept;
+  };
+  struct Kept {
+    std::size_t hash = 0;  // of the key's id; beside the slot, so that others' slots are not looked at
+    std::unique_ptr<Slot> slot;
+  };
   struct alignas(64) Stripe {
     std::mutex mutex;
-    std::array<std::unique_ptr<Slot>, sets * kept_per_set> slots;  // a key is in the set of its hash
+    std::array<Kept, sets * kept_per_set> kept;  // a key is in the set of its hash
     std::size_t next = 0;
   };
   // Under the stripe's lock. Null: the key is not in memory.

@@ -61,8 +61,13 @@ class Opening {
   [[nodiscard]] std::shared_ptr<OpenKey> known_key() const noexcept {
     return found_.load(std::memory_order_acquire) == Found::noted ? known_.lock() : nullptr;
   }
-  // Only the first counts. It keeps no key alive.
+  // A key that may open it. Only the first counts. It keeps no key alive.
   void note_key(const std::shared_ptr<OpenKey>& key_found) const noexcept;
+  // It is that one. (By its control block, which stays as long as anybody knows of it.)
+  [[nodiscard]] bool is_noted(const std::shared_ptr<OpenKey>& key_asked) const noexcept {
+    return found_.load(std::memory_order_acquire) == Found::noted && !known_.owner_before(key_asked) &&
+           !key_asked.owner_before(known_);
+  }
   // Asks the processor to fetch what opening it will look at.
   void prefetch() const noexcept;
 
