@@ -152,15 +152,30 @@ class Answer final : public TokenTaker {
  public:
   struct Asked {
     std::string_view connection;
-    const Caller& caller;
-    std::string_view remote;
+    std::string_view authorization;
+    const QuickPeer& peer;
     Time now;
   };
-  Answer(const Asked& asked, Audit& audit, std::string_view more_headers, AnswerRoom& room)
-      : asked_{asked}, audit_{audit}, more_headers_{more_headers}, room_{room} {}
+  Answer(const Asked& asked, const ApiParts& parts, const LocalCallers& local_callers, std::string_view more_headers, AnswerRoom& room)
+      : asked_{asked},
+        parts_{parts},
+        audit_{parts.audit},
+        local_callers_{local_callers},
+        more_headers_{more_headers},
+        room_{room} {}
+
+  // Who is not known at once, or has limits, is for the other way.
+  bool admit() override {
+    if (!asked_.authorization.empty()) {
+      if (auto known = parts_.callers.authenticate_now(asked_.authorization, asked_.now)) caller_ = std::move(*known);
+    } else if (asked_.peer.local) {
+      if (auto known = local_callers_.authenticate(*asked_.peer.local)) caller_ = std::move(*known);
+    }
+    return caller_ && !has_rate_limit(*caller_) && caller_->ancestors.empty() && audit_.check_room();
+  }
 
   std::span<char> room(const Connection& row, const OnceText& caption, std::size_t size) override {
-    if (!row.main.empty() || !may_read(asked_.caller, row)) return {};  // of a further pair the trail says more
+    if (!row.main.empty() || !may_read(*caller_, row)) return {};  // of a further pair the trail says more
     const auto known = read_caption(caption.get([&] { return caption_of(row, audit_.new_subject()); }));
     if (!known) return {};
     const auto& [subject, head, tail] = *known;
@@ -176,7 +191,7 @@ class Answer final : public TokenTaker {
 
   void opened(const Connection& row, const TokenMark& mark) override {
     if (!mark.stands_in_json()) return;
-    const AuditRepeat repeat{.subject = subject_, .caller = asked_.caller.id.str(), .remote = asked_.remote};
+    const AuditRepeat repeat{.subject = subject_, .caller = caller_->id.str(), .remote = asked_.peer.remote};
     complete_ = audit_.record_again(repeat, asked_.now) || record(row, mark, repeat);
   }
 
@@ -201,9 +216,12 @@ class Answer final : public TokenTaker {
   }
 
   const Asked& asked_;
+  const ApiParts& parts_;
   Audit& audit_;
+  const LocalCallers& local_callers_;
   std::string_view more_headers_;
   AnswerRoom& room_;
+  std::shared_ptr<const Caller> caller_;
   std::uint64_t subject_ = 0;
   bool complete_ = false;
 };
@@ -220,18 +238,10 @@ bool QuickToken::answer(const QuickRequest& request, const QuickPeer& peer, Answ
   if (connection.empty()) return false;
   const auto wanted = read_request(request.query);
   if (!wanted) return false;
-  parts_.tokens.expect_read(connection);
-  const Time now = parts_.clock.now();
-  std::shared_ptr<const Caller> caller;
-  if (!request.authorization.empty()) {
-    if (auto known = parts_.callers.authenticate_now(request.authorization, now)) caller = std::move(*known);
-  } else if (peer.local) {
-    if (auto known = local_callers_->authenticate(*peer.local)) caller = std::move(*known);
-  }
-  if (!caller || has_rate_limit(*caller) || !caller->ancestors.empty() || !parts_.audit.check_room()) return false;
-  const Answer::Asked asked{.connection = connection, .caller = *caller, .remote = peer.remote, .now = now};
-  Answer answer{asked, parts_.audit, more_headers_, room};
-  if (parts_.tokens.read_now(connection, *wanted, now, answer) == TakenNow::taken && answer.is_complete()) return true;
+  const Answer::Asked asked{
+      .connection = connection, .authorization = request.authorization, .peer = peer, .now = parts_.clock.now()};
+  Answer answer{asked, parts_, *local_callers_, more_headers_, room};
+  if (parts_.tokens.read_now(connection, *wanted, asked.now, answer) == TakenNow::taken && answer.is_complete()) return true;
   room.drop();
   return false;
 }

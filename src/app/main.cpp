@@ -4,6 +4,7 @@
 #include "app/cli.hpp"
 #include "app/process.hpp"
 #include "crypto/openssl_memory.hpp"
+#include "store/sqlite_store.hpp"
 
 int main(int argc, char** argv) {
   if (!evergrant::wipe_what_openssl_frees()) {
@@ -11,6 +12,7 @@ int main(int argc, char** argv) {
         << "evergrant: OpenSSL was used before main, so that its memory cannot be wiped. This is a bug; please report it.\n";
     return static_cast<int>(evergrant::Exit::failed);
   }
+  evergrant::leave_sqlite_memory_uncounted();
   const auto inherited = evergrant::harden_process();
   try {
     return evergrant::run_cli(argc, argv, inherited);

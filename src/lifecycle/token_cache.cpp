@@ -60,14 +60,6 @@ std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registr
   return found->second;
 }
 
-void TokenCache::expect_visit(std::string_view id) const noexcept {
-  const std::size_t hash = hash_of(id);
-  Shard& shard = shards_[hash % shard_count];
-  const std::shared_lock lock{shard.mutex.nearest()};
-  const auto found = shard.index.find(Wanted{hash, id});
-  if (found != shard.index.end()) found->entry->prefetch();
-}
-
 TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {
   const std::size_t number = hash_of(id.str()) % shard_count;
   return {number, shards_[number].forgotten.load()};

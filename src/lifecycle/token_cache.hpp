@@ -80,8 +80,6 @@ class TokenCache {
     std::forward<Read>(read)(found->entry);
     return true;
   }
-  // Asks the processor to fetch what a visit will look at, while something else is done.
-  void expect_visit(std::string_view id) const noexcept;
   // The row of one token pair; `pair` empty: the main one.
   [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm,
                                                        const std::string& pair = {}) const;

@@ -117,6 +117,7 @@ TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, 
 
 TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
                                       TokenTaker& taker) const {
+  if (!taker.admit()) return {.taken = TakenNow::refused};
   entry.opening.prefetch();
   entry.caption.prefetch(usual_caption);
   const Connection& row = entry.connection;

@@ -81,8 +81,6 @@ TakenNow TokenService::read_now(std::string_view id, const ReadRequest& request,
   return impl_->reader.read_now(id, request, now, taker);
 }
 
-void TokenService::expect_read(std::string_view id) const noexcept { impl_->cache.expect_visit(id); }
-
 std::optional<TokenLease> TokenService::read_now_of(const RegistrationId& registration, const RealmId& realm,
                                                     const ReadRequest& request) {
   const auto id = impl_->cache.find_realm(registration, realm);

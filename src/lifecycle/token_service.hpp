@@ -82,6 +82,8 @@ class TokenMark {
 class TokenTaker {
  public:
   virtual ~TokenTaker() = default;
+  // Whether this reader may have anything at all. Asked first, while the processor fetches what a look at the token needs.
+  virtual bool admit() { return true; }
   // Whose token it is, and where its `size` bytes go; less room: this reader may not have it. Called at most once, with the
   // cache locked: it is short and asks the service for nothing. Where the token does not open after all, nothing in the room
   // means anything.
@@ -118,8 +120,6 @@ class TokenService {
   std::optional<TokenLease> read_now(const ConnectionId& id, const ReadRequest& request);
   // As that. `now`: the clock's. Absent: then `token`.
   TakenNow read_now(std::string_view id, const ReadRequest& request, Time now, TokenTaker& taker);
-  // Asks the processor to fetch what `read_now` will look at, while something else is done. Tells nothing.
-  void expect_read(std::string_view id) const noexcept;
   std::optional<TokenLease> read_now_of(const RegistrationId& registration, const RealmId& realm,
                                         const ReadRequest& request);
   // As read_now, of a further token pair of the connection (REF-23).

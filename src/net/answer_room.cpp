@@ -1,5 +1,6 @@
 #include "net/answer_room.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -9,28 +10,27 @@
 namespace evergrant {
 namespace {
 
-constexpr std::size_t most_digits = 20;
+constexpr std::string_view first = "HTTP/1.1 200 OK\r\nDate: ";
+constexpr std::string_view second =
+    "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ";
+constexpr std::string_view line_end = "\r\n";
 
-void append_length(std::string& out, std::size_t number) {
-  std::array<char, most_digits> digits{};
-  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
-}
+char* put(char* out, std::string_view text) noexcept { return std::ranges::copy(text, out).out; }
 
 }  // namespace
 
 std::span<char> AnswerRoom::json(std::size_t size, std::string_view more) {
-  constexpr std::string_view first = "HTTP/1.1 200 OK\r\nDate: ";
-  constexpr std::string_view second =
-      "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ";
-  constexpr std::size_t ends = 4;
-  grow_wiping(out_, before_ + first.size() + date_.size() + second.size() + most_digits + ends + more.size() + size);
-  out_.append(first).append(date_).append(second);
-  append_length(out_, size);
-  out_.append("\r\n").append(more).append("\r\n");
-  const std::size_t at = out_.size();
-  out_.resize_and_overwrite(at + size, [](char*, std::size_t all) { return all; });  // as libstdc++ lets it
-  return {out_.data() + at, size};
+  std::array<char, 20> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init): of it only what is written is read
+  const char* const digits_end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+  const std::string_view length{digits.data(), digits_end};
+  const std::size_t head = first.size() + date_.size() + second.size() + length.size() + 2 * line_end.size() + more.size();
+  grow_wiping(out_, before_ + head + size);
+  out_.resize_and_overwrite(before_ + head + size, [&](char* out, std::size_t all) {  // as libstdc++ lets it
+    out += before_;
+    for (const std::string_view piece : {first, date_, second, length, line_end, more, line_end}) out = put(out, piece);
+    return all;
+  });
+  return {out_.data() + before_ + head, size};
 }
 
 void AnswerRoom::drop() noexcept {

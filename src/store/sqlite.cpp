@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "store/sqlite_store.hpp"
+
 namespace evergrant {
 
 namespace {
@@ -100,6 +102,8 @@ std::string Statement::text(int column) const {
   const int size = sqlite3_column_bytes(statement_, column);
   return data == nullptr ? std::string{} : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
+
+void leave_sqlite_memory_uncounted() noexcept { static_cast<void>(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0)); }
 
 Database::Database(const std::string& path, const SqliteOpenFlags& flags)
     : path_{path}, busy_timeout_ms_{std::make_unique<int>(flags.busy_timeout_ms)} {

@@ -62,6 +62,31 @@ bool outlives(const Caller& parent, const Caller& child) {
   return !parent.expires_at || (*parent.expires_at > child.created_at && *parent.expires_at >= *child.expires_at);
 }
 
+constexpr std::size_t rows_at_once = 20;  // of the trail by one statement: what a statement costs is shared by them
+
+std::string audit_insert(std::size_t rows) {
+  std::string text =
+      "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, count, "
+      "last_at) VALUES ";
+  for (std::size_t i = 0; i < rows; ++i) text.append(i == 0 ? "" : ", ").append("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  return text;
+}
+
+void insert_audit(Database& database, std::span<const AuditEntry> entries) {
+  static const std::string many = audit_insert(rows_at_once);
+  static const std::string one = audit_insert(1);
+  Statement statement = database.prepare(entries.size() == 1 ? one : many);
+  statement.borrow_values();  // it ends before they do
+  int index = 0;
+  const auto bind = [&](const auto&... values) { (bind_value(statement, ++index, values), ...); };
+  for (const AuditEntry& e : entries) {
+    bind(e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote,
+         e.count, e.last_at);
+  }
+  while (statement.step()) {
+  }
+}
+
 void note_use(Database& database, const std::vector<AuditEntry>& entries) {
   std::map<CallerId, Time> used;
   for (const AuditEntry& entry : entries) {
@@ -142,13 +167,9 @@ Task<Result<>> SqliteStore::revoke_caller(CallerId id, Time at) {
 
 Task<Result<>> SqliteStore::append_audit(std::vector<AuditEntry> entries) {
   return write<>([entries = std::move(entries)](Database& database) -> Result<> {
-    for (const auto& e : entries) {
-      database.execute(
-          "INSERT INTO audit (at, caller, action, result, registration, tenant, connection, fingerprint, detail, remote, "
-          "count, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          e.at, e.caller, e.action, e.result, e.registration, e.tenant, e.connection, e.fingerprint, e.detail, e.remote,
-          e.count, e.last_at);
-    }
+    std::span<const AuditEntry> rest{entries};
+    for (; rest.size() >= rows_at_once; rest = rest.subspan(rows_at_once)) insert_audit(database, rest.first(rows_at_once));
+    for (; !rest.empty(); rest = rest.subspan(1)) insert_audit(database, rest.first(1));
     note_use(database, entries);
     return {};
   });
