@@ -106,7 +106,9 @@ struct AuditRepeat {
 
 // The audit trail: entries are batched and durable within `flush_every`, at the latest at `flush`. What happens several
 // times in between, the same in every respect, is one entry that counts it: so a token that is read a thousand times a
-// second costs the store no more than one that is read twice. If the store refuses, entries wait in a bounded buffer; when
+// second costs the store no more than one that is read twice. An AuditRepeat that is in the store is counted for
+// `repeats_every`, and only then an entry again: a crash takes a second of what is new, and ten of how often it was repeated
+// (ADR 18). If the store refuses, entries wait in a bounded buffer; when
 // that is full, requests that must be audited are refused (never lost silently). Thread-safe; threads on different
 // processors do not wait for each other.
 class Audit {
@@ -126,12 +128,13 @@ class Audit {
   // The same question before anything is done that has to be recorded afterwards.
   [[nodiscard]] Result<> check_room() const;
   Task<Result<>> flush();
-  // Flushes again and again until `stop`.
-  Task<void> run(Duration flush_every = std::chrono::seconds{1});
+  // Writes down again and again until `stop`: what is new, and less often what was repeated since it was written.
+  Task<void> run(Duration flush_every = std::chrono::seconds{1}, Duration repeats_every = std::chrono::seconds{10});
   void stop();
 
  private:
   struct Impl;
+  Task<Result<>> write_down(bool all);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -13,6 +13,9 @@ namespace evergrant {
 namespace {
 
 constexpr std::size_t stripe_count = 16;
+constexpr std::size_t most_known = 8192;  // repeats of one stripe; what is more is written each time
+constexpr std::size_t most_askers = 4096;
+constexpr std::size_t learnt_at_once = 64;  // so that no request waits for long
 
 AuditNote note_of(const AuditEntry& entry) {
   return {.caller = entry.caller.str(),
@@ -26,10 +29,13 @@ AuditNote note_of(const AuditEntry& entry) {
           .remote = entry.remote};
 }
 
-// What was recorded on one processor since the last flush.
+// What was recorded on one processor.
 struct alignas(64) Stripe {
   std::mutex mutex;
-  AuditTally tally;
+  Askers askers;
+  AuditTally fresh;  // since the last flush
+  AuditTally known;  // of what was written lately: how often it was repeated since
+  RepeatKey key_of(const AuditRepeat& repeat) { return {repeat.subject, askers.number_of(repeat.caller, repeat.remote)}; }
 };
 
 }  // namespace
@@ -43,11 +49,11 @@ struct Audit::Impl {
   const Clock& clock;
   const Log& log;
   std::size_t capacity;
-  std::atomic<std::int64_t> next = 0;             // in which order they were made: the store numbers them anew
+  std::atomic<std::int64_t> next = 0;  // in which order they were made: the store numbers them anew
   std::atomic<std::uint64_t> next_subject = 1;
-  std::atomic<std::size_t> entries = 0;           // waiting, or on their way to the store, from where they may come back
-  std::mutex mutex;                               // of what follows
-  std::vector<AuditEntry> returned;               // by the store: the older ones
+  std::atomic<std::size_t> entries = 0;  // waiting, or on their way to the store, from where they may come back
+  std::mutex mutex;                      // of what follows
+  std::vector<AuditEntry> returned;      // by the store: the older ones
   std::array<AuditTally::Size, stripe_count> usual{};  // of each stripe at the last flush
   std::size_t being_written = 0;
   bool refused = false;  // the store refused the last batch: said once, not at every flush
@@ -61,34 +67,61 @@ struct Audit::Impl {
 
   Stripe& stripe() { return stripes.at(ReadMostlyMutex::nearest_stripe(stripes.size())); }
 
-  // With the stripe locked.
-  template <class Put>
-  Result<> add(Put&& put) {
-    if (auto known = room(); !known) return known;
-    std::forward<Put>(put)(next.fetch_add(1, std::memory_order_relaxed));
+  // What follows is done with the stripe locked.
+  Result<> begin(Counted& counted, Time now) {
+    counted.begin(now, next.fetch_add(1, std::memory_order_relaxed));
     entries.fetch_add(1, std::memory_order_relaxed);
     return {};
+  }
+  // False: it was not noted before, or there is no room for it.
+  bool count(Counted* counted, Time now) {
+    if (counted == nullptr) return false;
+    if (counted->count > 0) {
+      counted->again(now);
+      return true;
+    }
+    return room() && begin(*counted, now);
+  }
+  bool count(Stripe& stripe, const RepeatKey& key, Time now) {
+    return count(stripe.known.find(key), now) || count(stripe.fresh.find(key), now);
   }
 
   struct Batch {
     std::vector<AuditEntry> entries;
-    bool is_first = true;  // no other batch is on its way to the store
+    bool is_first = true;             // no other batch is on its way to the store
+    std::vector<AuditTally> taken{};  // one of each stripe, then once more
   };
-  Batch take() {
+  // `all`: the repeats of what is known, too.
+  Batch take(bool all) {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
-    std::array<AuditTally, stripe_count> taken;
+    std::vector<AuditTally> taken(2 * stripe_count);
     // They become those that are written to: as large as the last ones, so that no request waits while one grows.
-    for (std::size_t i = 0; i < taken.size(); ++i) taken[i].reserve(usual[i]);
+    for (std::size_t i = 0; i < stripe_count; ++i) taken[i].reserve(usual[i]);
     for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two notes the later one is not taken without the earlier
-    for (std::size_t i = 0; i < taken.size(); ++i) std::swap(taken[i], stripes[i].tally);
+    for (std::size_t i = 0; i < stripe_count; ++i) {
+      std::swap(taken[i], stripes[i].fresh);
+      if (all) std::swap(taken[stripe_count + i], stripes[i].known);
+      if (all && stripes[i].askers.size() > most_askers) stripes[i].askers.forget();
+    }
     for (Stripe& stripe : stripes) stripe.mutex.unlock();
-    for (std::size_t i = 0; i < taken.size(); ++i) usual[i] = taken[i].size();
+    for (std::size_t i = 0; i < stripe_count; ++i) usual[i] = taken[i].size();
     for (AuditTally& tally : taken) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
     std::vector<AuditEntry> fresh = AuditTally::in_order(taken);
-    Batch batch{std::exchange(returned, {}), being_written == 0};
+    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(taken)};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
     being_written += batch.entries.size();
     return batch;
+  }
+
+  // What was written once is counted from now on.
+  void learn(std::vector<AuditTally>& written) {
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      Stripe& stripe = stripes[i % stripe_count];
+      for (bool more = true; more;) {
+        const std::lock_guard lock{stripe.mutex};
+        more = stripe.known.learn(written[i], learnt_at_once, most_known);
+      }
+    }
   }
 
   // True if this is the first refusal.
@@ -121,46 +154,60 @@ Result<> Audit::record(const AuditNote& note, Time now) {
   const NoteText text{note};
   Stripe& stripe = impl_->stripe();
   const std::lock_guard lock{stripe.mutex};
-  if (stripe.tally.count(text, now)) return {};
-  return impl_->add([&](std::int64_t sequence) { stripe.tally.add(text, now, sequence); });
+  if (impl_->count(stripe.fresh.find(text), now)) return {};
+  if (auto room = impl_->room(); !room) return room;
+  return impl_->begin(stripe.fresh.add(text), now);
 }
 
 bool Audit::record_again(const AuditRepeat& repeat, Time now) {
   Stripe& stripe = impl_->stripe();
   const std::lock_guard lock{stripe.mutex};
-  return stripe.tally.count(repeat, now);
+  return impl_->count(stripe, stripe.key_of(repeat), now);
 }
 
 Result<> Audit::record(const AuditRepeat& repeat, const AuditNote& note, Time now) {
   const NoteText text{note};
   Stripe& stripe = impl_->stripe();
   const std::lock_guard lock{stripe.mutex};
-  if (stripe.tally.count(repeat, now)) return {};  // on another processor than a moment ago
-  return impl_->add([&](std::int64_t sequence) { stripe.tally.add(repeat, text, now, sequence); });
+  const RepeatKey key = stripe.key_of(repeat);
+  if (impl_->count(stripe, key, now)) return {};  // on another processor than a moment ago
+  if (auto room = impl_->room(); !room) return room;
+  return impl_->begin(stripe.fresh.add(key, text), now);
 }
 
 Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry), impl_->clock.now()); }
 
 Task<Result<>> Audit::flush() {
-  auto [batch, is_first] = impl_->take();
+  auto flushed = co_await write_down(true);
+  co_return flushed;
+}
+
+// `all`: the repeats of what was written lately, too.
+Task<Result<>> Audit::write_down(bool all) {
+  auto batch = impl_->take(all);
   // Behind another flush nothing is durable yet: an empty batch waits its turn at the store's writer.
-  if (batch.empty() && is_first) co_return Result<>{};
-  auto written = co_await impl_->store.append_audit(batch);
+  if (batch.entries.empty() && batch.is_first) co_return Result<>{};
+  auto written = co_await impl_->store.append_audit(batch.entries);
   if (written) {
-    impl_->written(batch.size());
+    impl_->written(batch.entries.size());
+    impl_->learn(batch.taken);
     co_return written;
   }
-  const auto entries = batch.size();
-  if (impl_->give_back(std::move(batch)))
+  const auto entries = batch.entries.size();
+  if (impl_->give_back(std::move(batch.entries)))
     impl_->log.error("audit_not_written", {{"reason", written.error().message}, {"entries", entries}});
   co_return written;
 }
 
-Task<void> Audit::run(Duration flush_every) {
+Task<void> Audit::run(Duration flush_every, Duration repeats_every) {
+  Duration since_all{0};
   while (!impl_->stopped) {
     co_await delay(flush_every);
-    auto flushed = co_await flush();
-    if (!flushed) continue;  // kept, and tried again; `flush` has said so
+    since_all += flush_every;
+    const bool all = since_all >= repeats_every;
+    if (all) since_all = Duration{0};
+    auto flushed = co_await write_down(all);
+    if (!flushed) continue;  // kept, and tried again; `write_down` has said so
   }
 }
 

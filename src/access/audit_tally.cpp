@@ -16,35 +16,8 @@ std::size_t put_field(char* out, std::string_view field) {
   return sizeof length + field.size();
 }
 
-}  // namespace
-
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
-NoteText::NoteText(const AuditNote& note) {
-  const std::array<std::string_view, field_count> fields{note.connection, note.caller, note.fingerprint,
-                                                         note.remote,     note.action, note.result,
-                                                         note.registration, note.tenant, note.detail};
-  std::size_t size = 0;
-  for (const std::string_view field : fields) size += sizeof(std::uint32_t) + field.size();
-  if (size > near_.size()) far_.resize(size);
-  char* out = far_.empty() ? near_.data() : far_.data();
-  text_ = {out, size};
-  for (const std::string_view field : fields) out += put_field(out, field);
-}
-
-void AuditTally::Counted::again(Time now) {
-  ++count;
-  last_at = std::max(last_at, now);  // another thread may have looked at the clock later
-}
-
-void AuditTally::Counted::merge(const Counted& other) {
-  sequence = std::min(sequence, other.sequence);
-  at = std::min(at, other.at);
-  last_at = std::max(last_at, other.last_at);
-  count += other.count;
-}
-
 // What NoteText wrote, read back.
-AuditEntry AuditTally::entry_of(std::string_view note, const Counted& counted) {
+AuditEntry entry_of(std::string_view note, const Counted& counted) {
   std::array<std::string, field_count> fields;
   for (std::string& field : fields) {
     std::uint32_t length = 0;
@@ -70,36 +43,68 @@ AuditEntry AuditTally::entry_of(std::string_view note, const Counted& counted) {
   return entry;
 }
 
-AuditTally::Key AuditTally::key_of(const AuditRepeat& repeat) {
-  if (latest_.number == 0 || latest_.caller != repeat.caller || latest_.remote != repeat.remote) {
-    std::string both(2 * sizeof(std::uint32_t) + repeat.caller.size() + repeat.remote.size(), '\0');
-    put_field(both.data() + put_field(both.data(), repeat.caller), repeat.remote);
-    const auto found = askers_.try_emplace(std::move(both), askers_.size() + 1).first;
-    latest_ = {std::string{repeat.caller}, std::string{repeat.remote}, found->second};
-  }
-  return {repeat.subject, latest_.number};
+}  // namespace
+
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of `near_` only what was written is read
+NoteText::NoteText(const AuditNote& note) {
+  const std::array<std::string_view, field_count> fields{note.connection,   note.caller, note.fingerprint,
+                                                         note.remote,       note.action, note.result,
+                                                         note.registration, note.tenant, note.detail};
+  std::size_t size = 0;
+  for (const std::string_view field : fields) size += sizeof(std::uint32_t) + field.size();
+  if (size > near_.size()) far_.resize(size);
+  char* out = far_.empty() ? near_.data() : far_.data();
+  text_ = {out, size};
+  for (const std::string_view field : fields) out += put_field(out, field);
 }
 
-bool AuditTally::count(const NoteText& note, Time now) {
+std::uint64_t Askers::number_of(std::string_view caller, std::string_view remote) {
+  if (latest_.number != 0 && latest_.caller == caller && latest_.remote == remote) return latest_.number;
+  std::string both(2 * sizeof(std::uint32_t) + caller.size() + remote.size(), '\0');
+  put_field(both.data() + put_field(both.data(), caller), remote);
+  const auto [found, is_new] = numbers_.try_emplace(std::move(both), next_);
+  if (is_new) ++next_;
+  latest_ = {std::string{caller}, std::string{remote}, found->second};
+  return latest_.number;
+}
+
+void Askers::forget() {
+  latest_ = {};
+  numbers_.clear();
+}
+
+void Counted::begin(Time now, std::int64_t its_sequence) {
+  sequence = its_sequence;
+  at = last_at = now;
+  count = 1;
+}
+
+void Counted::again(Time now) {
+  ++count;
+  last_at = std::max(last_at, now);  // another thread may have looked at the clock later
+}
+
+void Counted::merge(const Counted& other) {
+  sequence = std::min(sequence, other.sequence);
+  at = std::min(at, other.at);
+  last_at = std::max(last_at, other.last_at);
+  count += other.count;
+}
+
+Counted* AuditTally::find(const NoteText& note) {
   const auto found = notes_.find(note.text());
-  if (found == notes_.end()) return false;
-  found->second.again(now);
-  return true;
+  return found == notes_.end() ? nullptr : &found->second;
 }
 
-bool AuditTally::count(const AuditRepeat& repeat, Time now) {
-  const auto found = repeats_.find(key_of(repeat));
-  if (found == repeats_.end()) return false;
-  found->second.counted.again(now);
-  return true;
+Counted* AuditTally::find(const RepeatKey& repeat) {
+  const auto found = repeats_.find(repeat);
+  return found == repeats_.end() ? nullptr : &found->second.counted;
 }
 
-void AuditTally::add(const NoteText& note, Time now, std::int64_t sequence) {
-  notes_.emplace(note.text(), Counted{sequence, now, now});
-}
-
-void AuditTally::add(const AuditRepeat& repeat, const NoteText& note, Time now, std::int64_t sequence) {
-  repeats_.emplace(key_of(repeat), Repeated{Counted{sequence, now, now}, std::string{note.text()}});
+Counted& AuditTally::add(const RepeatKey& repeat, const NoteText& note) {
+  Repeated& added = repeats_[repeat];
+  added.note = note.text();
+  return added.counted;
 }
 
 void AuditTally::reserve(const Size& size) {
@@ -109,26 +114,40 @@ void AuditTally::reserve(const Size& size) {
 
 std::size_t AuditTally::merge_repeats() {
   std::size_t merged = 0;
-  notes_.reserve(notes_.size() + repeats_.size());
+  if (notes_.empty()) return 0;
   for (auto& [key, repeated] : repeats_) {
-    const auto [place, is_new] = notes_.try_emplace(std::move(repeated.note), repeated.counted);
-    if (is_new) continue;
-    place->second.merge(repeated.counted);
+    if (repeated.counted.count == 0) continue;
+    const auto same = notes_.find(repeated.note);
+    if (same == notes_.end()) continue;
+    same->second.merge(repeated.counted);
+    repeated.counted.count = 0;
     ++merged;
   }
-  repeats_.clear();
   return merged;
 }
 
-std::vector<AuditEntry> AuditTally::in_order(std::span<const AuditTally> tallies) {
-  std::vector<const decltype(notes_)::value_type*> order;
-  for (const AuditTally& tally : tallies) {
-    for (const auto& note : tally.notes_) order.push_back(&note);
+bool AuditTally::learn(AuditTally& written, std::size_t most, std::size_t capacity) {
+  auto& from = written.repeats_;
+  for (; most > 0 && !from.empty() && repeats_.size() < capacity; --most) {
+    const auto one = from.begin();
+    if (one->second.counted.count > 0) repeats_.try_emplace(one->first, Repeated{{}, std::move(one->second.note)});
+    from.erase(one);
   }
-  std::ranges::sort(order, {}, [](const auto* note) { return note->second.sequence; });
+  return !from.empty() && repeats_.size() < capacity;
+}
+
+std::vector<AuditEntry> AuditTally::in_order(std::span<const AuditTally> tallies) {
+  using Place = std::pair<std::string_view, const Counted*>;
+  std::vector<Place> order;
+  for (const AuditTally& tally : tallies) {
+    for (const auto& [note, counted] : tally.notes_) order.emplace_back(note, &counted);
+    for (const auto& [key, repeated] : tally.repeats_) order.emplace_back(repeated.note, &repeated.counted);
+  }
+  std::erase_if(order, [](const Place& place) { return place.second->count == 0; });
+  std::ranges::sort(order, {}, [](const Place& place) { return place.second->sequence; });
   std::vector<AuditEntry> made;
   made.reserve(order.size());
-  for (const auto* note : order) made.push_back(entry_of(note->first, note->second));
+  for (const auto& [note, counted] : order) made.push_back(entry_of(note, *counted));
   return made;
 }
 

@@ -156,7 +156,8 @@ class Answer final : public TokenTaker {
     const QuickPeer& peer;
     Time now;
   };
-  Answer(const Asked& asked, const ApiParts& parts, const LocalCallers& local_callers, std::string_view more_headers, AnswerRoom& room)
+  Answer(const Asked& asked, const ApiParts& parts, const LocalCallers& local_callers, std::string_view more_headers,
+         AnswerRoom& room)
       : asked_{asked},
         parts_{parts},
         audit_{parts.audit},

@@ -21,7 +21,8 @@ constexpr std::size_t gcm_tag_bytes = 16;
 
 struct Functions {
   evp::Cipher cipher{EVP_CIPHER_fetch(nullptr, algorithm, nullptr)};
-  evp::Offer offer = cipher ? evp::offer_of(EVP_CIPHER_get0_provider(cipher.get()), OSSL_OP_CIPHER, algorithm) : evp::Offer{};
+  evp::Offer offer =
+      cipher ? evp::offer_of(EVP_CIPHER_get0_provider(cipher.get()), OSSL_OP_CIPHER, algorithm) : evp::Offer{};
   OSSL_FUNC_cipher_newctx_fn* make = evp::function_of<OSSL_FUNC_cipher_newctx>(offer, OSSL_FUNC_CIPHER_NEWCTX);
   OSSL_FUNC_cipher_freectx_fn* release = evp::function_of<OSSL_FUNC_cipher_freectx>(offer, OSSL_FUNC_CIPHER_FREECTX);
   OSSL_FUNC_cipher_decrypt_init_fn* begin =

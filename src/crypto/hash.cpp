@@ -78,7 +78,8 @@ const Sha256Functions& sha256_functions() {
 // One for each thread; it is wiped when a digest is finished.
 class Sha256Context {
  public:
-  Sha256Context() : context_{sha256_functions().complete() ? sha256_functions().make(sha256_functions().offer.provider) : nullptr} {}
+  Sha256Context()
+      : context_{sha256_functions().complete() ? sha256_functions().make(sha256_functions().offer.provider) : nullptr} {}
   Sha256Context(const Sha256Context&) = delete;
   Sha256Context& operator=(const Sha256Context&) = delete;
   ~Sha256Context() {

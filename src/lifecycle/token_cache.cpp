@@ -31,8 +31,8 @@ CachedToken::CachedToken(Connection row, const Registration& its_registration, T
 
 void CachedToken::prefetch() const noexcept {
   constexpr std::size_t line = 64;
-  const auto* const begin = reinterpret_cast<const char*>(&opening);   // NOLINT: as bytes
-  const auto* const end = reinterpret_cast<const char*>(this + 1);  // NOLINT: as bytes
+  const auto* const begin = reinterpret_cast<const char*>(&opening);  // NOLINT: as bytes
+  const auto* const end = reinterpret_cast<const char*>(this + 1);    // NOLINT: as bytes
   for (const char* at = begin; at < end; at += line) __builtin_prefetch(at);
   __builtin_prefetch(&connection.main);
   __builtin_prefetch(&connection.access_expires_at);

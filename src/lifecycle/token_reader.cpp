@@ -124,8 +124,8 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
   const Duration age = now - entry.loaded_at;
   if (options_.recheck > 0ms && age > options_.recheck * 4) return {};
   const bool at_once = request.min_ttl <= 0ms && now < entry.served_until;
-  const ReadAction action = at_once ? ReadAction::serve
-                                    : decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
+  const ReadAction action =
+      at_once ? ReadAction::serve : decide_read(row, entry.registration.provider, entry.lifetime, request.min_ttl, now);
   if (action == ReadAction::refresh_or_serve || action == ReadAction::refresh_or_fail) return {};
   const std::size_t size = entry.opening.sealed.plain_size();
   if (size == 0) return {};

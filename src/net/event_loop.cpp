@@ -142,7 +142,8 @@ void EventLoop::run_posted() {
     }
   }
   while (now_ >= next_due_.load(std::memory_order_acquire) && !stopped_.load(std::memory_order_relaxed)) {
-    Work due = take_due();  // one at a time: each may cancel the next; one that is set now is due after this round's beginning
+    Work due =
+        take_due();  // one at a time: each may cancel the next; one that is set now is due after this round's beginning
     if (due) due();
   }
 }
