@@ -147,6 +147,27 @@ TEST_P(Records, callers_come_in_pages) {
   EXPECT_EQ(code_of(store->callers("nonsense", 2)), Errc::invalid_argument);
 }
 
+TEST_P(Records, the_audit_trail_keeps_the_order_of_a_long_batch) {
+  for (const int size : {1, 19, 20, 21, 45}) {
+    std::vector<AuditEntry> batch;
+    for (int i = 0; i < size; ++i) {
+      batch.push_back(some_entry(std::to_string(i), "cal_" + std::to_string(size)));
+      batch.back().count = i + 1;
+      if (i % 2 == 1) batch.back().last_at = at(6);
+    }
+    ok(store->append_audit(batch));
+    const auto trail = get(store->audit({}, CallerId{"cal_" + std::to_string(size)}, {}, 100)).value().items;
+    ASSERT_EQ(trail.size(), batch.size());
+    for (std::size_t i = 0; i < trail.size(); ++i) {
+      const AuditEntry& back = trail[trail.size() - 1 - i];
+      EXPECT_EQ(back.action, batch[i].action);
+      EXPECT_EQ(back.count, batch[i].count);
+      EXPECT_EQ(back.last_at, batch[i].last_at);
+      EXPECT_EQ(back.remote, batch[i].remote);
+    }
+  }
+}
+
 TEST_P(Records, the_audit_trail_comes_newest_first_in_pages) {
   ok(store->create_caller(some_caller("cal_1")));
   ok(store->append_audit({some_entry("one"), some_entry("two", "cal_2"), some_entry("three")}));

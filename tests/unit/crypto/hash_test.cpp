@@ -33,6 +33,14 @@ TEST(Hash, the_keyed_digests_of_rfc_4231) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+TEST(Hash, the_digest_of_the_reading_path_is_the_same_for_every_length) {
+  std::string text;
+  for (int size = 0; size < 200; ++size, text.push_back(static_cast<char>(size))) {
+    const Digest quick = sha256_digest(text);
+    EXPECT_EQ((std::string{quick.data(), quick.size()}), sha256(text)) << size;
+  }
+}
+
 TEST(Hash, an_empty_key_is_a_key) {
   EXPECT_EQ(hex_encode(hmac_sha256(Secret{}, "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }

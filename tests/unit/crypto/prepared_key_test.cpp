@@ -36,6 +36,21 @@ TEST_F(PreparedKeyTest, opens_again_and_again_what_its_key_sealed) {
   EXPECT_EQ(opened(prepared, key, seal_with(key, "")), "");
 }
 
+TEST_F(PreparedKeyTest, opens_every_length_in_every_place_and_into_more_room_than_it_takes) {
+  prepared.set(key);
+  CountingRandom random;
+  for (std::size_t size = 0; size < 300; ++size) {
+    const std::string text(size, static_cast<char>('a' + size % 26));
+    const std::string place(size, 'p');
+    const Sealed made = seal(KeyId{"tk_one"}, key, place, text, random).value();
+    const Openable openable{place, made};
+    std::string out(size + 50, 'x');
+    const auto opened_size = prepared.open_into(key, openable, out);
+    ASSERT_TRUE(opened_size) << size;
+    EXPECT_EQ(out, text + std::string(50, 'x'));
+  }
+}
+
 TEST_F(PreparedKeyTest, refuses_what_was_altered_or_moved_and_goes_on_opening) {
   prepared.set(key);
   for (std::size_t i = 0; i < sealed.bytes.size(); ++i) {

@@ -115,6 +115,30 @@ TEST(DecideRead, respects_when_the_provider_lets_itself_be_asked) {
   EXPECT_EQ(decide_read(aged(1h, 1min), zoho, 1h, 2h, new_year), ReadAction::serve);
 }
 
+// The reading path asks `served_until` alone where nobody asks for more.
+TEST(DecideRead, serves_for_certain_until_the_instant_that_is_said_ahead) {
+  Provider usual, wide, exact, zoho, replaces, none;
+  wide.refresh.advisory_margin = 20min;
+  exact.refresh.earliest_before_expiry = 30s;
+  zoho.refresh.min_interval = 2min;
+  replaces.refresh.invalidates_old_access_token = true;
+  none.refresh.mode = RefreshMode::none;
+  for (const Provider& provider : {usual, wide, exact, zoho, replaces, none}) {
+    for (const auto life : {std::optional<Duration>{1h}, std::optional<Duration>{10s}, std::optional<Duration>{}}) {
+      Connection connection = aged(life.value_or(1h), 0s);
+      if (!life) connection.access_expires_at.reset();
+      const Time until = served_until(connection, provider, life);
+      const auto decided = [&](Time now) { return decide_read(connection, provider, life, 0s, now); };
+      if (!life) EXPECT_EQ(until, Time::max());
+      if (!life) continue;
+      for (Time now = new_year; now < until; now += *life / 100) EXPECT_EQ(decided(now), ReadAction::serve);
+      EXPECT_EQ(decided(until - 1ms), ReadAction::serve);
+      EXPECT_LE(until, *connection.access_expires_at);
+    }
+  }
+  EXPECT_EQ(decide_read(aged(1h, 0s), usual, 1h, 0s, served_until(aged(1h, 0s), usual, 1h)), ReadAction::serve_and_refresh);
+}
+
 class DrawNextDue : public ::testing::Test {
  protected:
   TokenSet tokens(Duration life) const {

@@ -19,6 +19,7 @@ class RoomFor final : public TokenTaker {
     buffer.resize(size);
     return buffer;
   }
+  bool admit() override { return admitted; }
   void opened(const Connection& row, const TokenMark& mark) override {
     generation = row.generation;
     stands_in_json = mark.stands_in_json();
@@ -27,6 +28,7 @@ class RoomFor final : public TokenTaker {
   std::string tenant;
   std::string caption;
   Generation generation = 0;
+  bool admitted = true;
   bool stands_in_json = false;
   int calls = 0;
   inline static int captions_made = 0;
@@ -85,6 +87,15 @@ TEST_F(TokenTakerTest, who_gives_no_room_is_given_nothing) {
   RoomFor taker{3};
   EXPECT_EQ(take(taker), TakenNow::refused);
   EXPECT_EQ(taker.buffer, "xxx");
+}
+
+TEST_F(TokenTakerTest, who_is_not_admitted_is_asked_for_nothing) {
+  connect("con_1");
+  read("con_1");
+  RoomFor taker{1000};
+  taker.admitted = false;
+  EXPECT_EQ(take(taker), TakenNow::refused);
+  EXPECT_EQ(taker.calls, 0);
 }
 
 TEST_F(TokenTakerTest, nobody_is_asked_for_room_where_there_is_no_token_to_take) {

@@ -114,6 +114,17 @@ TEST(EventLoop, another_thread_wakes_it) {
   other.join();
 }
 
+TEST(EventLoop, a_timer_that_another_thread_sets_is_not_missed_while_it_waits_for_a_later_one) {
+  EventLoop loop;
+  bool late = false;
+  loop.call_after(1h, [&] { late = true; });
+  std::thread other;
+  loop.post([&] { other = std::thread{[&] { loop.call_after(0ms, [&] { loop.stop(); }); }}; });
+  loop.run();  // waits for an hour where nobody tells it
+  other.join();
+  EXPECT_FALSE(late);
+}
+
 TEST(EventLoop, what_is_queued_when_it_stops_stays_undone) {
   EventLoop loop;
   bool ran = false;
