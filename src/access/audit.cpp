@@ -34,7 +34,7 @@ struct alignas(64) Stripe {
   std::mutex mutex;
   Askers askers;
   AuditTally fresh;  // since the last flush
-  AuditTally known;  // of what was written lately: how often it was repeated since
+  AuditTally known;  // of what is in the trail lately: how often it was repeated since
   RepeatKey key_of(const AuditRepeat& repeat) { return {repeat.subject, askers.number_of(repeat.caller, repeat.remote)}; }
 };
 
@@ -55,6 +55,7 @@ struct Audit::Impl {
   std::mutex mutex;                      // of what follows
   std::vector<AuditEntry> returned;      // by the store: the older ones
   std::array<AuditTally::Size, stripe_count> usual{};  // of each stripe at the last flush
+  std::array<AuditTally::Size, stripe_count> usual_known{};
   std::size_t being_written = 0;
   bool refused = false;  // the store refused the last batch: said once, not at every flush
   std::atomic<bool> stopped = false;
@@ -88,39 +89,45 @@ struct Audit::Impl {
 
   struct Batch {
     std::vector<AuditEntry> entries;
-    bool is_first = true;             // no other batch is on its way to the store
-    std::vector<AuditTally> taken{};  // one of each stripe, then once more
+    bool is_first = true;           // no other batch is on its way to the store
+    std::vector<AuditTally> fresh;  // of each stripe: known once they are written
   };
   // `all`: the repeats of what is known, too.
   Batch take(bool all) {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
-    std::vector<AuditTally> taken(2 * stripe_count);
+    std::vector<AuditTally> fresh(stripe_count), known(all ? stripe_count : 0);
+    std::vector<Askers> askers(known.size());
     // They become those that are written to: as large as the last ones, so that no request waits while one grows.
-    for (std::size_t i = 0; i < stripe_count; ++i) taken[i].reserve(usual[i]);
-    for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two notes the later one is not taken without the earlier
-    for (std::size_t i = 0; i < stripe_count; ++i) {
-      std::swap(taken[i], stripes[i].fresh);
-      if (all) std::swap(taken[stripe_count + i], stripes[i].known);
-      if (all && stripes[i].askers.size() > most_askers) stripes[i].askers.forget();
+    for (std::size_t i = 0; i < fresh.size(); ++i) fresh[i].reserve(usual[i]);
+    for (std::size_t i = 0; i < known.size(); ++i) known[i].reserve(usual_known[i]);
+    for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two that are taken the later is not taken without the earlier
+    for (std::size_t i = 0; i < fresh.size(); ++i) std::swap(fresh[i], stripes[i].fresh);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      std::swap(known[i], stripes[i].known);
+      if (stripes[i].askers.size() <= most_askers) continue;
+      askers[i] = stripes[i].askers.successor();
+      std::swap(askers[i], stripes[i].askers);
     }
     for (Stripe& stripe : stripes) stripe.mutex.unlock();
-    for (std::size_t i = 0; i < stripe_count; ++i) usual[i] = taken[i].size();
-    for (AuditTally& tally : taken) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
-    std::vector<AuditEntry> fresh = AuditTally::in_order(taken);
-    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(taken)};
-    batch.entries.insert(batch.entries.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
+    for (std::size_t i = 0; i < fresh.size(); ++i) usual[i] = fresh[i].size();
+    for (std::size_t i = 0; i < known.size(); ++i) usual_known[i] = known[i].size();
+    for (AuditTally& tally : fresh) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
+    std::vector<AuditEntry> taken = AuditTally::in_order(fresh, known);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (askers[i].size() == 0) learn(i, known[i]);  // otherwise nobody asks by these numbers any more
+    }
+    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(fresh)};
+    batch.entries.insert(batch.entries.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
     being_written += batch.entries.size();
     return batch;
   }
 
-  // What was written once is counted from now on.
-  void learn(std::vector<AuditTally>& written) {
-    for (std::size_t i = 0; i < written.size(); ++i) {
-      Stripe& stripe = stripes[i % stripe_count];
-      for (bool more = true; more;) {
-        const std::lock_guard lock{stripe.mutex};
-        more = stripe.known.learn(written[i], learnt_at_once, most_known);
-      }
+  // What is in the trail is counted from now on.
+  void learn(std::size_t number, AuditTally& written) {
+    AuditTally::Walk walk{written};
+    for (bool more = true; more;) {
+      const std::lock_guard lock{stripes.at(number).mutex};
+      more = stripes.at(number).known.learn(walk, learnt_at_once, most_known);
     }
   }
 
@@ -190,7 +197,7 @@ Task<Result<>> Audit::write_down(bool all) {
   auto written = co_await impl_->store.append_audit(batch.entries);
   if (written) {
     impl_->written(batch.entries.size());
-    impl_->learn(batch.taken);
+    for (std::size_t i = 0; i < batch.fresh.size(); ++i) impl_->learn(i, batch.fresh[i]);
     co_return written;
   }
   const auto entries = batch.entries.size();
@@ -200,12 +207,12 @@ Task<Result<>> Audit::write_down(bool all) {
 }
 
 Task<void> Audit::run(Duration flush_every, Duration repeats_every) {
-  Duration since_all{0};
+  Time all_at = impl_->clock.now();
   while (!impl_->stopped) {
     co_await delay(flush_every);
-    since_all += flush_every;
-    const bool all = since_all >= repeats_every;
-    if (all) since_all = Duration{0};
+    const Time now = impl_->clock.now();
+    const bool all = now - all_at >= repeats_every || now < all_at;  // also after the clock was set back
+    if (all) all_at = now;
     auto flushed = co_await write_down(all);
     if (!flushed) continue;  // kept, and tried again; `write_down` has said so
   }

@@ -64,13 +64,15 @@ std::uint64_t Askers::number_of(std::string_view caller, std::string_view remote
   put_field(both.data() + put_field(both.data(), caller), remote);
   const auto [found, is_new] = numbers_.try_emplace(std::move(both), next_);
   if (is_new) ++next_;
-  latest_ = {std::string{caller}, std::string{remote}, found->second};
-  return latest_.number;
+  latest_.caller.assign(caller);
+  latest_.remote.assign(remote);
+  return latest_.number = found->second;
 }
 
-void Askers::forget() {
-  latest_ = {};
-  numbers_.clear();
+Askers Askers::successor() const {
+  Askers made;
+  made.next_ = next_;
+  return made;
 }
 
 void Counted::begin(Time now, std::int64_t its_sequence) {
@@ -126,22 +128,22 @@ std::size_t AuditTally::merge_repeats() {
   return merged;
 }
 
-bool AuditTally::learn(AuditTally& written, std::size_t most, std::size_t capacity) {
-  auto& from = written.repeats_;
-  for (; most > 0 && !from.empty() && repeats_.size() < capacity; --most) {
-    const auto one = from.begin();
-    if (one->second.counted.count > 0) repeats_.try_emplace(one->first, Repeated{{}, std::move(one->second.note)});
-    from.erase(one);
+bool AuditTally::learn(Walk& written, std::size_t most, std::size_t capacity) {
+  for (; most > 0 && written.at_ != written.end_ && repeats_.size() < capacity; --most, ++written.at_) {
+    auto& [key, repeated] = *written.at_;
+    if (repeated.counted.count > 0) repeats_.try_emplace(key, Repeated{{}, std::move(repeated.note)});
   }
-  return !from.empty() && repeats_.size() < capacity;
+  return written.at_ != written.end_ && repeats_.size() < capacity;
 }
 
-std::vector<AuditEntry> AuditTally::in_order(std::span<const AuditTally> tallies) {
+std::vector<AuditEntry> AuditTally::in_order(std::span<const AuditTally> some, std::span<const AuditTally> more) {
   using Place = std::pair<std::string_view, const Counted*>;
   std::vector<Place> order;
-  for (const AuditTally& tally : tallies) {
-    for (const auto& [note, counted] : tally.notes_) order.emplace_back(note, &counted);
-    for (const auto& [key, repeated] : tally.repeats_) order.emplace_back(repeated.note, &repeated.counted);
+  for (const auto& tallies : {some, more}) {
+    for (const AuditTally& tally : tallies) {
+      for (const auto& [note, counted] : tally.notes_) order.emplace_back(note, &counted);
+      for (const auto& [key, repeated] : tally.repeats_) order.emplace_back(repeated.note, &repeated.counted);
+    }
   }
   std::erase_if(order, [](const Place& place) { return place.second->count == 0; });
   std::ranges::sort(order, {}, [](const Place& place) { return place.second->sequence; });

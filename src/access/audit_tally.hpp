@@ -42,8 +42,8 @@ class Askers {
  public:
   [[nodiscard]] std::uint64_t number_of(std::string_view caller, std::string_view remote);
   [[nodiscard]] std::size_t size() const noexcept { return numbers_.size(); }
-  // From now on everybody has another number.
-  void forget();
+  // With numbers that these have not given.
+  [[nodiscard]] Askers successor() const;
 
  private:
   struct Latest {
@@ -90,11 +90,13 @@ class AuditTally {
 
   // What was noted both as a repeat and otherwise becomes one note. Gives how many there were of these.
   std::size_t merge_repeats();
+  // Where a walk over the repeats has got to.
+  class Walk;
   // Takes over what `written` has as repeats, with nothing counted: up to `most` of them, until there are `capacity` here.
   // False: that was all.
-  bool learn(AuditTally& written, std::size_t most, std::size_t capacity);
+  bool learn(Walk& written, std::size_t most, std::size_t capacity);
   // The notes of all of them in the order in which they were made.
-  [[nodiscard]] static std::vector<AuditEntry> in_order(std::span<const AuditTally> tallies);
+  [[nodiscard]] static std::vector<AuditEntry> in_order(std::span<const AuditTally> some, std::span<const AuditTally> more);
 
  private:
   struct HashOfKey {
@@ -104,8 +106,19 @@ class AuditTally {
     Counted counted;
     std::string note;
   };
+  using Repeats = boost::unordered_flat_map<RepeatKey, Repeated, HashOfKey>;
   boost::unordered_flat_map<std::string, Counted, HashOfText, std::equal_to<>> notes_;
-  boost::unordered_flat_map<RepeatKey, Repeated, HashOfKey> repeats_;
+  Repeats repeats_;
+};
+
+class AuditTally::Walk {
+ public:
+  // Of a tally that nobody changes any more; its notes are taken out.
+  explicit Walk(AuditTally& tally) : at_{tally.repeats_.begin()}, end_{tally.repeats_.end()} {}
+
+ private:
+  friend class AuditTally;
+  Repeats::iterator at_, end_;
 };
 
 }  // namespace evergrant

@@ -92,9 +92,10 @@ struct Callers::Impl {
   }
 
   void remember(const Digest& digest, const Caller& caller, std::uint64_t as_of) {
+    std::unordered_map<Digest, Cached, HashOfDigest> dropped;  // destroyed outside the lock
     const std::lock_guard lock{mutex};
     if (revocations != as_of) return;
-    if (by_digest.size() >= most_cached) by_digest.clear();
+    if (by_digest.size() >= most_cached) by_digest.swap(dropped);
     by_digest.insert_or_assign(digest, Cached{std::make_shared<const Caller>(caller), clock.now()});
   }
 
@@ -123,9 +124,14 @@ Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::op
 
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
+  std::vector<std::shared_ptr<const Caller>> dropped;  // destroyed outside the lock
   const std::lock_guard lock{impl_->mutex};
   ++impl_->revocations;
-  std::erase_if(impl_->by_digest, [&](const auto& entry) { return is_or_derives_from(*entry.second.caller, id); });
+  std::erase_if(impl_->by_digest, [&](const auto& entry) {
+    if (!is_or_derives_from(*entry.second.caller, id)) return false;
+    dropped.push_back(entry.second.caller);
+    return true;
+  });
   co_return revoked;
 }
 

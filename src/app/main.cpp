@@ -7,12 +7,11 @@
 #include "store/sqlite_store.hpp"
 
 int main(int argc, char** argv) {
-  if (!evergrant::wipe_what_openssl_frees()) {
-    std::cerr
-        << "evergrant: OpenSSL was used before main, so that its memory cannot be wiped. This is a bug; please report it.\n";
+  if (!evergrant::wipe_what_openssl_frees() || !evergrant::leave_sqlite_memory_uncounted()) {
+    std::cerr << "evergrant: OpenSSL or SQLite was used before main, too early to tell it how to use memory. This is a bug; "
+                 "please report it.\n";
     return static_cast<int>(evergrant::Exit::failed);
   }
-  evergrant::leave_sqlite_memory_uncounted();
   const auto inherited = evergrant::harden_process();
   try {
     return evergrant::run_cli(argc, argv, inherited);

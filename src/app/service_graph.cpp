@@ -92,12 +92,14 @@ Task<bool> ServiceGraph::stop() {
   audit_.stop();
   co_await tokens_.stop();
   const std::vector<Completion<bool>> endings = endings_;
+  bool all_over = true;
   for (const auto& ending : endings) {
     auto over = co_await wait_for(ending, std::max(seams_.grace, grace_at_stop));
-    if (!over) co_return false;
+    all_over = over.has_value();
+    if (!all_over) break;
   }
-  auto flushed = co_await audit_.flush();
-  co_return flushed.has_value();
+  auto flushed = co_await audit_.flush();  // also where something outlasted its time
+  co_return all_over&& flushed.has_value();
 }
 
 }  // namespace evergrant

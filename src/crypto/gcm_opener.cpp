@@ -39,7 +39,7 @@ struct Functions {
 };
 
 const Functions& functions() {
-  static const Functions found;
+  static const auto& found = *new Functions;  // for those that end behind main
   return found;
 }
 
@@ -85,26 +85,31 @@ void GcmOpener::clear() noexcept {
   static_cast<void>(set(blank_key));
 }
 
-bool GcmOpener::put_in(std::string_view bytes, std::span<unsigned char> out) noexcept {
+bool GcmOpener::bind(std::string_view associated) noexcept {
+  std::size_t size = 0;  // nothing comes out, and room for as much is asked for all the same
+  return associated.empty() ||
+         functions().update(context_, nullptr, &size, associated.size(), evp::bytes_of(associated), associated.size()) == 1;
+}
+
+bool GcmOpener::transform(std::string_view ciphertext, std::span<char> out) noexcept {
   std::size_t size = 0;
-  // Of associated data nothing comes out, and room for as much is asked for all the same.
-  const std::size_t room = out.empty() ? bytes.size() : out.size();
-  return bytes.empty() || functions().update(context_, out.data(), &size, room, evp::bytes_of(bytes), bytes.size()) == 1;
+  auto* const into = reinterpret_cast<unsigned char*>(out.data());  // NOLINT: text as bytes
+  return ciphertext.empty() ||
+         functions().update(context_, into, &size, out.size(), evp::bytes_of(ciphertext), ciphertext.size()) == 1;
 }
 
 bool GcmOpener::open(std::string_view nonce, std::string_view bound, std::string_view ciphertext, std::string_view tag,
                      std::span<char> out) noexcept {
   if (context_ == nullptr || nonce.size() != gcm_nonce_bytes || tag.size() != gcm_tag_bytes) return false;
+  if (out.size() < ciphertext.size()) return false;
   std::array<char, gcm_tag_bytes> expected{};
   tag.copy(expected.data(), expected.size());
   const std::array params{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, expected.data(), expected.size()),
                           OSSL_PARAM_construct_end()};
   std::array<unsigned char, gcm_tag_bytes> rest{};
   std::size_t size = 0;
-  const auto plain = std::span{reinterpret_cast<unsigned char*>(out.data()), out.size()};  // NOLINT: text as bytes
-  return functions().begin(context_, nullptr, 0, evp::bytes_of(nonce), nonce.size(), params.data()) == 1 &&
-         put_in(bound, {}) && put_in(ciphertext, plain) &&
-         functions().finish(context_, rest.data(), &size, rest.size()) == 1;
+  return functions().begin(context_, nullptr, 0, evp::bytes_of(nonce), nonce.size(), params.data()) == 1 && bind(bound) &&
+         transform(ciphertext, out) && functions().finish(context_, rest.data(), &size, rest.size()) == 1;
 }
 
 }  // namespace evergrant

@@ -24,12 +24,13 @@ class GcmOpener {
   [[nodiscard]] bool set(std::span<const unsigned char> key) noexcept;
   // Overwrites the key schedule.
   void clear() noexcept;
-  // `nonce` has 12 bytes, `tag` 16; `out` at least as many as `ciphertext`. Where it is false, `out` may hold anything.
+  // False also where `nonce` has not 12 bytes, `tag` not 16, or `out` less than `ciphertext`; `out` may then hold anything.
   [[nodiscard]] bool open(std::string_view nonce, std::string_view bound, std::string_view ciphertext, std::string_view tag,
                           std::span<char> out) noexcept;
 
  private:
-  [[nodiscard]] bool put_in(std::string_view bytes, std::span<unsigned char> out) noexcept;
+  [[nodiscard]] bool bind(std::string_view associated) noexcept;
+  [[nodiscard]] bool transform(std::string_view ciphertext, std::span<char> out) noexcept;
   void* context_;  // the provider's
 };
 

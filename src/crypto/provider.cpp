@@ -21,9 +21,10 @@ Offer offer_of(const OSSL_PROVIDER* provider, int operation, std::string_view na
   int uncached = 0;
   const OSSL_ALGORITHM* const all = OSSL_PROVIDER_query_operation(provider, operation, &uncached);
   Offer offer;
-  for (const OSSL_ALGORITHM* one = all; one != nullptr && one->algorithm_names != nullptr; ++one) {
+  for (const OSSL_ALGORITHM* one = all; one != nullptr && one->algorithm_names != nullptr && uncached == 0; ++one) {
     if (!is_named(one->algorithm_names, name)) continue;
-    offer = {one->implementation, OSSL_PROVIDER_get0_provider_ctx(provider)};
+    offer.provider = OSSL_PROVIDER_get0_provider_ctx(provider);
+    for (const OSSL_DISPATCH* each = one->implementation; each->function_id != 0; ++each) offer.functions.push_back(*each);
     break;
   }
   OSSL_PROVIDER_unquery_operation(provider, operation, all);

@@ -6,14 +6,16 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/provider.h>
 
+#include <vector>
+
 #include "crypto/evp.hpp"
 
 namespace evergrant::evp {
 
 // What a provider does for one algorithm. It lives as long as the provider, which whatever was fetched from it keeps.
 struct Offer {
-  const OSSL_DISPATCH* functions = nullptr;  // ends with the number 0; null: the provider has no such algorithm
-  void* provider = nullptr;                  // its own context
+  std::vector<OSSL_DISPATCH> functions;  // empty: the provider has no such algorithm, or may change its mind
+  void* provider = nullptr;              // its own context
 };
 
 // `operation`: OSSL_OP_… ; `name`: one of the names that the provider has for the algorithm.
@@ -22,10 +24,10 @@ struct Offer {
 // The function of that number, taken out of the table as OpenSSL's own OSSL_FUNC_… does; null: there is none.
 template <auto taken>
 [[nodiscard]] auto function_of(const Offer& offer, int number) {
-  for (const OSSL_DISPATCH* one = offer.functions; one != nullptr && one->function_id != 0; ++one) {
-    if (one->function_id == number) return taken(one);
+  for (const OSSL_DISPATCH& one : offer.functions) {
+    if (one.function_id == number) return taken(&one);
   }
-  return decltype(taken(offer.functions)){nullptr};
+  return decltype(taken(offer.functions.data())){nullptr};
 }
 
 }  // namespace evergrant::evp

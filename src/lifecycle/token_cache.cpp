@@ -46,7 +46,10 @@ TokenCache::RealmShard& TokenCache::realm_shard(const std::string& key) const {
 
 CachedTokenPtr TokenCache::find(const ConnectionId& id) const {
   CachedTokenPtr found;
-  visit(id.str(), [&](const CachedTokenPtr& entry) { found = entry; });
+  visit(id.str(), [&](const CachedTokenPtr& entry) {
+    note_read(*entry);
+    found = entry;
+  });
   return found;
 }
 

@@ -66,7 +66,8 @@ class TokenCache {
 
   [[nodiscard]] CachedTokenPtr find(const ConnectionId& id) const;
   // Calls `read(const CachedTokenPtr&)` if the connection is there; false: it is not. The entry stays while it is read: who
-  // forgets it waits, so `read` is short and does not come back here.
+  // forgets it waits, so `read` is short and does not come back here. Locks that it takes under this one: those of callers,
+  // of keys that are ready, of the audit's stripes.
   template <class Read>
   bool visit(std::string_view id, Read&& read) const {
     const std::size_t hash = hash_of(id);
@@ -74,11 +75,13 @@ class TokenCache {
     const std::shared_lock lock{shard.mutex.nearest()};
     const auto found = shard.index.find(Wanted{hash, id});
     if (found == shard.index.end()) return false;
-    const CachedToken& entry = *found->entry;
-    entry.prefetch();
-    if (!entry.recently_read.load(std::memory_order_relaxed)) entry.recently_read.store(true, std::memory_order_relaxed);
+    found->entry->prefetch();
     std::forward<Read>(read)(found->entry);
     return true;
+  }
+  // It was of use: others go before it.
+  static void note_read(const CachedToken& entry) noexcept {
+    if (!entry.recently_read.load(std::memory_order_relaxed)) entry.recently_read.store(true, std::memory_order_relaxed);
   }
   // The row of one token pair; `pair` empty: the main one.
   [[nodiscard]] std::optional<ConnectionId> find_realm(const RegistrationId& registration, const RealmId& realm,

@@ -61,13 +61,14 @@ Error took_too_long(const ConnectionId& id) {
 }  // namespace
 
 TokenMark::TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept {
-  std::from_chars(fingerprint.data(), fingerprint.data() + fingerprint.size(), packed_, 16);
+  const std::string_view first = fingerprint.substr(0, digits);
+  std::from_chars(first.data(), first.data() + first.size(), packed_, 16);
   packed_ |= (fingerprint.empty() ? 0 : there) | (stands_in_json ? in_json : 0);
 }
 
 std::string TokenMark::fingerprint() const {
   constexpr std::string_view hex = "0123456789abcdef";
-  std::string text(packed_ == 0 ? 0 : digits, '\0');
+  std::string text(is_there() ? digits : 0, '\0');
   for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_ >> (4 * i)) & 0xFU];
   return text;
 }
@@ -118,6 +119,7 @@ TakenNow TokenReader::read_now(std::string_view id, const ReadRequest& request, 
 TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadRequest& request, Time now,
                                       TokenTaker& taker) const {
   if (!taker.admit()) return {.taken = TakenNow::refused};
+  TokenCache::note_read(entry);
   entry.opening.prefetch();
   entry.caption.prefetch(usual_caption);
   const Connection& row = entry.connection;
@@ -147,7 +149,7 @@ TokenMark TokenReader::mark_of(const CachedToken& entry, std::string_view token)
   const std::uint64_t known = entry.mark.load(std::memory_order_relaxed);
   if (known != 0) return TokenMark{known};
   const TokenMark mark{vault_.fingerprint(token), stands_in_json(token)};
-  entry.mark.store(mark.packed(), std::memory_order_relaxed);
+  if (mark.is_there()) entry.mark.store(mark.packed(), std::memory_order_relaxed);
   return mark;
 }
 

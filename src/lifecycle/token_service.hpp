@@ -64,15 +64,17 @@ class TokenMark {
   static constexpr std::size_t digits = 12;
   TokenMark() = default;
   TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept;
-  // In one number; 0: there is none.
+  // In one number.
   explicit TokenMark(std::uint64_t packed) noexcept : packed_{packed} {}
   [[nodiscard]] std::uint64_t packed() const noexcept { return packed_; }
+  // False: the token was not looked at, or nothing could tell its fingerprint.
+  [[nodiscard]] bool is_there() const noexcept { return (packed_ & there) != 0; }
   [[nodiscard]] std::string fingerprint() const;
   // The token itself, in a string, as it is.
   [[nodiscard]] bool stands_in_json() const noexcept { return (packed_ & in_json) != 0; }
 
  private:
-  // Twelve hex digits are six bytes, and never look like none.
+  // Above the six bytes that twelve hex digits are.
   static constexpr std::uint64_t there = 1ULL << 63U;
   static constexpr std::uint64_t in_json = 1ULL << 62U;
   std::uint64_t packed_ = 0;

@@ -140,10 +140,11 @@ void EventLoop::run_posted() {
       if (stopped_.load(std::memory_order_relaxed)) return;
       std::exchange(work, {})();
     }
+    now_ = std::chrono::steady_clock::now();  // it may have taken its time, and timers be due
   }
+  // Timers one at a time: each may cancel the next; one that is set now is due after this round's beginning.
   while (now_ >= next_due_.load(std::memory_order_acquire) && !stopped_.load(std::memory_order_relaxed)) {
-    Work due =
-        take_due();  // one at a time: each may cancel the next; one that is set now is due after this round's beginning
+    Work due = take_due();
     if (due) due();
   }
 }

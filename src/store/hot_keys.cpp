@@ -1,5 +1,6 @@
 #include "store/hot_keys.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/read_mostly_mutex.hpp"
@@ -47,7 +48,8 @@ HotKeys::Slot* HotKeys::ready(Stripe& stripe, const Opening& opening) {
   }
   auto key = look_up(opening);
   if (!key) return nullptr;
-  auto& [hash, slot] = set[stripe.next++ % kept_per_set];
+  const auto free = std::ranges::find_if(set, [](const Kept& kept) { return !kept.slot || !kept.slot->key; });
+  auto& [hash, slot] = free != set.end() ? *free : set[stripe.next++ % kept_per_set];
   if (!slot) slot = std::make_unique<Slot>();
   slot->prepared.set(key->material);
   slot->key = std::move(key);

@@ -103,7 +103,7 @@ std::string Statement::text(int column) const {
   return data == nullptr ? std::string{} : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
-void leave_sqlite_memory_uncounted() noexcept { static_cast<void>(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0)); }
+bool leave_sqlite_memory_uncounted() noexcept { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK; }
 
 Database::Database(const std::string& path, const SqliteOpenFlags& flags)
     : path_{path}, busy_timeout_ms_{std::make_unique<int>(flags.busy_timeout_ms)} {

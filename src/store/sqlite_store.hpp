@@ -50,10 +50,10 @@ struct SqliteOptions {
 // Opens, checks, migrates (an older schema is migrated only once every page was checked). Errors: invalid_argument (a newer
 // schema, a damaged file, no permission), each with what to do; store_unavailable. Blocking: call it at start-up. Operations
 // that were queued when the store ends are carried out.
-// Once, before anything else of SQLite is used, by a program that nobody else uses SQLite in: it counts its memory no more,
-// which costs a lock at each allocation.
-void leave_sqlite_memory_uncounted() noexcept;
-
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(SqliteOptions options, const Log& log);
+
+// Once, before anything else of SQLite is used, by a program in which nobody else uses it: SQLite counts its memory no more,
+// which takes a lock at each allocation. False: it was too late.
+[[nodiscard]] bool leave_sqlite_memory_uncounted() noexcept;
 
 }  // namespace evergrant

@@ -40,6 +40,23 @@ TEST_F(TokenCacheTest, only_the_same_or_a_newer_generation_replaces_an_entry) {
   EXPECT_EQ(generation_of("con_1"), 3);
 }
 
+TEST_F(TokenCacheTest, ids_of_every_length_are_told_apart) {
+  const std::string long_id = "con_" + std::string(60, 'a');
+  Generation number = 0;
+  for (const std::size_t size : {5U, 30U, 31U, 32U, 33U, 34U, 64U})
+    EXPECT_TRUE(put(entry(long_id.substr(0, size), ++number)));
+  const std::string other = long_id.substr(0, 32) + "b";  // as long as one of them, with the same beginning
+  EXPECT_EQ(generation_of(other), 0);
+  EXPECT_TRUE(put(entry(other, 100)));
+  number = 0;
+  for (const std::size_t size : {5U, 30U, 31U, 32U, 33U, 34U, 64U})
+    EXPECT_EQ(generation_of(long_id.substr(0, size)), ++number);
+  EXPECT_EQ(generation_of(other), 100);
+  cache.forget(ConnectionId{other});
+  EXPECT_EQ(generation_of(other), 0);
+  EXPECT_EQ(generation_of(long_id.substr(0, 33)), 5);
+}
+
 TEST_F(TokenCacheTest, only_active_connections_are_kept) {
   for (const auto status : {Status::revoking, Status::revoked, Status::quarantined, Status::reauth_required}) {
     EXPECT_FALSE(put(entry("con_1", 1, status)));

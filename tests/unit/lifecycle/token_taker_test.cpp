@@ -41,6 +41,21 @@ class TokenTakerTest : public RefreshBench {
   }
 };
 
+TEST(TokenMark, keeps_what_it_is_given_and_says_so_where_it_was_nothing) {
+  for (const bool stands_in_json : {false, true}) {
+    const TokenMark mark{"0123456789af", stands_in_json};
+    EXPECT_TRUE(mark.is_there());
+    EXPECT_EQ(TokenMark{mark.packed()}.fingerprint(), "0123456789af");
+    EXPECT_EQ(TokenMark{mark.packed()}.stands_in_json(), stands_in_json);
+    const TokenMark none{"", stands_in_json};
+    EXPECT_FALSE(none.is_there());
+    EXPECT_EQ(none.fingerprint(), "");
+    EXPECT_EQ(none.stands_in_json(), stands_in_json);
+  }
+  EXPECT_EQ((TokenMark{"ffffffffffffffff", false}.fingerprint()), "ffffffffffff");
+  EXPECT_FALSE((TokenMark{"ffffffffffffffff", false}.stands_in_json()));
+}
+
 TEST_F(TokenTakerTest, the_token_is_in_the_room_that_was_given) {
   connect("con_1");
   read("con_1");
