@@ -108,7 +108,7 @@ TEST_F(AuditRepeatsTest, another_token_caller_or_address_is_new) {
   executor.advance(1s);
   EXPECT_TRUE(read(2));
   EXPECT_TRUE(read(1, "cal_2"));
-  EXPECT_TRUE(read(1, "cal_1", "192.0.2.2"));
+  EXPECT_TRUE(read(1, "cal_2", "192.0.2.2"));
   executor.advance(1s);
   EXPECT_EQ(counts(), (std::vector<std::int64_t>{1, 1, 1, 1}));
   EXPECT_EQ(written()[1].detail, "generation 2");
@@ -157,6 +157,18 @@ TEST_F(AuditRepeatsTest, repeats_wait_for_room_like_everything_else) {
   EXPECT_FALSE(audit.check_room());
   ASSERT_TRUE(run(executor, audit.flush()));
   EXPECT_EQ(counts(), (std::vector<std::int64_t>{2, 1, 1, 1, 1, 1}));
+  EXPECT_TRUE(read(4));
+}
+
+TEST_F(AuditRepeatsTest, of_what_is_known_no_more_waits_than_there_is_room_for) {
+  run_by_itself();
+  for (const std::uint64_t subject : {1U, 2U, 3U, 4U}) {
+    EXPECT_TRUE(read(subject));
+    executor.advance(1s);
+  }
+  for (const std::uint64_t subject : {1U, 2U, 3U}) EXPECT_TRUE(read(subject));
+  EXPECT_FALSE(read(4)) << "three wait";
+  executor.advance(10s);
   EXPECT_TRUE(read(4));
 }
 
