@@ -89,19 +89,24 @@ struct Audit::Impl {
 
   struct Batch {
     std::vector<AuditEntry> entries;
-    bool is_first = true;           // no other batch is on its way to the store
-    std::vector<AuditTally> fresh;  // of each stripe: known once they are written
+    bool is_first = true;                    // no other batch is on its way to the store
+    std::vector<AuditTally> fresh;           // of each stripe: known once they are written
+    std::vector<std::uint64_t> generations;  // of the askers whose numbers they have
   };
   // `all`: the repeats of what is known, too.
   Batch take(bool all) {
     const std::lock_guard whole{mutex};  // what is in no stripe any more counts as being written
     std::vector<AuditTally> fresh(stripe_count), known(all ? stripe_count : 0);
     std::vector<Askers> askers(known.size());
+    std::vector<std::uint64_t> generations(stripe_count);
     // They become those that are written to: as large as the last ones, so that no request waits while one grows.
     for (std::size_t i = 0; i < fresh.size(); ++i) fresh[i].reserve(usual[i]);
     for (std::size_t i = 0; i < known.size(); ++i) known[i].reserve(usual_known[i]);
     for (Stripe& stripe : stripes) stripe.mutex.lock();  // of two that are taken the later is not taken without the earlier
-    for (std::size_t i = 0; i < fresh.size(); ++i) std::swap(fresh[i], stripes[i].fresh);
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      std::swap(fresh[i], stripes[i].fresh);
+      generations[i] = stripes[i].askers.generation();
+    }
     for (std::size_t i = 0; i < known.size(); ++i) {
       std::swap(known[i], stripes[i].known);
       if (stripes[i].askers.size() <= most_askers) continue;
@@ -113,21 +118,20 @@ struct Audit::Impl {
     for (std::size_t i = 0; i < known.size(); ++i) usual_known[i] = known[i].size();
     for (AuditTally& tally : fresh) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
     std::vector<AuditEntry> taken = AuditTally::in_order(fresh, known);
-    for (std::size_t i = 0; i < known.size(); ++i) {
-      if (askers[i].size() == 0) learn(i, known[i]);  // otherwise nobody asks by these numbers any more
-    }
-    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(fresh)};
+    for (std::size_t i = 0; i < known.size(); ++i) learn(i, known[i], generations[i]);
+    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(fresh), std::move(generations)};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
     being_written += batch.entries.size();
     return batch;
   }
 
-  // What is in the trail is counted from now on.
-  void learn(std::size_t number, AuditTally& written) {
+  // What is in the trail is counted from now on; by numbers of askers that are no more, nobody asks.
+  void learn(std::size_t number, AuditTally& written, std::uint64_t generation) {
+    Stripe& stripe = stripes.at(number);
     AuditTally::Walk walk{written};
     for (bool more = true; more;) {
-      const std::lock_guard lock{stripes.at(number).mutex};
-      more = stripes.at(number).known.learn(walk, learnt_at_once, most_known);
+      const std::lock_guard lock{stripe.mutex};
+      more = stripe.askers.generation() == generation && stripe.known.learn(walk, learnt_at_once, most_known);
     }
   }
 
@@ -197,7 +201,7 @@ Task<Result<>> Audit::write_down(bool all) {
   auto written = co_await impl_->store.append_audit(batch.entries);
   if (written) {
     impl_->written(batch.entries.size());
-    for (std::size_t i = 0; i < batch.fresh.size(); ++i) impl_->learn(i, batch.fresh[i]);
+    for (std::size_t i = 0; i < batch.fresh.size(); ++i) impl_->learn(i, batch.fresh[i], batch.generations[i]);
     co_return written;
   }
   const auto entries = batch.entries.size();

@@ -64,6 +64,7 @@ std::uint64_t Askers::number_of(std::string_view caller, std::string_view remote
   put_field(both.data() + put_field(both.data(), caller), remote);
   const auto [found, is_new] = numbers_.try_emplace(std::move(both), next_);
   if (is_new) ++next_;
+  latest_.number = 0;  // where memory runs out in between, nobody is the latest
   latest_.caller.assign(caller);
   latest_.remote.assign(remote);
   return latest_.number = found->second;
@@ -72,6 +73,7 @@ std::uint64_t Askers::number_of(std::string_view caller, std::string_view remote
 Askers Askers::successor() const {
   Askers made;
   made.next_ = next_;
+  made.generation_ = generation_ + 1;
   return made;
 }
 

@@ -42,8 +42,9 @@ class Askers {
  public:
   [[nodiscard]] std::uint64_t number_of(std::string_view caller, std::string_view remote);
   [[nodiscard]] std::size_t size() const noexcept { return numbers_.size(); }
-  // With numbers that these have not given.
+  // With numbers that these have not given, and another generation.
   [[nodiscard]] Askers successor() const;
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
  private:
   struct Latest {
@@ -53,6 +54,7 @@ class Askers {
   Latest latest_;  // mostly the next one, too
   boost::unordered_flat_map<std::string, std::uint64_t, HashOfText, std::equal_to<>> numbers_;
   std::uint64_t next_ = 1;
+  std::uint64_t generation_ = 0;
 };
 
 // A repeat with a number in place of who asks: as much as one look at the memory brings.

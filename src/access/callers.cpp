@@ -124,14 +124,9 @@ Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::op
 
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
-  std::vector<std::shared_ptr<const Caller>> dropped;  // destroyed outside the lock
   const std::lock_guard lock{impl_->mutex};
   ++impl_->revocations;
-  std::erase_if(impl_->by_digest, [&](const auto& entry) {
-    if (!is_or_derives_from(*entry.second.caller, id)) return false;
-    dropped.push_back(entry.second.caller);
-    return true;
-  });
+  std::erase_if(impl_->by_digest, [&](const auto& entry) { return is_or_derives_from(*entry.second.caller, id); });
   co_return revoked;
 }
 

@@ -191,7 +191,7 @@ class Answer final : public TokenTaker {
   }
 
   void opened(const Connection& row, const TokenMark& mark) override {
-    if (!mark.stands_in_json()) return;
+    if (!mark.stands_in_json() || !mark.is_there()) return;  // without a fingerprint it is not known for good
     const AuditRepeat repeat{.subject = subject_, .caller = caller_->id.str(), .remote = asked_.peer.remote};
     complete_ = audit_.record_again(repeat, asked_.now) || record(row, mark, repeat);
   }

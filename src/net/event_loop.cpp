@@ -140,7 +140,7 @@ void EventLoop::run_posted() {
       if (stopped_.load(std::memory_order_relaxed)) return;
       std::exchange(work, {})();
     }
-    now_ = std::chrono::steady_clock::now();  // it may have taken its time, and timers be due
+    worked_ = true;
   }
   // Timers one at a time: each may cancel the next; one that is set now is due after this round's beginning.
   while (now_ >= next_due_.load(std::memory_order_acquire) && !stopped_.load(std::memory_order_relaxed)) {
@@ -167,11 +167,13 @@ void EventLoop::run_soon() {
   running_.clear();
 }
 
-int EventLoop::wait_ms() const {
+int EventLoop::wait_ms() {
   if (!soon_.empty() || has_posted_.load(std::memory_order_acquire)) return 0;
   const Instant due = next_due_.load(std::memory_order_acquire);
   if (due == Instant::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now_).count();
+  // What was posted may have taken its time. Timers that are due by now come behind what descriptors have to say.
+  const Instant now = std::exchange(worked_, false) ? std::chrono::steady_clock::now() : now_;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 

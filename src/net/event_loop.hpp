@@ -88,7 +88,7 @@ class EventLoop final : public Executor {
   [[nodiscard]] Work take_due();
   void run_soon();
   void note_next_due();
-  [[nodiscard]] int wait_ms() const;
+  [[nodiscard]] int wait_ms();
   void dispatch(std::size_t count);
   void resume_senders();
 
@@ -96,6 +96,7 @@ class EventLoop final : public Executor {
   int wake_ = -1;  // an eventfd
   std::atomic<bool> stopped_ = false;
   Instant now_ = std::chrono::steady_clock::now();
+  bool worked_ = false;  // something posted ran since `now_`
 
   std::mutex mutex_;  // of what other threads may reach
   std::vector<Work> posted_;
