@@ -316,7 +316,8 @@ Task<TokenReader::Next> TokenReader::wait_for_newer(CachedTokenPtr entry, bool v
     wait.beyond = row.generation;
     co_return Next::again;
   }
-  if (!own && !wait.retried && !ends_use(outcome->error().code)) {
+  const bool turned_away = outcome->error().code == Errc::busy;  // maybe by the scheduler's pass, and by its next one again
+  if (!own && (!wait.retried || turned_away) && !ends_use(outcome->error().code)) {
     wait.retried = true;  // somebody less urgent was turned away; this one may not be
     co_return Next::again;
   }
@@ -379,10 +380,14 @@ Task<Result<TokenLease>> TokenReader::force(ConnectionId id, std::optional<Gener
   }
   note_use(token, now);
   const Time until = now + deadline.value_or(options_.reader_wait);
-  auto outcome = co_await join(token, Cause::forced, until - now);
-  const bool turned_away = outcome && !*outcome && outcome->error().code == Errc::busy;
-  // Somebody less urgent met the lease of another process, maybe of one that is dead; who reports a token waits for its end.
-  if (under_way && turned_away) outcome = co_await join(token, Cause::forced, until - clock_.now());
+  // Somebody less urgent may meet the lease of another process, maybe of one that is dead, and the scheduler so again and
+  // again; who reports a token waits for its end. Ends with a refresh of its own, or at the deadline.
+  std::optional<Result<>> outcome;
+  for (bool turned_away = true; turned_away;) {
+    const bool own = !flights_.running(flight_key(token.connection));
+    outcome = co_await join(token, Cause::forced, until - clock_.now());
+    turned_away = !own && outcome && !*outcome && outcome->error().code == Errc::busy && clock_.now() < until;
+  }
   if (!outcome) co_return std::unexpected(took_too_long(id));
   // Nothing was sent where the store refused: the next report is as good as the first.
   if (!*outcome && outcome->error().code == Errc::store_unavailable) forced_.erase(id);
