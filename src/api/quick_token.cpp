@@ -185,8 +185,8 @@ class Answer final : public TokenTaker {
     if (row.access_expires_at) left.add((*row.access_expires_at - asked_.now).count() / 1000);
     constexpr std::string_view before = R"({"access_token":")";
     const auto body = room_.json(before.size() + size + head.size() + left.text().size() + tail.size(), more_headers_);
-    char* out = std::ranges::copy(before, body.data()).out + size;
-    for (const std::string_view piece : {head, left.text(), tail}) out = std::ranges::copy(piece, out).out;
+    char* out = body.data() + before.copy(body.data(), before.size()) + size;
+    for (const std::string_view piece : {head, left.text(), tail}) out += piece.copy(out, piece.size());
     return body.subspan(before.size(), size);
   }
 

@@ -1,6 +1,5 @@
 #include "net/answer_room.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -15,7 +14,8 @@ constexpr std::string_view second =
     "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ";
 constexpr std::string_view line_end = "\r\n";
 
-char* put(char* out, std::string_view text) noexcept { return std::ranges::copy(text, out).out; }
+// By memcpy: what the compiler makes of a copy of such short texts goes over their ends byte by byte.
+char* put(char* out, std::string_view text) noexcept { return out + text.copy(out, text.size()); }
 
 }  // namespace
 
