@@ -14,7 +14,9 @@ namespace {
 
 constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
-constexpr Duration ask_engine_every = 5s;   // about one connection, while nothing comes of it
+constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
+// Rows to be read again wait so long for others: the engine and the store's readers are woken once for all of them.
+constexpr Duration recheck_together = 250ms;
 constexpr std::size_t usual_caption = 320;  // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
@@ -170,9 +172,25 @@ void TokenReader::recheck_behind(const CachedToken& entry, Time now) {
   std::int64_t quiet = entry.recheck_quiet_until.load(std::memory_order_relaxed);
   if (to_epoch_ms(now) < quiet) return;
   if (!entry.recheck_quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
-  post([id = entry.connection.id](TokenReader& self) {
-    spawn(self.engine_, self.reload(id));  // ends with one read of the row
+  bool first = false;
+  {
+    const std::lock_guard lock{stale_mutex_};
+    first = stale_.empty();
+    stale_.push_back(entry.connection.id);
+  }
+  if (!first) return;
+  engine_.call_after(std::min(recheck_together, options_.recheck / 4), [self = self_] {
+    if (*self != nullptr) (*self)->reload_stale();
   });
+}
+
+void TokenReader::reload_stale() {
+  std::vector<ConnectionId> ids;
+  {
+    const std::lock_guard lock{stale_mutex_};
+    ids.swap(stale_);
+  }
+  for (const ConnectionId& id : ids) spawn(engine_, reload(id));  // each ends with one read of the row
 }
 
 Task<void> TokenReader::reload(ConnectionId id) {

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "lifecycle/due_loop.hpp"
 
@@ -54,6 +56,7 @@ class TokenReader {
   Task<void> reload(ConnectionId id);
   void refresh_behind(const CachedToken& entry, Time now);
   void recheck_behind(const CachedToken& entry, Time now);
+  void reload_stale();
   void note_use(const CachedToken& entry, Time now);
   struct Forced {
     Time at;
@@ -77,6 +80,8 @@ class TokenReader {
   DueLoop& due_loop_;
   std::unordered_map<ConnectionId, Forced> forced_;
   std::atomic<bool> flush_planned_ = false;
+  std::mutex stale_mutex_;
+  std::vector<ConnectionId> stale_;     // to be read again together
   std::shared_ptr<TokenReader*> self_;  // what posted work holds on to
 };
 

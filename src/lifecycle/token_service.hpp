@@ -43,7 +43,8 @@ struct RefreshOptions {
   MassFailureLimits mass_failure;       // per registration
   std::size_t cache_entries = 100'000;  // sealed token sets kept in memory
   // `forget` tells this process at once. Where others share the store, they are noticed by reading the row again behind a
-  // read once an entry is this old, and before a read once it is four times as old. Zero: nobody else writes.
+  // read once an entry is this old (and a quarter of a second for others that are), and before a read once it is four times
+  // as old. Zero: nobody else writes.
   Duration recheck{std::chrono::seconds{30}};
   // How soon a pause, a hold and their ends at another process on the store are noticed; not asked where `recheck` is zero.
   Duration follow_every{std::chrono::seconds{3}};

@@ -36,7 +36,7 @@ TEST_F(RefreshTest, a_recheck_that_fails_puts_off_none) {
   const auto rows_read = [&] { return node().store.calls("connection"); };
   const auto read_from_memory = [&] {
     EXPECT_TRUE(node().service.read_now(ConnectionId{"con_1"}, {}));
-    let_pass(0ms);
+    let_pass(250ms);
   };
   let_pass(31s);
   node().store.fail_always("connection", true);
@@ -50,6 +50,26 @@ TEST_F(RefreshTest, a_recheck_that_fails_puts_off_none) {
   let_pass(29s);
   read_from_memory();
   EXPECT_EQ(rows_read(), before + 2) << "it was read again, and is as new as any";
+}
+
+TEST_F(RefreshTest, rows_to_be_read_again_wait_a_quarter_of_a_second_for_each_other) {
+  const auto ids = std::to_array<std::string>({"con_1", "con_2", "con_3"});
+  for (const std::string& id : ids) {
+    connect(id);
+    read(id);
+  }
+  let_pass(31s);
+  const auto rows_read = [&] { return node().store.calls("connection"); };
+  const int before = rows_read();
+  for (const std::string& id : ids) {
+    EXPECT_TRUE(node().service.read_now(ConnectionId{id}, {}));
+    let_pass(80ms);
+  }
+  EXPECT_EQ(rows_read(), before) << "240 ms after the first";
+  let_pass(10ms);
+  EXPECT_EQ(rows_read(), before + 3);
+  let_pass(20s);
+  EXPECT_EQ(rows_read(), before + 3) << "each once";
 }
 
 TEST_F(RefreshTest, sixty_four_readers_at_the_moment_of_expiry_cause_one_request) {
@@ -356,7 +376,7 @@ TEST_F(RefreshTest, what_another_process_revoked_is_noticed_when_the_row_is_read
   ASSERT_TRUE(run(node().executor, sqlite->begin_revocation(ConnectionId{"con_1"}, true, "asked", clock.now(), {})));
   let_pass(31s);
   read("con_1");  // served, and read again behind
-  node().executor.run_until_idle();
+  let_pass(250ms);
   EXPECT_EQ(text(read("con_1")), "revoked");
 }
 
