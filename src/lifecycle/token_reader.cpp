@@ -17,6 +17,7 @@ constexpr Duration flush_after = 5s;
 constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
 // Rows to be read again wait so long for others: the engine and the store's readers are woken once for all of them.
 constexpr Duration recheck_together = 250ms;
+constexpr std::size_t most_together = 32;   // so that whoever else reads rows waits behind few
 constexpr std::size_t usual_caption = 320;  // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
@@ -172,16 +173,14 @@ void TokenReader::recheck_behind(const CachedToken& entry, Time now) {
   std::int64_t quiet = entry.recheck_quiet_until.load(std::memory_order_relaxed);
   if (to_epoch_ms(now) < quiet) return;
   if (!entry.recheck_quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
-  bool first = false;
-  {
-    const std::lock_guard lock{stale_mutex_};
-    first = stale_.empty();
-    stale_.push_back(entry.connection.id);
+  const std::lock_guard lock{stale_mutex_};
+  if (stale_.empty()) {  // before anything is noted: what is noted has a timer
+    engine_.call_after(std::min(recheck_together, options_.recheck / 4), [self = self_] {
+      if (*self != nullptr) (*self)->reload_stale();
+    });
   }
-  if (!first) return;
-  engine_.call_after(std::min(recheck_together, options_.recheck / 4), [self = self_] {
-    if (*self != nullptr) (*self)->reload_stale();
-  });
+  stale_.push_back(entry.connection.id);
+  if (stale_.size() == most_together) post([](TokenReader& self) { self.reload_stale(); });
 }
 
 void TokenReader::reload_stale() {
