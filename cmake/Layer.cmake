@@ -70,6 +70,7 @@ function(evergrant_program)
       target_link_libraries(evergrant PRIVATE mimalloc)
     endif()
     target_link_libraries(evergrant PRIVATE app evergrant_warnings evergrant_cli11)
+    target_link_options(evergrant PRIVATE LINKER:-z,relro,-z,now)
     # By itself: nothing may be inlined into it or out of it.
     set_source_files_properties(${CMAKE_SOURCE_DIR}/src/app/wiping_allocator.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()

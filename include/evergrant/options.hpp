@@ -61,8 +61,8 @@ EVERGRANT_INLINE namespace library {
     Duration stop_wait{std::chrono::seconds{5}};
     // Sealed token sets that are kept in memory, some three thousand bytes each.
     std::size_t cached_connections = 100'000;
-    // Whether other processes, servers or libraries, use the store at the same time: their changes are then noticed within
-    // half a minute.
+    // Whether other processes, servers or libraries, use the store at the same time: their changes are then noticed by a
+    // connection's readers half a minute later or so, two minutes at most.
     bool store_is_shared = true;
     // A file of certificate authorities, PEM; empty: the system's.
     std::filesystem::path ca_file;

@@ -15,9 +15,10 @@ namespace {
 constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
 constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
-// Rows to be read again wait so long for others: the engine and the store's readers are woken once for all of them.
+// Rows to be read again wait for others, so that the engine and the store's readers are not woken for each of them: so long,
+// or until there are so many, since whoever else reads rows waits behind them.
 constexpr Duration recheck_together = 250ms;
-constexpr std::size_t most_together = 32;   // so that whoever else reads rows waits behind few
+constexpr std::size_t enough_together = 32;
 constexpr std::size_t usual_caption = 320;  // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
@@ -174,19 +175,23 @@ void TokenReader::recheck_behind(const CachedToken& entry, Time now) {
   if (to_epoch_ms(now) < quiet) return;
   if (!entry.recheck_quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
   const std::lock_guard lock{stale_mutex_};
-  if (stale_.empty()) {  // before anything is noted: what is noted has a timer
+  if (!stale_timer_) {  // before anything is noted: what is noted has a timer
     engine_.call_after(std::min(recheck_together, options_.recheck / 4), [self = self_] {
-      if (*self != nullptr) (*self)->reload_stale();
+      if (*self != nullptr) (*self)->reload_stale(true);
     });
+    stale_timer_ = true;
   }
+  stale_.reserve(enough_together);
   stale_.push_back(entry.connection.id);
-  if (stale_.size() == most_together) post([](TokenReader& self) { self.reload_stale(); });
+  if (stale_.size() == enough_together) post([](TokenReader& self) { self.reload_stale(false); });
 }
 
-void TokenReader::reload_stale() {
+// Whoever is noted behind a full batch goes with the timer that is set already, so that there is one at most.
+void TokenReader::reload_stale(bool by_timer) {
   std::vector<ConnectionId> ids;
   {
     const std::lock_guard lock{stale_mutex_};
+    if (by_timer) stale_timer_ = false;
     ids.swap(stale_);
   }
   for (const ConnectionId& id : ids) spawn(engine_, reload(id));  // each ends with one read of the row

@@ -56,7 +56,7 @@ class TokenReader {
   Task<void> reload(ConnectionId id);
   void refresh_behind(const CachedToken& entry, Time now);
   void recheck_behind(const CachedToken& entry, Time now);
-  void reload_stale();
+  void reload_stale(bool by_timer);
   void note_use(const CachedToken& entry, Time now);
   struct Forced {
     Time at;
@@ -81,7 +81,8 @@ class TokenReader {
   std::unordered_map<ConnectionId, Forced> forced_;
   std::atomic<bool> flush_planned_ = false;
   std::mutex stale_mutex_;
-  std::vector<ConnectionId> stale_;     // to be read again together
+  std::vector<ConnectionId> stale_;  // to be read again together
+  bool stale_timer_ = false;
   std::shared_ptr<TokenReader*> self_;  // what posted work holds on to
 };
 
