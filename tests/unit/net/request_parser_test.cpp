@@ -61,6 +61,10 @@ std::vector<Malformed> malformed_requests() {
       {"chunks over the limit", post + "Transfer-Encoding: chunked\r\n\r\n65\r\n", 413},
       {"a chunk size beyond 64 bits", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400},
       {"a chunk size that is no number", post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+      {"a quote in a chunk extension that its line does not end",
+       post + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n5;x=\"c\r\nhello\r\n0\r\n\r\n", 400},
+      {"the same, ended only as an escape", post + "Transfer-Encoding: chunked\r\n\r\n1;x=\"c\\\"\r\na\r\n0\r\n\r\n", 400},
+      {"the same, of the last chunk", post + "Transfer-Encoding: chunked\r\n\r\n0;x=\"\r\n\r\n", 400},
       {"a chunk longer than it says", post + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400},
       {"a chunk line without CR", post + "Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n" + std::string(1100, 'x'), 431},
       {"an endless chunk extension", post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(1100, 'x'), 431},
@@ -148,6 +152,9 @@ TEST(RequestParser, a_good_request_is_the_same_however_its_bytes_arrive) {
       {"POST /p HTTP/1.1\r\n" + host +
            "Transfer-Encoding: CHUNKED\r\n\r\n1\r\na\r\nA;x=\"y\"\r\n0123456789\r\n000\r\nT: u\r\n\r\n",
        "POST", "/p", "", "a0123456789"},
+      {"POST /p HTTP/1.1\r\n" + host +
+           "Transfer-Encoding: chunked\r\n\r\n3;x=\"\\\"\"\r\n\"a\"\r\n1\r\n\"\r\n0\r\nT: 5\" u\r\n\r\n",
+       "POST", "/p", "", "\"a\"\""},
       {"POST /p HTTP/1.1\r\n" + host + "Content-Length: 100\r\n\r\n" + std::string(100, 'b'), "POST", "/p", "",
        std::string(100, 'b')},
       {"GET / HTTP/1.1\r\n" + host + "X-Long: " + std::string(900, 'a') + "\r\n\r\n", "GET", "/", "", ""},
