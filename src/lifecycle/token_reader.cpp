@@ -14,11 +14,7 @@ namespace {
 
 constexpr Duration note_use_every = 60s;  // of one connection: what is decided by it counts in hours
 constexpr Duration flush_after = 5s;
-constexpr Duration ask_engine_every = 5s;  // about one connection, while nothing comes of it
-// Rows to be read again wait for others, so that the engine and the store's readers are not woken for each of them: so long,
-// or until there are so many, since whoever else reads rows waits behind them.
-constexpr Duration recheck_together = 250ms;
-constexpr std::size_t enough_together = 32;
+constexpr Duration ask_engine_every = 5s;   // about one connection, while nothing comes of it
 constexpr std::size_t usual_caption = 320;  // bytes
 constexpr std::size_t forced_remembered = 10'000;
 
@@ -90,6 +86,7 @@ TokenReader::TokenReader(const TokenService::Parts& parts, RefreshOptions option
       report_{report},
       flights_{flights},
       due_loop_{due_loop},
+      stale_rows_{engine_, options_.recheck / 4, [this](const ConnectionId& id) { spawn(engine_, reload(id)); }},
       self_{std::make_shared<TokenReader*>(this)} {}
 
 TokenReader::~TokenReader() { *self_ = nullptr; }
@@ -174,27 +171,7 @@ void TokenReader::recheck_behind(const CachedToken& entry, Time now) {
   std::int64_t quiet = entry.recheck_quiet_until.load(std::memory_order_relaxed);
   if (to_epoch_ms(now) < quiet) return;
   if (!entry.recheck_quiet_until.compare_exchange_strong(quiet, to_epoch_ms(now + ask_engine_every))) return;
-  const std::lock_guard lock{stale_mutex_};
-  if (!stale_timer_) {  // before anything is noted: what is noted has a timer
-    engine_.call_after(std::min(recheck_together, options_.recheck / 4), [self = self_] {
-      if (*self != nullptr) (*self)->reload_stale(true);
-    });
-    stale_timer_ = true;
-  }
-  stale_.reserve(enough_together);
-  stale_.push_back(entry.connection.id);
-  if (stale_.size() == enough_together) post([](TokenReader& self) { self.reload_stale(false); });
-}
-
-// Whoever is noted behind a full batch goes with the timer that is set already, so that there is one at most.
-void TokenReader::reload_stale(bool by_timer) {
-  std::vector<ConnectionId> ids;
-  {
-    const std::lock_guard lock{stale_mutex_};
-    if (by_timer) stale_timer_ = false;
-    ids.swap(stale_);
-  }
-  for (const ConnectionId& id : ids) spawn(engine_, reload(id));  // each ends with one read of the row
+  stale_rows_.note(entry.connection.id);
 }
 
 Task<void> TokenReader::reload(ConnectionId id) {

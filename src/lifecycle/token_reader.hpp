@@ -4,11 +4,10 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
-#include <vector>
 
 #include "lifecycle/due_loop.hpp"
+#include "lifecycle/stale_rows.hpp"
 
 namespace evergrant {
 
@@ -56,7 +55,6 @@ class TokenReader {
   Task<void> reload(ConnectionId id);
   void refresh_behind(const CachedToken& entry, Time now);
   void recheck_behind(const CachedToken& entry, Time now);
-  void reload_stale(bool by_timer);
   void note_use(const CachedToken& entry, Time now);
   struct Forced {
     Time at;
@@ -80,9 +78,7 @@ class TokenReader {
   DueLoop& due_loop_;
   std::unordered_map<ConnectionId, Forced> forced_;
   std::atomic<bool> flush_planned_ = false;
-  std::mutex stale_mutex_;
-  std::vector<ConnectionId> stale_;  // to be read again together
-  bool stale_timer_ = false;
+  StaleRows stale_rows_;
   std::shared_ptr<TokenReader*> self_;  // what posted work holds on to
 };
 

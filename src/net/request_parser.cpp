@@ -8,6 +8,7 @@
 
 #include "base/encoding.hpp"
 #include "base/secret.hpp"
+#include "net/chunk_line.hpp"
 #include "net/wiping.hpp"
 
 namespace evergrant {
@@ -34,23 +35,6 @@ std::string_view view(BeastText text) { return {text.data(), text.size()}; }
 bool is_origin_form(std::string_view target) {
   return target.starts_with('/') &&
          std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7F && c != '#' && c != '\\'; });
-}
-
-// What stands before a chunk's data, its line whole, has a quote that the line does not end. `bytes` begin with the end of
-// the chunk before, if there was one.
-bool has_open_quote(std::string_view bytes) {
-  if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
-  const auto end = bytes.find("\r\n");
-  if (end == std::string_view::npos) return false;
-  bool quoted = false;
-  for (std::size_t i = 0; i < end; ++i) {
-    if (quoted && bytes[i] == '\\') {
-      ++i;
-    } else if (bytes[i] == '"') {
-      quoted = !quoted;
-    }
-  }
-  return quoted;
 }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
@@ -243,27 +227,16 @@ struct RequestParser::Impl {
     return skipped + *length;
   }
 
-  // Beast 1.81 asserts that a last chunk whose first line it has seen has the five bytes of the shortest, "0 CR LF CR LF".
-  // It sees none of it before they are there. A zero within a chunk's data waits for nothing.
-  [[nodiscard]] bool may_be_last_chunk_cut_short(std::string_view bytes) const {
-    return reader->chunked() && reader->chunk_left == 0 && bytes.size() < 5 && bytes.starts_with('0');
-  }
-
-  // Beast 1.81 would wait for the end of the quote behind the end of the line, and count the chunk against the limit of the
-  // body each time it looks again.
-  [[nodiscard]] bool is_broken_chunk(std::string_view bytes) const {
-    return reader->chunked() && reader->chunk_left == 0 && has_open_quote(bytes);
-  }
-
   std::size_t put_body(std::string_view bytes) {
-    if (!is_broken_chunk(bytes)) return put(bytes);
-    refuse(malformed);
-    return 0;
+    const bool at_chunk = reader->chunked() && reader->chunk_left == 0;
+    const ChunkLine line = at_chunk ? judge_chunk_line(bytes) : ChunkLine::good;
+    if (line == ChunkLine::refused) refuse(malformed);
+    return line == ChunkLine::good ? put(bytes) : 0;
   }
 
   std::size_t feed_body(std::string_view bytes) {
     std::size_t taken = 0;
-    while (state == State::body && taken < bytes.size() && !may_be_last_chunk_cut_short(bytes.substr(taken))) {
+    while (state == State::body && taken < bytes.size()) {
       const std::size_t now = put_body(bytes.substr(taken));
       taken += now;
       if (reader->is_done()) state = State::complete;
@@ -277,8 +250,7 @@ struct RequestParser::Impl {
   Taken feed_piece(std::string_view bytes) {
     Taken taken;
     reader->piece = {};
-    while (state == State::streaming && !reader->is_done() && reader->piece.empty() && taken.bytes < bytes.size() &&
-           !may_be_last_chunk_cut_short(bytes.substr(taken.bytes))) {
+    while (state == State::streaming && !reader->is_done() && reader->piece.empty() && taken.bytes < bytes.size()) {
       const std::size_t now = put_body(bytes.substr(taken.bytes));
       taken.bytes += now;
       if (now == 0) break;

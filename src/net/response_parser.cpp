@@ -6,6 +6,7 @@
 #include <boost/beast/http/error.hpp>
 
 #include "base/encoding.hpp"
+#include "net/chunk_line.hpp"
 
 namespace evergrant {
 namespace {
@@ -79,9 +80,11 @@ struct ResponseParser::Impl {
     return taken;
   }
 
-  // See RequestParser: Beast 1.81 must not see the first line of a last chunk without what follows it.
-  [[nodiscard]] bool waits_for_last_chunk(std::string_view bytes) const {
-    return reader->chunked() && reader->chunk_left == 0 && bytes.size() < 5 && bytes.starts_with('0');
+  std::size_t put_body(std::string_view bytes) {
+    const bool at_chunk = reader->chunked() && reader->chunk_left == 0;
+    const ChunkLine line = at_chunk ? judge_chunk_line(bytes) : ChunkLine::good;
+    if (line == ChunkLine::refused) state = State::refused;
+    return line == ChunkLine::good ? put(bytes) : 0;
   }
 
   std::size_t header_bytes;
@@ -119,9 +122,8 @@ ResponseParser::Taken ResponseParser::feed_piece(std::string_view bytes) {
   Taken taken;
   auto& reader = *impl_->reader;
   reader.piece = {};
-  while (impl_->state == State::body && reader.piece.empty() && taken.bytes < bytes.size() &&
-         !impl_->waits_for_last_chunk(bytes.substr(taken.bytes))) {
-    const std::size_t now = impl_->put(bytes.substr(taken.bytes));
+  while (impl_->state == State::body && reader.piece.empty() && taken.bytes < bytes.size()) {
+    const std::size_t now = impl_->put_body(bytes.substr(taken.bytes));
     taken.bytes += now;
     if (impl_->state == State::body && reader.is_done()) impl_->state = State::complete;
     if (now == 0) break;

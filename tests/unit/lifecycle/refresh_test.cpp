@@ -52,46 +52,6 @@ TEST_F(RefreshTest, a_recheck_that_fails_puts_off_none) {
   EXPECT_EQ(rows_read(), before + 2) << "it was read again, and is as new as any";
 }
 
-TEST_F(RefreshTest, rows_to_be_read_again_wait_a_quarter_of_a_second_for_each_other) {
-  const auto ids = std::to_array<std::string>({"con_1", "con_2", "con_3"});
-  for (const std::string& id : ids) {
-    connect(id);
-    read(id);
-  }
-  let_pass(31s);
-  const auto rows_read = [&] { return node().store.calls("connection"); };
-  const int before = rows_read();
-  for (const std::string& id : ids) {
-    EXPECT_TRUE(node().service.read_now(ConnectionId{id}, {}));
-    let_pass(80ms);
-  }
-  EXPECT_EQ(rows_read(), before) << "240 ms after the first";
-  let_pass(10ms);
-  EXPECT_EQ(rows_read(), before + 3);
-  let_pass(20s);
-  EXPECT_EQ(rows_read(), before + 3) << "each once";
-}
-
-TEST_F(RefreshTest, rows_to_be_read_again_wait_no_longer_once_there_are_32) {
-  const auto id = [](int number) { return "con_" + std::to_string(number); };
-  for (int i = 0; i < 34; ++i) {
-    connect(id(i));
-    read(id(i));
-  }
-  let_pass(31s);
-  const auto rows_read = [&] { return node().store.calls("connection"); };
-  const int before = rows_read();
-  for (int i = 0; i < 33; ++i) EXPECT_TRUE(node().service.read_now(ConnectionId{id(i)}, {}));
-  EXPECT_EQ(rows_read(), before);
-  let_pass(0ms);
-  EXPECT_EQ(rows_read(), before + 33) << "the engine had not taken the first 32 when the next came";
-  const std::size_t timers = node().executor.timers();
-  EXPECT_TRUE(node().service.read_now(ConnectionId{id(33)}, {}));
-  EXPECT_EQ(node().executor.timers(), timers) << "it goes with the timer that there is";
-  let_pass(250ms);
-  EXPECT_EQ(rows_read(), before + 34);
-}
-
 TEST_F(RefreshTest, sixty_four_readers_at_the_moment_of_expiry_cause_one_request) {
   connect("con_1");
   provider->latency = 200ms;

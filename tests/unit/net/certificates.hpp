@@ -15,16 +15,16 @@
 
 namespace evergrant::test {
 
-template <auto End>
-struct EndsWith {
+template <auto Free>
+struct Release {
   template <class T>
   void operator()(T* thing) const {
-    End(thing);
+    Free(thing);
   }
 };
-using KeyPtr = std::unique_ptr<EVP_PKEY, EndsWith<EVP_PKEY_free>>;
-using CertPtr = std::unique_ptr<X509, EndsWith<X509_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, EndsWith<SSL_CTX_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
+using CertPtr = std::unique_ptr<X509, Release<X509_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, Release<SSL_CTX_free>>;
 
 struct CertificateFacts {
   std::string names = {};  // subjectAltName, as OpenSSL writes it

@@ -140,6 +140,7 @@ TEST_F(UpstreamTest, every_form_of_an_answer_is_read_and_what_could_be_read_in_t
            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", "200 hi broken"},
            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", "200 hi broken"},
            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi\r\n0\r\n\r\n", "200  broken"},
+           {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=\"\n\"\r\nhi\r\n0\r\n\r\n", "200  broken"},
            {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "malformed within"},
            {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nhi", "malformed within"},
            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhi", "malformed within"},
