@@ -54,7 +54,7 @@ Result<Reply> Handlers::gateway_reply(Call& call, Result<TokenLease> lease) cons
   if (registration == nullptr) return std::unexpected(no_such_account());
   auto fields = gateway_fields(registration->provider.inject, *lease);
   if (!fields) return std::unexpected(fields.error());
-  call.audit.fingerprint = parts_.vault.fingerprint(lease->access_token);
+  call.audit.fingerprint = lease->mark.fingerprint();
   call.audit.detail += (call.audit.detail.empty() ? "" : ", ") + ("generation " + std::to_string(lease->generation));
   if (!lease->pair.empty()) call.audit.detail += ", pair " + lease->pair;
   Reply reply{.status = 200, .body = {}, .content_type = {}, .headers = {}};

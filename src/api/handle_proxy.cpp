@@ -87,7 +87,7 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
                    "add it again; the connection's tokens are kept");
   }
   call.audit.connection = token->lease.connection;
-  call.audit.fingerprint = parts_.vault.fingerprint(token->lease.access_token);
+  call.audit.fingerprint = token->lease.mark.fingerprint();
   call.problem_members = {{"connection", token->lease.connection.str()},
                           {"registration", token->lease.registration.str()},
                           {"tenant", token->lease.tenant.str()}};
@@ -104,7 +104,7 @@ Task<Result<ProxyReport>> Handlers::proxy(Call& call, HttpExchange& exchange) co
                                        std::string_view path) { return authorise_call(*caller, method, path); },
        .sending =
            [&, first = generation](const TokenLease& lease) {
-             if (lease.generation != first) call.audit.fingerprint = parts_.vault.fingerprint(lease.access_token);
+             if (lease.generation != first) call.audit.fingerprint = lease.mark.fingerprint();
            }},
       exchange);
   if (!report.sent) call.audit.fingerprint.clear();  // no token was used

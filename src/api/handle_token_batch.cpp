@@ -41,7 +41,7 @@ std::string problem_item(const ConnectionId& id, const Error& error) {
 // Handed out and in the audit trail, or neither.
 std::string Handlers::batch_item(const Caller& caller, std::string_view remote, const ConnectionId& asked,
                                  Result<TokenLease> lease) const {
-  const std::string fingerprint = lease ? parts_.vault.fingerprint(lease->access_token) : std::string{};
+  const std::string fingerprint = lease ? lease->mark.fingerprint() : std::string{};
   std::string detail = lease ? "generation " + std::to_string(lease->generation) : std::string{};
   if (lease && !lease->pair.empty()) detail += ", pair " + lease->pair;
   std::string_view connection;

@@ -80,7 +80,7 @@ Task<Result<Connection>> Handlers::chosen_pair(Call& call, Connection main) cons
 Result<Reply> Handlers::token_reply(Call& call, Result<TokenLease> lease) const {
   if (!lease) return std::unexpected(lease.error());
   call.audit.connection = lease->connection;
-  call.audit.fingerprint = parts_.vault.fingerprint(lease->access_token);
+  call.audit.fingerprint = lease->mark.fingerprint();
   call.audit.detail = "generation " + std::to_string(lease->generation);
   if (!lease->pair.empty()) call.audit.detail += ", pair " + lease->pair;
   return Reply{

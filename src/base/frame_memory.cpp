@@ -16,7 +16,7 @@ constexpr bool pooled = true;
 #endif
 
 constexpr std::size_t step = 512;
-constexpr std::size_t classes = 16;        // up to 8 KiB
+constexpr std::size_t classes = 32;        // up to 16 KiB
 constexpr std::size_t kept_of_each = 256;  // frames, of each class and thread
 
 struct Free {

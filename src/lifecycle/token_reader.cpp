@@ -1,7 +1,6 @@
 #include "lifecycle/token_reader.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/byte_blocks.hpp"
@@ -25,9 +24,9 @@ bool ends_use(Errc code) {
   return code == Errc::revoked || code == Errc::reauth_required || code == Errc::quarantined || code == Errc::not_found;
 }
 
-TokenLease lease_of(const Connection& row, Secret access_token) {
-  return {public_id(row), row.registration,      row.tenant,     row.realm, std::move(access_token), row.token_type,
-          row.scope,      row.access_expires_at, row.generation, row.pair};
+TokenLease lease_of(const Connection& row, Secret access_token, TokenMark mark = {}) {
+  return {public_id(row),        row.registration, row.tenant, row.realm, std::move(access_token), row.token_type, row.scope,
+          row.access_expires_at, row.generation,   row.pair,   mark};
 }
 
 class LeaseTaker final : public TokenTaker {
@@ -38,6 +37,7 @@ class LeaseTaker final : public TokenTaker {
     lease_.emplace(lease_of(row, std::move(token)));
     return {reinterpret_cast<char*>(bytes.data()), bytes.size()};  // NOLINT: bytes as text
   }
+  void opened(const Connection& /*row*/, const TokenMark& mark) override { lease_->mark = mark; }
   std::optional<TokenLease> lease() { return std::move(lease_); }
 
  private:
@@ -59,19 +59,6 @@ Error took_too_long(const ConnectionId& id) {
 }
 
 }  // namespace
-
-TokenMark::TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept {
-  const std::string_view first = fingerprint.substr(0, digits);
-  std::from_chars(first.data(), first.data() + first.size(), packed_, 16);
-  packed_ |= (fingerprint.empty() ? 0 : there) | (stands_in_json ? in_json : 0);
-}
-
-std::string TokenMark::fingerprint() const {
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string text(is_there() ? digits : 0, '\0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[text.size() - 1 - i] = hex[(packed_ >> (4 * i)) & 0xFU];
-  return text;
-}
 
 TokenReader::TokenReader(const TokenService::Parts& parts, RefreshOptions options, TokenCache& cache, RefreshReport& report,
                          SingleFlight& flights, DueLoop& due_loop)
@@ -245,7 +232,8 @@ Task<Result<TokenLease>> TokenReader::open(CachedTokenPtr entry) {
     token = co_await opened_of(*entry);
   }
   if (!token) co_return std::unexpected(token.error());
-  co_return lease_of(entry->connection, std::move(*token));
+  const TokenMark mark = mark_of(*entry, token->reveal());
+  co_return lease_of(entry->connection, std::move(*token), mark);
 }
 
 Task<Result<TokenLease>> TokenReader::read(ConnectionId id, ReadRequest request) {

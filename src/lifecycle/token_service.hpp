@@ -20,6 +20,7 @@
 #include "base/task.hpp"
 #include "lifecycle/mass_failure_guard.hpp"
 #include "model/registration.hpp"
+#include "model/token_mark.hpp"
 #include "model/token_set.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "store/escrow.hpp"
@@ -56,29 +57,6 @@ struct RefreshOptions {
 struct ReadRequest {
   Duration min_ttl{0};
   std::optional<Duration> deadline;  // from now; nothing: reader_wait
-};
-
-// What is found out once about a token. By the fingerprint it is known in the audit trail: the first twelve hex digits of a
-// keyed hash.
-class TokenMark {
- public:
-  static constexpr std::size_t digits = 12;
-  TokenMark() = default;
-  TokenMark(std::string_view fingerprint, bool stands_in_json) noexcept;
-  // In one number.
-  explicit TokenMark(std::uint64_t packed) noexcept : packed_{packed} {}
-  [[nodiscard]] std::uint64_t packed() const noexcept { return packed_; }
-  // False: the token was not looked at, or nothing could tell its fingerprint.
-  [[nodiscard]] bool is_there() const noexcept { return (packed_ & there) != 0; }
-  [[nodiscard]] std::string fingerprint() const;
-  // The token itself, in a string, as it is.
-  [[nodiscard]] bool stands_in_json() const noexcept { return (packed_ & in_json) != 0; }
-
- private:
-  // Above the six bytes that twelve hex digits are.
-  static constexpr std::uint64_t there = 1ULL << 63U;
-  static constexpr std::uint64_t in_json = 1ULL << 62U;
-  std::uint64_t packed_ = 0;
 };
 
 // Takes a token out of memory on the reader's own thread, without a copy on the way.

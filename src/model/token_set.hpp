@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/secret.hpp"
 #include "model/ids.hpp"
+#include "model/token_mark.hpp"
 
 namespace evergrant {
 
@@ -47,6 +48,7 @@ struct TokenLease {
   std::optional<Time> expires_at;
   Generation generation = 0;
   std::string pair = {};  // empty: the main one
+  TokenMark mark = {};    // of the access token
 };
 
 }  // namespace evergrant

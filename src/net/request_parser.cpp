@@ -6,6 +6,7 @@
 #include <boost/beast/http/error.hpp>
 #include <optional>
 
+#include "base/byte_blocks.hpp"
 #include "base/encoding.hpp"
 #include "base/secret.hpp"
 #include "net/chunk_line.hpp"
@@ -37,7 +38,9 @@ bool is_origin_form(std::string_view target) {
          std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7F && c != '#' && c != '\\'; });
 }
 
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
+bool has_control(std::string_view text) {
+  return !none_is(text, [](ByteBlock letters) { return ((letters < 0x20) & (letters != '\t')) | (letters == 0x7F); });
+}
 
 // Beast reads the grammar and hands over the pieces; the rules above are added at each piece.
 class Reader final : public http::basic_parser<true> {
@@ -180,8 +183,7 @@ struct RequestParser::Impl {
       if (newline == std::string_view::npos) return waits_for_more(line, bytes.size());
       if (!line.ends_with('\r')) return refused(bad_request("Lines of a request end with CR LF."));
       const auto text = line.substr(0, line.size() - 1);
-      if (std::ranges::any_of(text, is_control))
-        return refused(bad_request("A request header holds no control characters."));
+      if (has_control(text)) return refused(bad_request("A request header holds no control characters."));
       if (scanned > 0 && (text.starts_with(' ') || text.starts_with('\t'))) {
         return refused(bad_request("Header lines must not be folded."));
       }
@@ -194,8 +196,7 @@ struct RequestParser::Impl {
   // What cannot become a valid line is refused without waiting for its end.
   std::optional<std::size_t> waits_for_more(std::string_view partial, std::size_t size) {
     if (partial.ends_with('\r')) partial.remove_suffix(1);
-    if (std::ranges::any_of(partial, is_control))
-      return refused(bad_request("A request header holds no control characters."));
+    if (has_control(partial)) return refused(bad_request("A request header holds no control characters."));
     if (size >= header_bytes) return refused(header_too_large);
     return std::nullopt;
   }

@@ -108,7 +108,8 @@ std::string_view without_parameters(std::string_view segment) noexcept { return 
 
 Result<std::vector<std::string>> readings_of(std::string_view path) {
   if (path.size() > longest_path) return path_refused("is longer than 8 KiB", "send what is long in the body");
-  if (!percent_decode(path)) return path_refused("holds a '%' without its two hex digits", "write a percent sign as %25");
+  if (path.contains('%') && !percent_decode(path))
+    return path_refused("holds a '%' without its two hex digits", "write a percent sign as %25");
   std::vector<std::string> readings{std::string{path}};
   while (true) {
     const std::string& latest = readings.back();

@@ -27,9 +27,10 @@ bool is_word(std::string_view segment) {
 
 std::string path_class(std::string_view path, std::string_view realm) {
   std::string out;
+  const std::string encoded = percent_encode(realm);
   for (const auto segment : path_segments(path)) {
     out += '/';
-    if (!realm.empty() && (segment == realm || segment == percent_encode(realm))) {
+    if (!realm.empty() && (segment == realm || segment == encoded)) {
       out += "{realm}";
     } else if (is_word(segment) || is_version(segment)) {
       out += segment;

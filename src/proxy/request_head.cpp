@@ -1,7 +1,6 @@
 #include "proxy/request_head.hpp"
 
-#include <algorithm>
-
+#include "base/byte_blocks.hpp"
 #include "base/encoding.hpp"
 #include "proxy/header_rules.hpp"
 #include "proxy/method_rule.hpp"
@@ -19,7 +18,7 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 }
 
 Result<> append_credential(const InjectProfile& inject, const Secret& token, std::string& out) {
-  const auto clean = std::ranges::all_of(token.reveal(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  const bool clean = none_is(token.reveal(), [](ByteBlock letters) { return (letters < 0x20) | (letters >= 0x7F); });
   if (!clean || token.empty()) {
     return fail(Errc::internal, "the connection's token cannot stand in a header", "look at the provider's token answer");
   }

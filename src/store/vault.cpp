@@ -146,8 +146,6 @@ Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpos
   co_return hex_encode(hmac_sha256(key_for(**key, "blind-index:" + purpose), value));
 }
 
-std::string Vault::fingerprint(const Secret& token) const { return fingerprint(token.reveal()); }
-
 std::string Vault::fingerprint(std::string_view token) const {
   const auto key = impl_->fingerprint_key();
   if (!key) return {};

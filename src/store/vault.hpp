@@ -123,7 +123,6 @@ class Vault {
   // Keyed blind index of a value (VLT-10), with a key of its own per tenant; hex.
   Task<Result<std::string>> blind_index(TenantId tenant, std::string purpose, std::string value);
   // Keyed fingerprint for the audit trail: 12 hex digits; the same token gives the same one in this installation.
-  [[nodiscard]] std::string fingerprint(const Secret& token) const;
   [[nodiscard]] std::string fingerprint(std::string_view token) const;
 
   // Online and resumable; calling it again continues: while a rotation is unfinished it makes no new key. A key that was

@@ -19,7 +19,7 @@ bool holds(void* frame, std::size_t size, unsigned char byte) {
 }
 
 TEST(FrameMemory, what_a_frame_held_is_gone_when_its_memory_is_given_out_again) {
-  for (const std::size_t size : {48U, 512U, 513U, 3000U, 8192U}) {
+  for (const std::size_t size : {48U, 512U, 513U, 3000U, 8192U, 9000U, 16'384U, 16'385U}) {
     void* frame = allocate_frame(size);
     std::memset(frame, 0xA5, size);
     free_frame(frame, size);
@@ -31,7 +31,7 @@ TEST(FrameMemory, what_a_frame_held_is_gone_when_its_memory_is_given_out_again) 
 
 TEST(FrameMemory, frames_of_all_sizes_do_not_overlap) {
   std::vector<std::pair<unsigned char*, std::size_t>> frames;
-  for (std::size_t size = 1; size < 10'000; size += 97) {
+  for (std::size_t size = 1; size < 20'000; size += 97) {
     auto* frame = static_cast<unsigned char*>(allocate_frame(size));
     std::memset(frame, static_cast<int>(frames.size() % 251), size);
     frames.emplace_back(frame, size);

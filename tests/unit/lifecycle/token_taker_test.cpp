@@ -96,6 +96,23 @@ TEST_F(TokenTakerTest, whether_a_token_stands_in_json_as_it_is_is_known_at_every
   }
 }
 
+TEST_F(TokenTakerTest, a_lease_says_by_what_its_token_is_known_however_it_was_read) {
+  connect("con_1");
+  const auto known_by = [&](std::string_view token) { return node().vault.fingerprint(token); };
+  const auto from_store = read("con_1");
+  ASSERT_TRUE(from_store);
+  EXPECT_EQ(from_store->mark.fingerprint(), known_by("at-con_1-1"));
+  for (int i = 0; i < 2; ++i) {
+    const auto from_memory = node().service.read_now(ConnectionId{"con_1"}, {});
+    ASSERT_TRUE(from_memory);
+    EXPECT_EQ(from_memory->mark.fingerprint(), known_by("at-con_1-1"));
+  }
+  let_pass(31s);
+  const auto forced = force("con_1");
+  ASSERT_TRUE(forced);
+  EXPECT_EQ(forced->mark.fingerprint(), known_by("at-con_1-2"));
+}
+
 TEST_F(TokenTakerTest, who_gives_no_room_is_given_nothing) {
   connect("con_1");
   read("con_1");

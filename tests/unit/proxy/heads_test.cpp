@@ -68,6 +68,12 @@ TEST_F(RequestHeadTest, a_method_or_a_value_that_would_be_something_else_is_refu
     token = Secret{bad};
     EXPECT_EQ(head(), "internal") << bad;
   }
+  for (std::size_t at = 0; at < 50; ++at) {  // wherever in a long one it stands
+    std::string long_one(50, 'x');
+    long_one[at] = '\n';
+    token = Secret{long_one};
+    EXPECT_EQ(head(), "internal") << at;
+  }
   token = Secret{"t"};
   inject.extra_headers = {{"X-Tenant", "{realm}"}};
   realm = "1\r\nX: y";
