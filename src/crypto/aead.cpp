@@ -166,17 +166,26 @@ Result<std::size_t> open_into(KeyView key, std::string_view associated, const Se
 Openable::Openable(std::string_view associated, const Sealed& sealed) {
   const auto record = parse_record(sealed.bytes);
   if (!record) return;
-  bound_.reserve(record->header.size() + associated.size());
-  bound_.append(record->header).append(associated);
-  nonce_ = record->nonce;
-  ciphertext_ = record->ciphertext;
-  tag_ = record->tag;
+  const std::size_t size = record->header.size() + associated.size();
+  auto bound = std::make_unique<char[]>(size);  // NOLINT(modernize-avoid-c-arrays)
+  record->header.copy(bound.get(), record->header.size());
+  associated.copy(bound.get() + record->header.size(), associated.size());
+  bound_ = std::move(bound);
+  body_ = record->nonce.data();
+  bound_size_ = static_cast<std::uint32_t>(size);
+  plain_size_ = static_cast<std::uint32_t>(record->ciphertext.size());
 }
 
-void Openable::prefetch() const noexcept {
+std::string_view Openable::body() const noexcept {
+  return empty() ? std::string_view{} : std::string_view{body_, nonce_bytes + plain_size_ + tag_bytes};
+}
+std::string_view Openable::nonce() const noexcept { return {body_, nonce_bytes}; }
+std::string_view Openable::ciphertext() const noexcept { return {body_ + nonce_bytes, plain_size_}; }
+std::string_view Openable::tag() const noexcept { return {body_ + nonce_bytes + plain_size_, tag_bytes}; }
+
+void Openable::prefetch_bound() const noexcept {
   constexpr std::size_t line = 64;
-  for (std::size_t at = 0; at < bound_.size(); at += line) __builtin_prefetch(bound_.data() + at);
-  for (const char* at = nonce_.data(); at < tag_.data() + tag_.size(); at += line) __builtin_prefetch(at);
+  for (std::size_t at = 0; at < bound_size_; at += line) __builtin_prefetch(bound_.get() + at);
 }
 
 namespace {
@@ -188,10 +197,10 @@ std::unexpected<Error> too_small() { return fail(Errc::invalid_argument, "the bu
 Result<std::size_t> open_into(KeyView key, const Openable& sealed, std::span<char> out) {
   if (sealed.empty() || key.reveal_bytes().size() != key_bytes) return broken();
   if (out.size() < sealed.plain_size()) return too_small();
-  ThreadCipherUse use{Direction::decrypt, key, sealed.nonce_};
-  use.bind(sealed.bound_);
-  use.transform(sealed.ciphertext_, out.data());
-  if (use.finish_if_tag_is(sealed.tag_)) return sealed.ciphertext_.size();
+  ThreadCipherUse use{Direction::decrypt, key, sealed.nonce()};
+  use.bind(sealed.bound());
+  use.transform(sealed.ciphertext(), out.data());
+  if (use.finish_if_tag_is(sealed.tag())) return sealed.plain_size();
   if (!out.empty()) explicit_bzero(out.data(), out.size());
   return broken();
 }
@@ -214,7 +223,8 @@ Result<std::size_t> PreparedKey::open_into(KeyView key, const Openable& sealed, 
   if (kept_.empty()) return evergrant::open_into(key, sealed, out);
   if (sealed.empty()) return broken();
   if (out.size() < sealed.plain_size()) return too_small();
-  if (context_->opener.open(sealed.nonce_, sealed.bound_, sealed.ciphertext_, sealed.tag_, out)) return sealed.plain_size();
+  if (context_->opener.open(sealed.nonce(), sealed.bound(), sealed.ciphertext(), sealed.tag(), out))
+    return sealed.plain_size();
   if (!out.empty()) explicit_bzero(out.data(), out.size());
   return broken();
 }

@@ -41,16 +41,26 @@ class Openable {
  public:
   Openable(std::string_view associated, const Sealed& sealed);
   // It is not a sealed record: it never opens.
-  [[nodiscard]] bool empty() const noexcept { return bound_.empty(); }
-  [[nodiscard]] std::size_t plain_size() const noexcept { return ciphertext_.size(); }
-  // Asks the processor to fetch it while something else is done.
-  void prefetch() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return bound_ == nullptr; }
+  [[nodiscard]] std::size_t plain_size() const noexcept { return plain_size_; }
+  // Of the sealed record what is read to open it; for fetching it early.
+  [[nodiscard]] std::string_view body() const noexcept;
+  // Asks the processor to fetch what it is bound to, while something else is done.
+  void prefetch_bound() const noexcept;
 
  private:
   friend class PreparedKey;
   friend Result<std::size_t> open_into(KeyView key, const Openable& sealed, std::span<char> out);
-  std::string bound_;  // header, then associated data
-  std::string_view nonce_, ciphertext_, tag_;
+  [[nodiscard]] std::string_view bound() const noexcept { return {bound_.get(), bound_size_}; }
+  [[nodiscard]] std::string_view nonce() const noexcept;
+  [[nodiscard]] std::string_view ciphertext() const noexcept;
+  [[nodiscard]] std::string_view tag() const noexcept;
+
+  // Short, since many lie in memory, and each read has to fetch one.
+  std::unique_ptr<const char[]> bound_;  // NOLINT(modernize-avoid-c-arrays): header, then associated data
+  const char* body_ = nullptr;           // nonce, ciphertext and tag, as the record has them
+  std::uint32_t bound_size_ = 0;
+  std::uint32_t plain_size_ = 0;  // less than 2 GiB, as `seal` makes it
 };
 
 // As above.

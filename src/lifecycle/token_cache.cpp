@@ -8,6 +8,9 @@ namespace evergrant {
 
 namespace {
 
+constexpr std::size_t line = 64;        // of the processor's cache
+constexpr std::size_t most_lines = 64;  // of a sealed token that are fetched early
+
 std::string realm_key(const RegistrationId& registration, const RealmId& realm, const std::string& pair) {
   return registration.str() + '\n' + pair + '\n' + realm.str();
 }
@@ -22,20 +25,32 @@ Connection without_extras(Connection row) {
 CachedToken::CachedToken(Connection row, const Registration& its_registration, Time at)
     : connection{without_extras(std::move(row))},
       registration{its_registration},
-      opening{place_of(connection, "access_token", connection.generation), connection.tokens.access_token},
       lifetime{lifetime_of(connection)},
       served_until{evergrant::served_until(connection, registration.provider, lifetime)},
-      loaded_at{at} {
+      loaded_at{at},
+      opening{place_of(connection, "access_token", connection.generation), connection.tokens.access_token} {
   if (const auto gate = not_before(connection)) quiet_until.store(to_epoch_ms(*gate), std::memory_order_relaxed);
 }
 
 void CachedToken::prefetch() const noexcept {
-  constexpr std::size_t line = 64;
-  const auto* const begin = reinterpret_cast<const char*>(&opening);  // NOLINT: as bytes
-  const auto* const end = reinterpret_cast<const char*>(this + 1);    // NOLINT: as bytes
-  for (const char* at = begin; at < end; at += line) __builtin_prefetch(at);
+  const auto* const front = reinterpret_cast<const char*>(&served_until);  // NOLINT: as bytes
+  for (std::size_t i = 0; i < 3; ++i) __builtin_prefetch(front + i * line);
   __builtin_prefetch(&connection.main);
   __builtin_prefetch(&connection.access_expires_at);
+}
+
+TokenCache::Item::Item(CachedTokenPtr its_entry, std::size_t its_slot)
+    : entry{std::move(its_entry)},
+      sealed{entry->opening.sealed.body().data()},
+      slot{static_cast<std::uint32_t>(its_slot)},
+      id_size{static_cast<std::uint32_t>(entry->connection.id.str().size())},
+      sealed_lines{static_cast<std::uint16_t>(std::min(most_lines, entry->opening.sealed.body().size() / line + 1))} {
+  entry->connection.id.str().copy(near_id.data(), near_id.size());
+}
+
+void TokenCache::Item::prefetch() const noexcept {
+  entry->prefetch();
+  for (std::size_t i = 0; i < sealed_lines; ++i) __builtin_prefetch(sealed + i * line);
 }
 
 TokenCache::TokenCache(std::size_t entries) : entries_per_shard_{std::max<std::size_t>(1, entries / shard_count)} {}
@@ -113,7 +128,7 @@ bool TokenCache::put(const CachedTokenPtr& entry, Ticket ticket) {
       slot = free_slot(shard, evicted);  // not marked as read: a sweep over all drives out nobody in use
     }
     shard.slots[slot] = entry.get();
-    shard.index.insert(Item{hash, entry, slot});
+    shard.index.insert(Item{entry, slot});
   }
   for (const auto& old : evicted) {
     if (old->connection.id != entry->connection.id) unindex_realm(*old);

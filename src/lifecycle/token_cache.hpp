@@ -39,17 +39,18 @@ struct CachedToken {
 
   const Connection connection;  // without its refresh token's and extras' bytes where they are not needed for decisions
   const Registration& registration;
-  const Opening opening;  // of the access token, made once
   const std::optional<Duration> lifetime;
-  const Time served_until;  // without a second thought (refresh_policy.hpp)
+  // What every read looks at stands together, three lines of the processor's cache.
+  alignas(64) const Time served_until;  // without a second thought (refresh_policy.hpp)
   const Time loaded_at;
   // Epoch ms before which readers ask the engine for nothing more about this entry.
   mutable std::atomic<std::int64_t> quiet_until{0};
   mutable std::atomic<std::int64_t> recheck_quiet_until{0};  // the same for reading the row again
   mutable std::atomic<std::int64_t> used_at{0};              // epoch ms, as last noted in the cache
+  mutable std::atomic<std::uint64_t> mark{0};                // of the token, packed, once it was looked at
+  const OnceText caption;                                    // what a taker says of it at every read
   mutable std::atomic<bool> recently_read = false;
-  mutable std::atomic<std::uint64_t> mark{0};  // of the token, packed, once it was looked at
-  const OnceText caption;                      // what a taker says of it at every read
+  const Opening opening;  // of the access token, made once
 };
 using CachedTokenPtr = std::shared_ptr<const CachedToken>;
 
@@ -75,7 +76,7 @@ class TokenCache {
     const std::shared_lock lock{shard.mutex.nearest()};
     const auto found = shard.index.find(Wanted{hash, id});
     if (found == shard.index.end()) return false;
-    found->entry->prefetch();
+    found->prefetch();
     std::forward<Read>(read)(found->entry);
     return true;
   }
@@ -104,38 +105,36 @@ class TokenCache {
     std::size_t hash;
     std::string_view id;
   };
-  // With the beginning of its id, which is mostly the whole of it: so that an item is known without a look at its entry.
-  struct Item {
-    Item(std::size_t its_hash, CachedTokenPtr its_entry, std::size_t its_slot)
-        : hash{its_hash},
-          entry{std::move(its_entry)},
-          slot{static_cast<std::uint32_t>(its_slot)},
-          id_size{static_cast<std::uint32_t>(id().size())} {
-      id().copy(near_id.data(), near_id.size());
+  // One line of the processor's cache: with the beginning of its id, which is mostly the whole of it, so that an item is
+  // known without a look at its entry, and with the place of the sealed token, so that both are fetched at once.
+  struct alignas(64) Item {
+    Item(CachedTokenPtr its_entry, std::size_t its_slot);
+    [[nodiscard]] std::string_view id() const noexcept {
+      return id_size > near_id.size() ? std::string_view{entry->connection.id.str()}
+                                      : std::string_view{near_id.data(), id_size};
     }
-    [[nodiscard]] std::string_view id() const noexcept { return entry->connection.id.str(); }
-    [[nodiscard]] bool is(const Wanted& wanted) const noexcept {
-      if (hash != wanted.hash || id_size != wanted.id.size()) return false;
-      if (id_size > near_id.size()) return id() == wanted.id;
-      return std::string_view{near_id.data(), id_size} == wanted.id;
-    }
-    std::size_t hash;
+    [[nodiscard]] bool is(std::string_view wanted) const noexcept { return id_size == wanted.size() && id() == wanted; }
+    void prefetch() const noexcept;
+
     CachedTokenPtr entry;
+    const char* sealed;
     std::uint32_t slot;  // its place in the order of going
     std::uint32_t id_size;
-    std::array<char, 32> near_id{};
+    std::uint16_t sealed_lines;  // of the processor's cache
+    std::array<char, 30> near_id{};
   };
+  static_assert(sizeof(Item) == 64);
   struct Hash {
     using is_transparent = void;
     using is_avalanching = void;  // NOLINT(readability-identifier-naming): as Boost calls it
-    std::size_t operator()(const Item& item) const noexcept { return item.hash; }
+    std::size_t operator()(const Item& item) const noexcept { return hash_of(item.id()); }
     std::size_t operator()(const Wanted& wanted) const noexcept { return wanted.hash; }
   };
   struct Same {
     using is_transparent = void;
-    bool operator()(const Item& a, const Item& b) const noexcept { return b.is({a.hash, a.id()}); }
-    bool operator()(const Wanted& a, const Item& b) const noexcept { return b.is(a); }
-    bool operator()(const Item& a, const Wanted& b) const noexcept { return a.is(b); }
+    bool operator()(const Item& a, const Item& b) const noexcept { return b.is(a.id()); }
+    bool operator()(const Wanted& a, const Item& b) const noexcept { return b.is(a.id); }
+    bool operator()(const Item& a, const Wanted& b) const noexcept { return a.is(b.id); }
   };
   struct Shard {
     ReadMostlyMutex mutex;

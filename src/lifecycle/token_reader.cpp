@@ -108,8 +108,8 @@ TokenReader::Taking TokenReader::take(const CachedToken& entry, const ReadReques
                                       TokenTaker& taker) const {
   if (!taker.admit()) return {.taken = TakenNow::refused};
   TokenCache::note_read(entry);
-  entry.opening.prefetch();
   entry.caption.prefetch(usual_caption);
+  entry.opening.prefetch();
   const Connection& row = entry.connection;
   const Duration age = now - entry.loaded_at;
   if (options_.recheck > 0ms && age > options_.recheck * 4) return {};

@@ -53,11 +53,13 @@ std::shared_ptr<const Secret> Vault::Impl::fingerprint_key() {
   return for_fingerprints;
 }
 
-Opening::Opening(const Place& place, const Sealed& value)
-    : tenant{place.tenant},
-      key{key_of(value).value_or(KeyId{})},
-      key_hash{std::hash<KeyId>{}(key)},
-      sealed{associated_data(place, key), value},
+Opening::Opening(const Place& place, const Sealed& value) : Opening{place, key_of(value).value_or(KeyId{}), value} {}
+
+Opening::Opening(const Place& place, KeyId its_key, const Sealed& value)
+    : sealed{associated_data(place, its_key), value},
+      key_hash{std::hash<KeyId>{}(its_key)},
+      tenant{place.tenant},
+      key{std::move(its_key)},
       connection{place.connection},
       field{place.field} {}
 
@@ -71,7 +73,7 @@ void Opening::note_key(const std::shared_ptr<OpenKey>& key_found) const noexcept
 }
 
 void Opening::prefetch() const noexcept {
-  sealed.prefetch();
+  sealed.prefetch_bound();
   if (found_.load(std::memory_order_acquire) != Found::noted) return;
   __builtin_prefetch(key_place_);
   __builtin_prefetch(static_cast<const char*>(key_place_) + 64);  // it is two lines long

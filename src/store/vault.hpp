@@ -50,13 +50,6 @@ class Opening {
   Opening& operator=(const Opening&) = delete;
   ~Opening() = default;
 
-  const TenantId tenant;
-  const KeyId key;  // that it is sealed with
-  const std::size_t key_hash;
-  const Openable sealed;
-  const ConnectionId connection;  // for messages
-  const std::string_view field;
-
   // The key, where it was found before and is in memory still; any thread.
   [[nodiscard]] std::shared_ptr<OpenKey> known_key() const noexcept {
     return found_.load(std::memory_order_acquire) == Found::noted ? known_.lock() : nullptr;
@@ -68,16 +61,28 @@ class Opening {
     return found_.load(std::memory_order_acquire) == Found::noted && !known_.owner_before(key_asked) &&
            !key_asked.owner_before(known_);
   }
-  // Asks the processor to fetch what opening it will look at.
+  // Asks the processor to fetch what opening it will look at, but for the sealed value (`sealed.body()`).
   void prefetch() const noexcept;
 
+  // What every opening looks at stands together.
+  const Openable sealed;
+  const std::size_t key_hash;
+
  private:
+  Opening(const Place& place, KeyId its_key, const Sealed& value);
+
   enum class Found : std::uint8_t { no, being_noted, noted };
-  mutable std::atomic<Found> found_ = Found::no;
   mutable std::weak_ptr<OpenKey> known_;
   // Where the key was, for `prefetch` only: what stands there now is never looked at.
   mutable const void* key_place_ = nullptr;
   mutable const void* material_place_ = nullptr;
+  mutable std::atomic<Found> found_ = Found::no;
+
+ public:
+  const TenantId tenant;
+  const KeyId key;                // that it is sealed with
+  const ConnectionId connection;  // for messages
+  const std::string_view field;
 };
 
 // The right to seal once for a tenant, whatever the store does meanwhile.
