@@ -145,6 +145,11 @@ struct Audit::Impl {
     return !std::exchange(refused, true);
   }
 
+  [[nodiscard]] bool has_returned() {
+    const std::lock_guard lock{mutex};
+    return !returned.empty();
+  }
+
   void written(std::size_t count) {
     entries.fetch_sub(count, std::memory_order_relaxed);
     const std::lock_guard lock{mutex};
@@ -188,9 +193,12 @@ Result<> Audit::record(const AuditRepeat& repeat, const AuditNote& note, Time no
 
 Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry), impl_->clock.now()); }
 
+// A batch that was on its way to the store before may have come back meanwhile, behind which this one had waited.
 Task<Result<>> Audit::flush() {
-  auto flushed = co_await write_down(true);
-  co_return flushed;
+  while (true) {
+    auto flushed = co_await write_down(true);
+    if (!flushed || !impl_->has_returned()) co_return flushed;
+  }
 }
 
 // `all`: the repeats of what was written lately, too.

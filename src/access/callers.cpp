@@ -99,6 +99,17 @@ struct Callers::Impl {
     by_digest.insert_or_assign(digest, Cached{std::make_shared<const Caller>(caller), clock.now()});
   }
 
+  void forget(const CallerId& id) {
+    std::vector<std::shared_ptr<const Caller>> dropped;  // destroyed outside the lock
+    const std::lock_guard lock{mutex};
+    ++revocations;
+    std::erase_if(by_digest, [&](const auto& entry) {
+      const bool goes = is_or_derives_from(*entry.second.caller, id);
+      if (goes) dropped.push_back(entry.second.caller);
+      return goes;
+    });
+  }
+
   std::shared_ptr<const Caller> cached(const Digest& digest, Time now) const {
     const std::shared_lock lock{mutex.nearest()};
     const auto found = by_digest.find(digest);
@@ -124,9 +135,7 @@ Task<Result<NewCaller>> Callers::create(std::string name, Policy policy, std::op
 
 Task<Result<>> Callers::revoke(CallerId id) {
   auto revoked = co_await impl_->store.revoke_caller(id, impl_->clock.now());
-  const std::lock_guard lock{impl_->mutex};
-  ++impl_->revocations;
-  std::erase_if(impl_->by_digest, [&](const auto& entry) { return is_or_derives_from(*entry.second.caller, id); });
+  impl_->forget(id);
   co_return revoked;
 }
 

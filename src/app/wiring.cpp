@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "app/config_secret.hpp"
+#include "base/thread_name.hpp"
 
 namespace evergrant {
 std::vector<KekSource*> Keks::older() const {
@@ -110,7 +111,10 @@ Wiring::Wiring(const Config& config, const ProviderCatalogue& catalogue, std::ve
       server_{config.server, graph_.api(), log_} {}
 
 Result<> Wiring::start() {
-  engine_thread_ = std::thread{[this] { engine_.run(); }};
+  engine_thread_ = std::thread{[this] {
+    name_this_thread("eg-engine");
+    engine_.run();
+  }};
   if (auto started = http_.start(); !started) return started;
   if (auto started = upstream_.start(); !started) return started;
   if (auto started = wait_on(engine_, graph_.start()); !started) return started;

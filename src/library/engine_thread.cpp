@@ -1,9 +1,13 @@
 #include "library/engine_thread.hpp"
+#include "base/thread_name.hpp"
 
 namespace evergrant::library {
 
 void EngineThread::start() {
-  own_ = std::thread{[this] { static_cast<void>(run()); }};
+  own_ = std::thread{[this] {
+    name_this_thread("eg-engine");
+    static_cast<void>(run());
+  }};
 }
 
 bool EngineThread::run() {

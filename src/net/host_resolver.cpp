@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/encoding.hpp"
+#include "base/thread_name.hpp"
 
 namespace evergrant {
 namespace {
@@ -93,6 +94,7 @@ class SystemResolver final : public HostResolver {
   }
 
   void answer(Question& question) {
+    name_this_thread("eg-resolver");
     const Found found = ask_system(question.host);
     std::vector<Completion<Found>> waiting;
     {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/encoding.hpp"
+#include "base/thread_name.hpp"
 #include "net/address_guard.hpp"
 #include "net/curl_memory.hpp"
 #include "net/curl_transfer.hpp"
@@ -82,7 +83,10 @@ void HttpClient::run() { impl_->run(); }
 
 Result<> HttpClient::start() {
   if (auto opened = open(); !opened) return opened;
-  impl_->thread = std::thread{[impl = impl_.get()] { impl->run(); }};
+  impl_->thread = std::thread{[impl = impl_.get()] {
+    name_this_thread("eg-http-client");
+    impl->run();
+  }};
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "base/thread_name.hpp"
 #include "net/tls_stream.hpp"
 
 namespace evergrant {
@@ -59,7 +60,10 @@ void ServingThread::start() {
     if (tcp_) tcp_->start();
     if (unix_) unix_->start();
   });
-  thread_ = std::thread{[self = shared_from_this()] { self->loop_.run(); }};
+  thread_ = std::thread{[self = shared_from_this()] {
+    name_this_thread("eg-serving");
+    self->loop_.run();
+  }};
 }
 
 void ServingThread::drain(Duration grace) {

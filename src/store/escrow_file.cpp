@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/executor.hpp"
+#include "base/thread_name.hpp"
 #include "store/escrow_frames.hpp"
 #include "store/escrow_legacy.hpp"
 #include "store/escrow_log.hpp"
@@ -23,7 +24,12 @@ class FileEscrow final : public Escrow {
  public:
   FileEscrow(EscrowOptions options, PrivateFile file, const Log& log)
       : options_{std::move(options)}, file_{std::move(file), options_.disk_room}, log_{log} {
-    if (!options_.inline_execution) thread_ = std::thread{[this] { disk_.run(); }};
+    if (!options_.inline_execution) {
+      thread_ = std::thread{[this] {
+        name_this_thread("eg-escrow");
+        disk_.run();
+      }};
+    }
   }
   ~FileEscrow() override {
     disk_.stop();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/thread_name.hpp"
 #include "store/background_reads.hpp"
 #include "store/sqlite_rows.hpp"
 
@@ -108,6 +109,7 @@ WholeCheck::~WholeCheck() {
 }
 
 void WholeCheck::work() {
+  name_this_thread("eg-store-check");
   while (look() == Outcome::again && wait_for_next()) {
   }
 }

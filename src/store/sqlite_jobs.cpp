@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/thread_name.hpp"
 #include "store/sqlite_restored.hpp"
 
 namespace evergrant {
@@ -228,6 +229,7 @@ Jobs SqliteWriter::take_batch() {
 }
 
 void SqliteWriter::work() {
+  name_this_thread("eg-store-writer");
   for (Jobs batch = take_batch(); !batch.empty(); batch = take_batch()) {
     const auto operations = static_cast<std::int64_t>(batch.size());
     const int commits = commit_batch(*database_, std::move(batch));
@@ -277,6 +279,7 @@ void read_in_transaction(Database& database, Job& job) {
 }  // namespace
 
 void SqliteReaders::work(Database& database) {
+  name_this_thread("eg-store-reader");
   for (;;) {
     std::unique_ptr<Job> job;
     {

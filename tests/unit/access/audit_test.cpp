@@ -163,6 +163,39 @@ TEST_F(AuditTest, a_batch_on_its_way_counts_so_that_a_long_outage_stays_bounded)
   EXPECT_EQ(written(), (std::vector<std::string>{"c", "b", "a"}));
 }
 
+TEST_F(AuditTest, a_flush_behind_one_that_fails_ends_with_everything_in_the_trail_or_says_so) {
+  for (const bool still_away : {false, true}) {
+    std::optional<bool> first, second;
+    const auto flush_into = [&](std::optional<bool>& ended) {
+      spawn(executor, [](Audit& target, std::optional<bool>& into) -> Task<void> {  // ends when its gate opens
+        const auto flushed = co_await target.flush();
+        into = flushed.has_value();
+      }(audit, ended));
+      executor.run_until_idle();
+    };
+    ASSERT_TRUE(audit.record(entry(still_away ? "b" : "a")));
+    const auto gate_of_first = store.hold_next("append_audit");
+    store.fail_next("append_audit");
+    flush_into(first);
+    const auto gate_of_second = store.hold_next("append_audit");
+    flush_into(second);  // has nothing of its own to write
+    gate_of_first.set(true);
+    executor.run_until_idle();
+    EXPECT_EQ(first, false);
+    EXPECT_EQ(second, std::nullopt);
+    store.after("append_audit", [&, calls = 0]() mutable {
+      if (++calls == 1 && still_away) store.fail_next("append_audit");
+    });
+    gate_of_second.set(true);
+    executor.run_until_idle();
+    EXPECT_EQ(second, !still_away);
+    EXPECT_EQ(written().front(), "a") << "what was refused twice is not there yet";
+    store.after("append_audit", {});
+    ASSERT_TRUE(run(executor, audit.flush()));
+  }
+  EXPECT_EQ(written(), (std::vector<std::string>{"b", "a"}));
+}
+
 TEST_F(AuditTest, flushes_by_itself_until_it_is_stopped) {
   spawn(executor, audit.run(500ms));  // ends after `stop`
   ASSERT_TRUE(audit.record(entry("a")));
