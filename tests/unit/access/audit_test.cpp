@@ -189,7 +189,7 @@ TEST_F(AuditTest, a_flush_behind_one_that_fails_ends_with_everything_in_the_trai
     gate_of_second.set(true);
     executor.run_until_idle();
     EXPECT_EQ(second, !still_away);
-    EXPECT_EQ(written().front(), "a") << "what was refused twice is not there yet";
+    EXPECT_EQ(written(), (std::vector<std::string>{"a"})) << "what was refused twice is not there yet";
     store.after("append_audit", {});
     ASSERT_TRUE(run(executor, audit.flush()));
   }
