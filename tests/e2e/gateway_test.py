@@ -44,6 +44,14 @@ class Gateway(unittest.TestCase):
                 self.assertEqual(realm, answer.headers["xero-tenant-id"])
                 self.assertEqual("no-store", answer.headers["Cache-Control"])
 
+    def test_the_trail_knows_the_token_as_it_does_where_it_is_read(self):
+        self.ask(self.by_realm())
+        self.server.expect(200, "GET", f"/v1/connections/{self.acme}/token")
+        trail = self.server.expect(200, "GET", f"/v1/audit?connection={self.acme}&limit=200")["items"]
+        known_by = {entry["action"]: entry["fingerprint"] for entry in trail if entry["result"] == "ok"}
+        self.assertRegex(known_by["auth_request"], "^[0-9a-f]{12}$")
+        self.assertEqual(known_by["token.read"], known_by["auth_request"])
+
     def test_refusals_have_statuses_that_gateways_know_and_a_code(self):
         limited = self.caller(tenants=["acme"], registrations=["books"])
         calls = self.caller(methods=["GET"], paths=["/v3/company/*/invoice"])

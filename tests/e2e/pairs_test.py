@@ -70,6 +70,7 @@ class Pairs(unittest.TestCase):
         reads = [e for e in trail if e["action"] == "token.read"]
         self.assertIn(("ok", "generation 1, pair user"), [(e["result"], e["detail"]) for e in reads])
         self.assertEqual({e["tenant"] for e in reads}, {"acme"})
+        self.assertEqual({bool(e["fingerprint"]) for e in reads if e["result"] == "ok"}, {True}, "from the store and from memory")
 
     def test_deleting_ends_both(self):
         self.server.expect(202, "DELETE", f"/v1/connections/{self.connection}")

@@ -172,6 +172,10 @@ class ReadingPath(unittest.TestCase):
         reads = [entry for entry in self.audit(caller) if entry["action"] == "token.read"]
         self.assertEqual(sum(entry["count"] for entry in reads), 5)
         self.assertEqual(sum(entry["count"] for entry in reads if entry["result"] == "ok"), 2)
+        self.exchange([self.request(self.path(), key=caller["key"])], 1)
+        known_by = {entry["fingerprint"] for entry in self.audit(caller) if (entry["action"], entry["result"]) == ("token.read", "ok")}
+        self.assertEqual(len(known_by), 1, "the same token, in a batch and alone")
+        self.assertRegex(known_by.pop(), "^[0-9a-f]{12}$")
         for wrong in ([], ["a"] * 101, "con_x", [1]):
             self.server.expect(400, "POST", "/v1/tokens:batch", {"connections": wrong})
 

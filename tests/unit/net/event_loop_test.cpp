@@ -125,6 +125,16 @@ TEST(EventLoop, a_timer_that_another_thread_sets_is_not_missed_while_it_waits_fo
   EXPECT_FALSE(late);
 }
 
+TEST(EventLoop, a_timer_that_another_thread_cancels_does_not_run_and_hinders_no_other) {
+  EventLoop loop;
+  bool ran = false;
+  const auto dropped = loop.call_after(0ms, [&] { ran = true; });
+  std::thread{[&] { loop.cancel(dropped); }}.join();
+  loop.call_after(0ms, [&] { loop.stop(); });
+  loop.run();
+  EXPECT_FALSE(ran);
+}
+
 TEST(EventLoop, what_is_queued_when_it_stops_stays_undone) {
   EventLoop loop;
   bool ran = false;

@@ -106,6 +106,23 @@ TEST_F(VaultOpeningTest, a_value_that_knows_its_key_keeps_it_from_nobody) {
   EXPECT_FALSE(vault->open_into_now(opening, out));
 }
 
+TEST_F(VaultOpeningTest, a_value_that_knew_its_key_opens_with_the_same_key_fetched_anew) {
+  const auto row = stored("con_1");  // its tenant's keys are in use
+  const Opening opening{place_of(row, "access_token", 1), row.tokens.access_token};
+  std::string out(opening.sealed.plain_size(), 'x');
+  ASSERT_TRUE(vault->open_into_now(opening, out).value());
+  ASSERT_TRUE(opening.known_key());
+  EXPECT_FALSE(get(vault->shred_tenant(TenantId{"acme"}, true))) << "in use: it only leaves memory";
+  EXPECT_FALSE(vault->open_into_now(opening, out));
+  EXPECT_EQ(access_token(*vault, "con_1"), "access_token of con_1");
+  for (int i = 0; i < 2; ++i) {
+    out.assign(out.size(), 'x');
+    const auto again = vault->open_into_now(opening, out);
+    ASSERT_TRUE(again && *again);
+    EXPECT_EQ(out, "access_token of con_1");
+  }
+}
+
 TEST_F(VaultOpeningTest, a_key_that_was_ready_is_gone_once_it_is_retired) {
   const auto late = sealed(some_place("acme", "con_late"));
   stored("con_1");
