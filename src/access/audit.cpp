@@ -3,6 +3,7 @@
 #include <atomic>
 #include <iterator>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "access/access_control.hpp"
@@ -56,8 +57,9 @@ struct Audit::Impl {
   std::vector<AuditEntry> returned;      // by the store: the older ones
   std::array<AuditTally::Size, stripe_count> usual{};  // of each stripe at the last flush
   std::array<AuditTally::Size, stripe_count> usual_known{};
-  std::size_t being_written = 0;
-  bool refused = false;  // the store refused the last batch: said once, not at every flush
+  std::multiset<std::int64_t> under_way;   // the oldest of each batch that is at the store
+  std::vector<Completion<bool>> awaiting;  // the end of any of them
+  bool refused = false;                    // the store refused the last batch: said once, not at every flush
   std::atomic<bool> stopped = false;
 
   [[nodiscard]] Result<> room() const {
@@ -89,9 +91,11 @@ struct Audit::Impl {
 
   struct Batch {
     std::vector<AuditEntry> entries;
-    bool is_first = true;                    // no other batch is on its way to the store
     std::vector<AuditTally> fresh;           // of each stripe: known once they are written
     std::vector<std::uint64_t> generations;  // of the askers whose numbers they have
+    [[nodiscard]] std::int64_t oldest() const {
+      return std::ranges::min_element(entries, {}, &AuditEntry::sequence)->sequence;
+    }
   };
   // `all`: the repeats of what is known, too.
   Batch take(bool all) {
@@ -119,9 +123,9 @@ struct Audit::Impl {
     for (AuditTally& tally : fresh) entries.fetch_sub(tally.merge_repeats(), std::memory_order_relaxed);
     std::vector<AuditEntry> taken = AuditTally::in_order(fresh, known);
     for (std::size_t i = 0; i < known.size(); ++i) learn(i, known[i], generations[i]);
-    Batch batch{std::exchange(returned, {}), being_written == 0, std::move(fresh), std::move(generations)};
+    Batch batch{std::exchange(returned, {}), std::move(fresh), std::move(generations)};
     batch.entries.insert(batch.entries.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
-    being_written += batch.entries.size();
+    if (!batch.entries.empty()) under_way.insert(batch.oldest());
     return batch;
   }
 
@@ -136,25 +140,41 @@ struct Audit::Impl {
   }
 
   // True if this is the first refusal.
-  bool give_back(std::vector<AuditEntry> batch) {
+  bool give_back(Batch batch) {
     const std::lock_guard lock{mutex};
-    being_written -= batch.size();
-    batch.insert(batch.end(), std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
-    std::ranges::sort(batch, {}, &AuditEntry::sequence);  // of two batches that were refused the older may come second
-    returned = std::move(batch);
+    ended(batch);
+    auto& all = batch.entries;
+    all.insert(all.end(), std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
+    std::ranges::sort(all, {}, &AuditEntry::sequence);  // of two batches that were refused the older may come second
+    returned = std::move(all);
     return !std::exchange(refused, true);
   }
 
-  [[nodiscard]] bool has_returned() {
+  void written(const Batch& batch) {
+    entries.fetch_sub(batch.entries.size(), std::memory_order_relaxed);
     const std::lock_guard lock{mutex};
-    return !returned.empty();
+    ended(batch);
+    refused = false;
   }
 
-  void written(std::size_t count) {
-    entries.fetch_sub(count, std::memory_order_relaxed);
+  // With the lock.
+  void ended(const Batch& batch) {
+    under_way.erase(under_way.find(batch.oldest()));
+    for (const auto& one : std::exchange(awaiting, {})) one.set(true);
+  }
+
+  // What was recorded before `sequence` and is in no stripe any more: in the trail; at the store, and this is set when that
+  // may have changed; or back from there.
+  enum class Whereabouts : std::uint8_t { written, under_way, returned };
+  std::pair<Whereabouts, Completion<bool>> whereabouts(std::int64_t sequence) {
+    Completion<bool> changed;
     const std::lock_guard lock{mutex};
-    being_written -= count;
-    refused = false;
+    if (!under_way.empty() && *under_way.begin() < sequence) {
+      awaiting.push_back(changed);
+      return {Whereabouts::under_way, changed};
+    }
+    const bool back = !returned.empty() && returned.front().sequence < sequence;
+    return {back ? Whereabouts::returned : Whereabouts::written, changed};
   }
 };
 
@@ -193,27 +213,30 @@ Result<> Audit::record(const AuditRepeat& repeat, const AuditNote& note, Time no
 
 Result<> Audit::record(const AuditEntry& entry) { return record(note_of(entry), impl_->clock.now()); }
 
-// A batch that was on its way to the store before may have come back meanwhile, behind which this one had waited.
+// Everything that was recorded before, also what another flush has taken, and what comes back from that.
 Task<Result<>> Audit::flush() {
+  const std::int64_t end = impl_->next.load(std::memory_order_relaxed);
   while (true) {
     auto flushed = co_await write_down(true);
-    if (!flushed || !impl_->has_returned()) co_return flushed;
+    if (!flushed) co_return flushed;
+    const auto [where, changed] = impl_->whereabouts(end);
+    if (where == Impl::Whereabouts::written) co_return flushed;
+    if (where == Impl::Whereabouts::under_way) co_await changed;
   }
 }
 
 // `all`: the repeats of what was written lately, too.
 Task<Result<>> Audit::write_down(bool all) {
   auto batch = impl_->take(all);
-  // Behind another flush nothing is durable yet: an empty batch waits its turn at the store's writer.
-  if (batch.entries.empty() && batch.is_first) co_return Result<>{};
+  if (batch.entries.empty()) co_return Result<>{};
   auto written = co_await impl_->store.append_audit(batch.entries);
   if (written) {
-    impl_->written(batch.entries.size());
+    impl_->written(batch);
     for (std::size_t i = 0; i < batch.fresh.size(); ++i) impl_->learn(i, batch.fresh[i], batch.generations[i]);
     co_return written;
   }
   const auto entries = batch.entries.size();
-  if (impl_->give_back(std::move(batch.entries)))
+  if (impl_->give_back(std::move(batch)))
     impl_->log.error("audit_not_written", {{"reason", written.error().message}, {"entries", entries}});
   co_return written;
 }

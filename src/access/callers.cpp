@@ -103,6 +103,7 @@ struct Callers::Impl {
     std::vector<std::shared_ptr<const Caller>> dropped;  // destroyed outside the lock
     const std::lock_guard lock{mutex};
     ++revocations;
+    dropped.reserve(by_digest.size());  // so that nothing throws between two that are to go
     std::erase_if(by_digest, [&](const auto& entry) {
       const bool goes = is_or_derives_from(*entry.second.caller, id);
       if (goes) dropped.push_back(entry.second.caller);

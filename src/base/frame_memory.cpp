@@ -1,5 +1,6 @@
 #include "base/frame_memory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <new>
@@ -16,8 +17,12 @@ constexpr bool pooled = true;
 #endif
 
 constexpr std::size_t step = 512;
-constexpr std::size_t classes = 32;        // up to 16 KiB
-constexpr std::size_t kept_of_each = 256;  // frames, of each class and thread
+constexpr std::size_t classes = 32;  // up to 16 KiB
+// Of each class and thread: frames, and bytes.
+constexpr std::size_t most_kept = 256;
+constexpr std::size_t most_bytes = 512U << 10U;
+
+constexpr std::size_t bytes_of(std::size_t size_class) { return (size_class + 1) * step; }
 
 struct Free {
   Free* next;
@@ -42,11 +47,11 @@ class Shelves {
 
   void* allocate(std::size_t size_class) {
     Free* kept = take(shelves_[size_class]);
-    return kept != nullptr ? kept : ::operator new((size_class + 1) * step);
+    return kept != nullptr ? kept : ::operator new(bytes_of(size_class));
   }
   bool keep(void* frame, std::size_t size_class) noexcept {
     FreeList& shelf = shelves_[size_class];
-    if (shelf.kept >= kept_of_each) return false;
+    if (shelf.kept >= std::min(most_kept, most_bytes / bytes_of(size_class))) return false;
     shelf.first = new (frame) Free{shelf.first};
     ++shelf.kept;
     return true;
@@ -74,7 +79,7 @@ thread_local Shelves shelves;
 void* allocate_frame(std::size_t size) {
   const std::size_t size_class = (size - 1) / step;
   if (!pooled || size_class >= classes) return ::operator new(size);
-  if (Shelves::ended) return ::operator new((size_class + 1) * step);
+  if (Shelves::ended) return ::operator new(bytes_of(size_class));
   return shelves.allocate(size_class);
 }
 

@@ -167,6 +167,7 @@ Openable::Openable(std::string_view associated, const Sealed& sealed) {
   const auto record = parse_record(sealed.bytes);
   if (!record) return;
   const std::size_t size = record->header.size() + associated.size();
+  if (size > max_plain) return;
   auto bound = std::make_unique<char[]>(size);  // NOLINT(modernize-avoid-c-arrays)
   record->header.copy(bound.get(), record->header.size());
   associated.copy(bound.get() + record->header.size(), associated.size());

@@ -1,4 +1,5 @@
 #include "library/engine_thread.hpp"
+
 #include "base/thread_name.hpp"
 
 namespace evergrant::library {

@@ -79,7 +79,7 @@ std::optional<ConnectionId> TokenCache::find_realm(const RegistrationId& registr
 }
 
 TokenCache::Ticket TokenCache::ticket(const ConnectionId& id) const {
-  const std::size_t number = hash_of(id.str()) % shard_count;
+  const std::size_t number = shard_of(hash_of(id.str()));
   return {number, shards_[number].forgotten.load()};
 }
 
@@ -141,7 +141,7 @@ void TokenCache::forget(const ConnectionId& id) {
   const std::size_t hash = hash_of(id.str());
   CachedTokenPtr gone;
   {
-    Shard& shard = shards_[hash % shard_count];
+    Shard& shard = shards_[shard_of(hash)];
     const std::lock_guard lock{shard.mutex};
     ++shard.forgotten;
     const auto found = shard.index.find(Wanted{hash, id.str()});
@@ -168,7 +168,7 @@ void TokenCache::unindex_realm(const CachedToken& entry) {
 }
 
 void TokenCache::mark_used(const ConnectionId& id, Time at) {
-  Shard& shard = shards_[hash_of(id.str()) % shard_count];
+  Shard& shard = shards_[shard_of(hash_of(id.str()))];
   const std::lock_guard lock{shard.used_mutex};
   Time& last = shard.used[id];
   last = std::max(last, at);
@@ -188,7 +188,7 @@ std::vector<std::pair<ConnectionId, Time>> TokenCache::take_used() {
 }
 
 std::optional<Time> TokenCache::used_at(const ConnectionId& id) const {
-  Shard& shard = shards_[hash_of(id.str()) % shard_count];
+  Shard& shard = shards_[shard_of(hash_of(id.str()))];
   const std::lock_guard lock{shard.used_mutex};
   const auto found = shard.used.find(id);
   if (found == shard.used.end()) return std::nullopt;

@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
+#include "model/token_mark.hpp"
 #include "store/key_ring.hpp"
 #include "store/sealing.hpp"
 #include "store/vault_rotation.hpp"
@@ -30,8 +31,6 @@ struct Vault::Impl {
 };
 
 namespace {
-
-constexpr std::size_t fingerprint_digits = 12;
 
 // A key of its own for this purpose.
 Secret key_for(const OpenKey& key, std::string_view purpose) {
@@ -151,7 +150,7 @@ Task<Result<std::string>> Vault::blind_index(TenantId tenant, std::string purpos
 std::string Vault::fingerprint(std::string_view token) const {
   const auto key = impl_->fingerprint_key();
   if (!key) return {};
-  return hex_encode(hmac_sha256(*key, token)).substr(0, fingerprint_digits);
+  return hex_encode(hmac_sha256(*key, token)).substr(0, TokenMark::digits);
 }
 
 Task<Result<RotationReport>> Vault::rewrap_root_keys() { return impl_->rotation.rewrap_root_keys(); }

@@ -32,8 +32,18 @@ class AuditTest : public ::testing::Test {
     return found;
   }
 
+  void flush_into(VirtualExecutor& on, std::optional<bool>& ended) {
+    spawn(on,
+          [](Audit& target, std::optional<bool>& into) -> Task<void> {  // ends when what it waits for is written, or refused
+            const auto flushed = co_await target.flush();
+            into = flushed.has_value();
+          }(audit, ended));
+    on.run_until_idle();
+  }
+
   VirtualClock clock;
   VirtualExecutor executor{clock};
+  VirtualExecutor other{clock};  // as of another thread
   std::string lines;
   std::unique_ptr<Log> log = Log::into(lines);
   std::unique_ptr<Log> silent = Log::silent();
@@ -163,37 +173,47 @@ TEST_F(AuditTest, a_batch_on_its_way_counts_so_that_a_long_outage_stays_bounded)
   EXPECT_EQ(written(), (std::vector<std::string>{"c", "b", "a"}));
 }
 
-TEST_F(AuditTest, a_flush_behind_one_that_fails_ends_with_everything_in_the_trail_or_says_so) {
-  for (const bool still_away : {false, true}) {
+TEST_F(AuditTest, a_flush_beside_one_that_fails_ends_with_everything_in_the_trail_or_says_so) {
+  for (const int refusals : {1, 2}) {
     std::optional<bool> first, second;
-    const auto flush_into = [&](std::optional<bool>& ended) {
-      spawn(executor, [](Audit& target, std::optional<bool>& into) -> Task<void> {  // ends when its gate opens
-        const auto flushed = co_await target.flush();
-        into = flushed.has_value();
-      }(audit, ended));
-      executor.run_until_idle();
-    };
-    ASSERT_TRUE(audit.record(entry(still_away ? "b" : "a")));
-    const auto gate_of_first = store.hold_next("append_audit");
-    store.fail_next("append_audit");
-    flush_into(first);
-    const auto gate_of_second = store.hold_next("append_audit");
-    flush_into(second);  // has nothing of its own to write
-    gate_of_first.set(true);
-    executor.run_until_idle();
-    EXPECT_EQ(first, false);
+    ASSERT_TRUE(audit.record(entry("entry " + std::to_string(refusals))));
+    const auto gate = store.hold_next("append_audit");
+    store.fail_next("append_audit", refusals);
+    flush_into(executor, first);
+    flush_into(other, second);  // has nothing of its own to write
     EXPECT_EQ(second, std::nullopt);
-    store.after("append_audit", [&, calls = 0]() mutable {
-      if (++calls == 1 && still_away) store.fail_next("append_audit");
-    });
-    gate_of_second.set(true);
+    gate.set(true);
     executor.run_until_idle();
-    EXPECT_EQ(second, !still_away);
-    EXPECT_EQ(written(), (std::vector<std::string>{"a"})) << "what was refused twice is not there yet";
-    store.after("append_audit", {});
-    ASSERT_TRUE(run(executor, audit.flush()));
+    other.run_until_idle();
+    EXPECT_EQ(first, false);
+    EXPECT_EQ(second, refusals == 1);
+    EXPECT_EQ(written(), (std::vector<std::string>{"entry 1"})) << "what was refused twice is not there yet";
   }
-  EXPECT_EQ(written(), (std::vector<std::string>{"b", "a"}));
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written(), (std::vector<std::string>{"entry 2", "entry 1"}));
+}
+
+TEST_F(AuditTest, a_flush_waits_for_what_another_took_that_came_back_from_a_third) {
+  std::optional<bool> first, second, third;
+  ASSERT_TRUE(audit.record(entry("a")));
+  const auto gate_of_first = store.hold_next("append_audit");
+  store.fail_next("append_audit");
+  flush_into(executor, first);
+  flush_into(other, second);
+  gate_of_first.set(true);
+  executor.run_until_idle();
+  const auto gate_of_third = store.hold_next("append_audit");
+  flush_into(executor, third);
+  other.run_until_idle();
+  EXPECT_EQ(second, std::nullopt);
+  ASSERT_TRUE(audit.record(entry("later")));  // which none of them has promised
+  gate_of_third.set(true);
+  executor.run_until_idle();
+  other.run_until_idle();
+  EXPECT_EQ(first, false);
+  EXPECT_EQ(second, true);
+  EXPECT_EQ(third, true);
+  EXPECT_EQ(written().back(), "a");
 }
 
 TEST_F(AuditTest, flushes_by_itself_until_it_is_stopped) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
 #include <thread>
@@ -28,6 +29,20 @@ TEST(FrameMemory, what_a_frame_held_is_gone_when_its_memory_is_given_out_again) 
     free_frame(again, size);
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+TEST(FrameMemory, a_frame_that_was_given_back_is_given_out_next_up_to_sixteen_kilobytes) {
+  for (const std::size_t size : {48U, 8192U, 8193U, 9048U, 16'384U}) {
+    std::array<void*, 3> frames{};
+    for (void*& frame : frames) frame = allocate_frame(size);
+    for (void* frame : frames) free_frame(frame, size);
+    EXPECT_EQ(allocate_frame(size), frames.back()) << size;
+    EXPECT_EQ(allocate_frame(size), frames.at(1)) << size;
+    free_frame(frames.at(1), size);
+    free_frame(frames.back(), size);
+  }
+}
+#endif
 
 TEST(FrameMemory, frames_of_all_sizes_do_not_overlap) {
   std::vector<std::pair<unsigned char*, std::size_t>> frames;

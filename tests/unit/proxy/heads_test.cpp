@@ -68,11 +68,16 @@ TEST_F(RequestHeadTest, a_method_or_a_value_that_would_be_something_else_is_refu
     token = Secret{bad};
     EXPECT_EQ(head(), "internal") << bad;
   }
-  for (std::size_t at = 0; at < 50; ++at) {  // wherever in a long one it stands
-    std::string long_one(50, 'x');
-    long_one[at] = '\n';
-    token = Secret{long_one};
-    EXPECT_EQ(head(), "internal") << at;
+  const std::string long_one = "~ " + std::string(48, 'x');
+  token = Secret{long_one};
+  EXPECT_TRUE(head().contains("Bearer " + long_one + "\r\n"));
+  for (const char bad : {'\n', '\0', '\t', '\x1f', '\x7f', '\x80', '\xff'}) {
+    for (std::size_t at = 0; at < long_one.size(); ++at) {  // wherever it stands
+      std::string with_it = long_one;
+      with_it[at] = bad;
+      token = Secret{with_it};
+      EXPECT_EQ(head(), "internal") << at << " " << static_cast<int>(bad);
+    }
   }
   token = Secret{"t"};
   inject.extra_headers = {{"X-Tenant", "{realm}"}};
