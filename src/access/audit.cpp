@@ -229,7 +229,13 @@ Task<Result<>> Audit::flush() {
 Task<Result<>> Audit::write_down(bool all) {
   auto batch = impl_->take(all);
   if (batch.entries.empty()) co_return Result<>{};
-  auto written = co_await impl_->store.append_audit(batch.entries);
+  Result<> written;
+  try {
+    written = co_await impl_->store.append_audit(batch.entries);
+  } catch (...) {  // no memory: others would wait for this batch for ever
+    impl_->give_back(std::move(batch));
+    throw;
+  }
   if (written) {
     impl_->written(batch);
     for (std::size_t i = 0; i < batch.fresh.size(); ++i) impl_->learn(i, batch.fresh[i], batch.generations[i]);

@@ -78,7 +78,7 @@ class Opening {
   mutable const void* material_place_ = nullptr;
   mutable std::atomic<Found> found_ = Found::no;
 
- public:
+ public:  // behind it, what is looked at seldom
   const TenantId tenant;
   const KeyId key;                // that it is sealed with
   const ConnectionId connection;  // for messages

@@ -160,14 +160,12 @@ TEST_F(AuditTest, a_batch_on_its_way_counts_so_that_a_long_outage_stays_bounded)
   for (const auto* action : {"a", "b", "c"}) ASSERT_TRUE(audit.record(entry(action)));
   const auto gate = store.hold_next("append_audit");
   store.fail_next("append_audit");
-  spawn(executor, [](Audit& target) -> Task<void> {  // ends when the gate opens
-    const auto flushed = co_await target.flush();
-    EXPECT_FALSE(flushed);
-  }(audit));
-  executor.run_until_idle();
+  std::optional<bool> flushed;
+  flush_into(executor, flushed);
   EXPECT_FALSE(audit.record(entry("d"))) << "three are being written and may come back";
   gate.set(true);
   executor.run_until_idle();
+  EXPECT_EQ(flushed, false);
   EXPECT_FALSE(audit.record(entry("d"))) << "they came back";
   ASSERT_TRUE(run(executor, audit.flush()));
   EXPECT_EQ(written(), (std::vector<std::string>{"c", "b", "a"}));
@@ -191,6 +189,15 @@ TEST_F(AuditTest, a_flush_beside_one_that_fails_ends_with_everything_in_the_trai
   }
   ASSERT_TRUE(run(executor, audit.flush()));
   EXPECT_EQ(written(), (std::vector<std::string>{"entry 2", "entry 1"}));
+}
+
+TEST_F(AuditTest, a_flush_that_throws_loses_nothing_and_keeps_no_other_waiting) {
+  ASSERT_TRUE(audit.record(entry("a")));
+  store.before("append_audit", [] { throw std::bad_alloc{}; });
+  EXPECT_THROW(static_cast<void>(run(executor, audit.flush())), std::bad_alloc);
+  store.before("append_audit", {});
+  ASSERT_TRUE(run(executor, audit.flush()));
+  EXPECT_EQ(written(), (std::vector<std::string>{"a"}));
 }
 
 TEST_F(AuditTest, a_flush_waits_for_what_another_took_that_came_back_from_a_third) {
